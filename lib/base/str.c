@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* str.c - interned names, growing text, numbers as text, edit distance. */
+#include "base.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+uint64_t tm_hash_bytes(const void *data, size_t n, uint64_t seed) {
+  /* FNV-1a, 64 bit (Fowler, Noll, Vo), then the murmur3 finaliser so that
+   * the low bits used by the tables depend on every byte. */
+  const unsigned char *p = data;
+  uint64_t h = 0xcbf29ce484222325u ^ seed;
+  for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+  h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
+  h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
+  return h ^ (h >> 33);
+}
+
+void tm_names_init(tm_names *names, tm_arena *arena) {
+  memset(names, 0, sizeof *names);
+  names->arena = arena;
+}
+
+static void names_grow(tm_names *names) {
+  uint32_t cap = names->cap ? names->cap * 2 : 64;
+  const char **slots = TM_NEW_ARRAY(names->arena, const char *, cap);
+  for (uint32_t i = 0; i < names->cap; i++) {
+    const char *name = names->slots[i];
+    if (!name) continue;
+    uint32_t at = (uint32_t)tm_hash_bytes(name, strlen(name), 0) & (cap - 1);
+    while (slots[at]) at = (at + 1) & (cap - 1);
+    slots[at] = name;
+  }
+  names->slots = slots;
+  names->cap = cap;
+}
+
+tm_name tm_intern(tm_names *names, const char *text, size_t n) {
+  if (names->len * 4 >= names->cap * 3) names_grow(names);
+  uint32_t mask = names->cap - 1;
+  uint32_t at = (uint32_t)tm_hash_bytes(text, n, 0) & mask;
+  for (const char *name; (name = names->slots[at]); at = (at + 1) & mask)
+    if (strncmp(name, text, n) == 0 && name[n] == 0) return name;
+  names->slots[at] = tm_strndup(names->arena, text, n);
+  names->len++;
+  return names->slots[at];
+}
+
+static void buf_reserve(tm_buf *buf, size_t more) {
+  if (buf->cap - buf->len > more) return;
+  size_t cap = buf->cap ? buf->cap * 2 : 256;
+  while (cap - buf->len <= more) cap *= 2;
+  char *data = tm_alloc(buf->arena, cap);
+  if (buf->len) memcpy(data, buf->data, buf->len);
+  buf->data = data;
+  buf->cap = cap;
+}
+
+void tm_buf_add(tm_buf *buf, const char *text, size_t n) {
+  buf_reserve(buf, n);
+  if (n) memcpy(buf->data + buf->len, text, n);
+  buf->len += n;
+  buf->data[buf->len] = 0;
+}
+
+void tm_buf_puts(tm_buf *buf, const char *text) {
+  tm_buf_add(buf, text, strlen(text));
+}
+
+void tm_buf_vprintf(tm_buf *buf, const char *fmt, va_list args) {
+  va_list again;
+  va_copy(again, args);
+  buf_reserve(buf, 128);
+  int n = vsnprintf(buf->data + buf->len, buf->cap - buf->len, fmt, args);
+  if (n > 0 && (size_t)n >= buf->cap - buf->len) {
+    buf_reserve(buf, (size_t)n);
+    vsnprintf(buf->data + buf->len, buf->cap - buf->len, fmt, again);
+  }
+  va_end(again);
+  if (n > 0) buf->len += (size_t)n;
+  buf->data[buf->len] = 0;
+}
+
+void tm_buf_printf(tm_buf *buf, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(buf, fmt, args);
+  va_end(args);
+}
+
+const char *tm_buf_text(tm_buf *buf) {
+  return buf->data ? buf->data : "";
+}
+
+void tm_buf_double(tm_buf *buf, double x, bool single) {
+  if (isnan(x)) {
+    tm_buf_puts(buf, "nan");
+    return;
+  }
+  if (isinf(x)) {
+    tm_buf_puts(buf, x < 0 ? "-inf" : "inf");
+    return;
+  }
+  /* 9 and 17 significant digits always read back (IEEE 754-2008, 5.12.2);
+   * try fewer first. */
+  char text[40];
+  for (int digits = single ? 6 : 15; digits <= (single ? 9 : 17); digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
+      break;
+  }
+  /* A host may have set a locale whose decimal point is a comma; it read
+   * back under that locale, and a point is what every reader of ours wants. */
+  bool plain = true;
+  for (char *p = text; *p; p++) {
+    if (*p == ',') *p = '.';
+    if (*p == '.' || *p == 'e') plain = false;
+  }
+  tm_buf_puts(buf, text);
+  if (plain) tm_buf_puts(buf, ".0");
+}
+
+unsigned tm_edit_distance(const char *a, const char *b, unsigned most) {
+  enum { LONGEST = 64 }; /* names longer than this are never suggested */
+  size_t n = strlen(a), m = strlen(b);
+  if (n > LONGEST || m > LONGEST) return most + 1;
+  unsigned row[LONGEST + 1];
+  for (size_t j = 0; j <= m; j++) row[j] = (unsigned)j;
+  for (size_t i = 1; i <= n; i++) {
+    unsigned diagonal = row[0];
+    row[0] = (unsigned)i;
+    for (size_t j = 1; j <= m; j++) {
+      unsigned replace = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      unsigned edit = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+      row[j] = replace < edit ? replace : edit;
+    }
+  }
+  return row[m] > most ? most + 1 : row[m];
+}
