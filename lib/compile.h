@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compile.h - the compiler's door: a kernel of a module, with its
+ * specialization, to checked MSL.
+ *
+ *     tree --lower--> TTIR --optimize--> TTIR --assign--> TTIR + layouts
+ *          --emit--> MSL --lint--> MSL that may be handed out
+ *
+ * No I/O, no threads, no Metal: the result is a function of the arguments.
+ */
+#ifndef TM_COMPILE_H
+#define TM_COMPILE_H
+
+#include "lang/ast.h"
+#include "lower/lower.h"
+#include "msl/msl.h"
+#include "opt/opt.h"
+
+enum { /* stage texts to keep, bits of tm_request.keep */
+  TM_KEEP_AST = 1, TM_KEEP_TTIR = 2, TM_KEEP_LAYOUT = 4
+};
+
+typedef struct tm_request {
+  const tm_module *module;
+  const char *kernel;
+  tm_spec spec;        /* spec.num_warps 0: 4; spec.num_stages 0: 3, as Triton */
+  const tm_chip *chip; /* not NULL */
+  uint32_t keep;
+  const char *skip_passes; /* comma separated, or NULL; for debugging */
+  tm_pass_print *print; /* called after each pass when not NULL */
+  void *payload;
+} tm_request;
+
+typedef struct tm_result {
+  tm_msl msl;
+  const char *ast, *ttir, *layout; /* as kept, else NULL */
+  uint32_t num_warps, num_stages;
+} tm_result;
+
+/* Compiles. False with errors in diags, and nothing in out. Everything is in
+ * arena, which the caller has armed. Threads: calls on different arenas are
+ * independent; the module is only read. */
+bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
+                       const tm_request *request, tm_result *out);
+
+/* ---- signature.c ------------------------------------------------------ */
+
+/* A value set by name, as -D NAME=VALUE does. */
+typedef struct tm_named_const {
+  const char *name;
+  tm_const value;
+} tm_named_const;
+
+/* Reads Triton's ahead-of-time signature, one entry an argument:
+ *     *fp32:16     pointer, divisible by 16 (bytes)
+ *     i32:16 i32:1 run-time number, divisible by 16, equal to 1
+ *     1024 0.5 true none 'leaky'   a constexpr literal
+ * Parameters named in consts take no entry. Returns one tm_spec_arg for each
+ * parameter of function, or NULL with errors in diags (file names the
+ * signature text as a source, so that errors show a caret in it). */
+tm_spec_arg *tm_signature_parse(tm_arena *arena, tm_diags *diags,
+                                const char *signature,
+                                const tm_function_def *function,
+                                const tm_named_const *consts,
+                                uint32_t n_consts);
+
+/* One literal: an integer, a float (has a point or exponent), true, false,
+ * none (any case), a dtype name, or other text, quoted or not. */
+bool tm_const_parse(tm_arena *arena, tm_str text, tm_const *out);
+
+#endif

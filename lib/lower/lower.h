@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lower.h - a kernel's tree and its specialization to TTIR.
+ *
+ * Lowering is an abstract interpreter over the tree. Each name is bound to a
+ * compile-time value (number, string, None, tuple, dtype, function, module,
+ * constexpr) or to an IR value; control flow on compile-time values is
+ * decided, on run-time scalars it becomes scf.if, scf.for and scf.while; jit
+ * functions are inlined at the call. Types, promotion and broadcasting follow
+ * Triton's language/semantic.py and core.py.
+ */
+#ifndef TM_LOWER_H
+#define TM_LOWER_H
+
+#include "../ir/ir.h"
+#include "../lang/ast.h"
+
+/* A compile-time value given from outside. */
+typedef enum tm_const_kind {
+  TM_CONST_NONE,   /* Python's None */
+  TM_CONST_BOOL,   /* i */
+  TM_CONST_INT,    /* i */
+  TM_CONST_FLOAT,  /* f */
+  TM_CONST_TEXT,   /* text */
+  TM_CONST_DTYPE   /* text: a Triton name, "fp16", "float16", "tl.float16" */
+} tm_const_kind;
+
+typedef struct tm_const {
+  tm_const_kind kind;
+  int64_t i;
+  double f;
+  const char *text;
+} tm_const;
+
+typedef enum tm_spec_kind {
+  TM_SPEC_DEFAULT,  /* nothing given: the parameter's default, or an error */
+  TM_SPEC_POINTER,  /* a buffer of elements of type `type` */
+  TM_SPEC_SCALAR,   /* a run-time number of type `type` */
+  TM_SPEC_CONST     /* a compile-time value: constexpr, or equal to 1 */
+} tm_spec_kind;
+
+/* Type names as Triton's signatures spell them: i1 i8 i16 i32 i64 u1 u8 u16
+ * u32 u64 fp16 bf16 fp32 fp64 fp8e4nv fp8e5 ...: signed and unsigned differ
+ * for the language although the IR is signless. */
+typedef struct tm_spec_arg {
+  tm_spec_kind kind;
+  const char *type;      /* POINTER: the pointee; SCALAR */
+  uint32_t divisibility; /* 16, or 0 for nothing known */
+  tm_const value;        /* CONST */
+} tm_spec_arg;
+
+typedef struct tm_spec {
+  const tm_spec_arg *args; /* one for each parameter, in order */
+  uint32_t n_args;
+  uint32_t num_warps, num_stages; /* what tl.extra and friends may ask */
+  bool debug;              /* keep tl.device_assert and assert */
+} tm_spec;
+
+/* Lowers kernel `name` of module. Returns NULL with errors in diags. The tree
+ * is not changed; calls on different arenas are independent. */
+tm_ir *tm_lower(tm_arena *arena, tm_diags *diags, const tm_module *module,
+                const char *name, const tm_spec *spec);
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scope.c - what names mean.
+ *
+ * A name is looked up in the function's variables, then in its module, then
+ * among Python's builtins. Module code is evaluated on demand, a binding at a
+ * time, with the same evaluator that lowers kernels but under Python's rules
+ * and quietly: what it cannot evaluate becomes an opaque value, which is an
+ * error only where a kernel uses it. Imports lead to other modules of the
+ * set, or to the namespaces that come with Triton.
+ */
+#include "value.h"
+
+#include <math.h>
+
+/* ---- local variables ------------------------------------------------------------ */
+
+tm_name tm_low_name(tm_low *l, const char *text) {
+  return tm_intern_cstr(&l->ir->names, text);
+}
+
+tm_binding *tm_scope_find(tm_low *l, tm_name name) {
+  tm_bindings *vars = &l->frame->vars;
+  for (uint32_t i = 0; i < vars->len; i++)
+    if (vars->data[i].name == name) return &vars->data[i];
+  return NULL;
+}
+
+void tm_scope_set(tm_low *l, tm_name name, tm_lv value, tm_loc loc) {
+  tm_binding *b = tm_scope_find(l, name);
+  if (b) {
+    b->value = value;
+    b->loc = loc;
+    return;
+  }
+  tm_binding made = {name, value, loc};
+  tm_push(l->arena, &l->frame->vars, made);
+}
+
+tm_bindings tm_scope_save(tm_low *l) {
+  const tm_bindings *vars = &l->frame->vars;
+  tm_bindings copy = {0};
+  copy.data = TM_NEW_ARRAY(l->arena, tm_binding, vars->len ? vars->len : 1);
+  if (vars->len)
+    memcpy(copy.data, vars->data, vars->len * sizeof copy.data[0]);
+  copy.len = copy.cap = vars->len;
+  return copy;
+}
+
+void tm_scope_restore(tm_low *l, const tm_bindings *saved) {
+  tm_bindings *vars = &l->frame->vars;
+  vars->len = 0;
+  for (uint32_t i = 0; i < saved->len; i++)
+    tm_push(l->arena, vars, saved->data[i]);
+}
+
+/* ---- namespaces ------------------------------------------------------------------- */
+
+typedef struct space {
+  const char *path;
+  uint32_t bits;
+} space;
+
+static const space spaces[] = {
+  {"triton", TM_IN_TRITON},
+  {"triton_metal", TM_IN_TRITON},
+  {"triton.language", TM_IN_TL},
+  {"triton_metal.language", TM_IN_TL},
+  {"triton.language.core", TM_IN_TL},
+  {"triton.language.standard", TM_IN_TL},
+  {"triton.language.random", TM_IN_TL},
+  {"triton.language.math", TM_IN_MATH | TM_IN_DEVICE},
+  {"triton.language.libdevice", TM_IN_DEVICE},
+  {"triton.language.extra", TM_IN_CUDA},
+  {"triton.language.extra.libdevice", TM_IN_DEVICE},
+  {"triton.language.extra.cuda", TM_IN_CUDA},
+  {"triton.language.extra.cuda.utils", TM_IN_CUDA},
+  {"triton.language.extra.cuda.libdevice", TM_IN_DEVICE},
+  {"triton.language.extra.hip", TM_IN_CUDA},
+  {"triton.language.extra.hip.libdevice", TM_IN_DEVICE},
+  {"triton.language.extra.intel", TM_IN_CUDA},
+  {"triton.language.extra.intel.libdevice", TM_IN_DEVICE},
+  {"triton.language.target_info", TM_IN_TARGET},
+  {"triton.language.PropagateNan", 0},
+  {"math", TM_IN_PYMATH},
+  {"builtins", TM_IN_PYTHON},
+};
+
+const char *tm_space_path(int s) { return spaces[s].path; }
+
+static tm_lv space_value(tm_low *l, size_t index) {
+  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
+  v->kind = TM_LV_SPACE;
+  v->space = (int)index;
+  return v;
+}
+
+tm_lv tm_space_import(tm_low *l, const char *path) {
+  for (size_t i = 0; i < TM_COUNT(spaces); i++)
+    if (strcmp(spaces[i].path, path) == 0) return space_value(l, i);
+  return NULL;
+}
+
+/* Names that are not functions. */
+static tm_lv space_constant(tm_low *l, const space *s, const char *name) {
+  if (s->bits & TM_IN_TL) {
+    tm_dtype d = tm_dtype_find(name, strlen(name));
+    if (d < TM_DTYPES && strcmp(tm_dtype_infos[d].name, name) == 0)
+      return tm_lv_type(l, tm_lt_scalar(l, d));
+    if (strcmp(name, "pi32_t") == 0)
+      return tm_lv_type(l, tm_lt_pointer(l, tm_lt_scalar(l, TM_DT_I32)));
+    if (strcmp(name, "TRITON_MAX_TENSOR_NUMEL") == 0)
+      return tm_lv_int(l, 1048576); /* triton/_utils.py */
+  }
+  if (s->bits & TM_IN_PYMATH) {
+    static const struct { const char *name; double value; } numbers[] = {
+      {"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536},
+      {"tau", 6.28318530717958647693}, {"inf", INFINITY}, {"nan", NAN}};
+    for (size_t i = 0; i < TM_COUNT(numbers); i++)
+      if (strcmp(numbers[i].name, name) == 0)
+        return tm_lv_float(l, numbers[i].value);
+  }
+  if (strcmp(s->path, "triton.language.PropagateNan") == 0) {
+    if (strcmp(name, "ALL") == 0) return tm_lv_bool(true);
+    if (strcmp(name, "NONE") == 0) return tm_lv_bool(false);
+  }
+  if ((s->bits & TM_IN_TRITON) && strcmp(name, "__version__") == 0)
+    return tm_lv_text(l, "3.6.0", 5); /* the dialect that is followed */
+  return NULL;
+}
+
+/* The path of a nested namespace, through the aliases' shared prefix. */
+static tm_lv space_child(tm_low *l, const space *s, const char *name) {
+  return tm_space_import(l, tm_low_format(l, "%s.%s", s->path, name));
+}
+
+static tm_lv space_find(tm_low *l, int index, const char *name) {
+  const space *s = &spaces[index];
+  tm_lv v = space_child(l, s, name);
+  if (!v && strncmp(s->path, "triton_metal", 12) == 0)
+    v = tm_space_import(l, tm_low_format(l, "triton%s.%s", s->path + 12,
+                                         name));
+  if (!v) v = space_constant(l, s, name);
+  if (v) return v;
+  const tm_builtin *row = tm_builtin_find(s->bits, name);
+  return row ? tm_builtin_bound(l, row, NULL) : NULL;
+}
+
+/* Names that machine-written kernels invent, with what does exist. */
+static const char *known_substitute(const char *name) {
+  static const struct { const char *name, *hint; } table[] = {
+    {"relu", "write tl.maximum(x, 0.0)"},
+    {"leaky_relu", "write tl.where(x >= 0, x, slope * x)"},
+    {"gelu", "write 0.5 * x * (1 + tl.erf(x * 0.7071067811865476))"},
+    {"silu", "write x * tl.sigmoid(x)"},
+    {"tanh", "write 2 * tl.sigmoid(2 * x) - 1, or libdevice.tanh(x)"},
+    {"pow", "write libdevice.pow(x, y), from triton.language.extra"},
+    {"mean", "write tl.sum(x, axis) / n"},
+    {"var", "write tl.sum((x - mean) * (x - mean), axis) / n"},
+    {"ones", "write tl.full(shape, 1, dtype)"},
+    {"matmul", "write tl.dot(a, b)"},
+    {"concat", "write tl.cat(a, b)"}, {"concatenate", "write tl.cat(a, b)"},
+    {"square", "write x * x"},
+    {"prod", "write tl.reduce(x, axis, combine_fn)"},
+    {"isnan", "write x != x, or libdevice.isnan(x)"},
+    {"isinf", "write libdevice.isinf(x)"},
+    {"log1p", "write libdevice.log1p(x)"},
+    {"expm1", "write libdevice.expm1(x)"},
+    {"round", "write libdevice.rint(x)"},
+    {"thread_id", "Triton has no thread indices; tl.arange gives elements"},
+    {"syncthreads", "write tl.debug_barrier()"},
+    {"any", "write tl.max(x.to(tl.int32), axis)"},
+    {"all", "write tl.min(x.to(tl.int32), axis)"},
+  };
+  for (size_t i = 0; i < TM_COUNT(table); i++)
+    if (strcmp(table[i].name, name) == 0) return table[i].hint;
+  return NULL;
+}
+
+static tm_lv space_attribute(tm_low *l, int index, const char *name) {
+  tm_lv v = space_find(l, index, name);
+  if (v) return v;
+  const space *s = &spaces[index];
+  if (s->bits & TM_IN_TRITON)
+    return tm_lv_opaque(l, tm_low_format(l, "%s.%s", s->path, name));
+  const char *hint = known_substitute(name);
+  if (!hint) {
+    tm_nearest near = {name, NULL, 0};
+    tm_builtin_nearest(s->bits, &near);
+    if (s->bits & TM_IN_TL)
+      for (int d = 0; d < TM_DTYPES; d++)
+        tm_nearest_try(&near, tm_dtype_infos[d].name);
+    if (near.best) hint = tm_low_format(l, "did you mean %s?", near.best);
+  }
+  return tm_low_error(l, hint, "%s has no '%s'", s->path, name);
+}
+
+/* ---- module code -------------------------------------------------------------------- */
+
+/* Evaluates an expression of a module's top level. */
+static tm_lv module_expr(tm_low *l, const tm_module *module,
+                         const tm_expr *e, const char *name) {
+  tm_frame frame = {.caller = l->frame, .module = module, .is_python = true};
+  uint32_t code = l->ir->insts.len;
+  l->frame = &frame;
+  l->quiet++;
+  tm_lv v = tm_low_expr(l, e);
+  l->quiet--;
+  l->frame = frame.caller;
+  bool emitted = l->ir->insts.len != code;
+  if (tm_lv_is_poison(v) || emitted || tm_lv_has_run(v))
+    return tm_lv_opaque(l, tm_low_format(l, "%s, which module code computes",
+                                         name));
+  return v;
+}
+
+static tm_lv unpack_target(tm_low *l, const tm_module *module,
+                           const tm_expr *target, const tm_expr *e,
+                           tm_name name) {
+  if (target->kind == TM_EXPR_NAME)
+    return target->name == name ? module_expr(l, module, e, name) : NULL;
+  if (target->kind != TM_EXPR_TUPLE && target->kind != TM_EXPR_LIST)
+    return NULL;
+  for (uint32_t i = 0; i < target->items.len; i++) {
+    const tm_expr *item = target->items.data[i];
+    if (item->kind != TM_EXPR_NAME || item->name != name) continue;
+    tm_lv v = module_expr(l, module, e, name);
+    if (v->kind == TM_LV_TUPLE && i < v->n_items) return v->items[i];
+    return v->kind == TM_LV_OPAQUE
+               ? v
+               : tm_lv_opaque(l, tm_low_format(l, "%s, from an unpacking",
+                                               name));
+  }
+  return NULL;
+}
+
+static tm_lv import_module(tm_low *l, const tm_module *module,
+                           const char *path) {
+  tm_lv v = tm_space_import(l, path);
+  if (v) return v;
+  const tm_module *found = tm_modules_find(module->owner, path);
+  if (found) {
+    tm_lvalue *m = TM_NEW(l->arena, tm_lvalue);
+    m->kind = TM_LV_MODULE;
+    m->module = found;
+    return m;
+  }
+  return NULL;
+}
+
+static tm_lv import_plain(tm_low *l, const tm_module *module,
+                          const tm_import *import) {
+  const char *path = import->path;
+  const char *dot = strchr(path, '.');
+  size_t head = dot ? (size_t)(dot - path) : strlen(path);
+  /* `import a.b` binds a; `import a.b as c` binds a.b. */
+  if (strlen(import->alias) == head &&
+      memcmp(import->alias, path, head) == 0)
+    path = tm_strndup(l->arena, path, head);
+  tm_lv v = import_module(l, module, path);
+  return v ? v : tm_lv_opaque(l, path);
+}
+
+static tm_lv import_from(tm_low *l, const tm_module *module,
+                         const tm_stmt *s, tm_name name) {
+  const char *path = tm_module_absolute(module, s->dots,
+                                        s->name ? s->name : "");
+  if (!path) path = s->name ? s->name : "";
+  tm_lv v = import_module(l, module,
+                          tm_low_format(l, "%s.%s", path, name));
+  if (v) return v;
+  tm_lv owner = import_module(l, module, path);
+  if (owner && owner->kind == TM_LV_SPACE) {
+    v = space_find(l, owner->space, name);
+    if (v) return v;
+  }
+  if (owner && owner->kind == TM_LV_MODULE) {
+    v = tm_scope_global(l, owner->module, name);
+    if (v) return v;
+  }
+  if (owner)
+    return tm_lv_opaque(l, tm_low_format(l, "%s, which %s does not define",
+                                         name, path));
+  return tm_lv_opaque(
+      l, tm_low_format(l, "%s, from module %s, which was not given", name,
+                       path));
+}
+
+static tm_lv star_import(tm_low *l, const tm_module *module, tm_name name) {
+  for (uint32_t i = module->body.len; i-- > 0;) {
+    const tm_stmt *s = module->body.data[i];
+    if (s->kind != TM_STMT_IMPORT_FROM) continue;
+    for (uint32_t k = 0; k < s->imports.len; k++) {
+      if (strcmp(s->imports.data[k].path, "*") != 0) continue;
+      const char *path = tm_module_absolute(module, s->dots,
+                                            s->name ? s->name : "");
+      if (!path) continue;
+      tm_lv owner = import_module(l, module, path), v = NULL;
+      if (owner && owner->kind == TM_LV_SPACE)
+        v = space_find(l, owner->space, name);
+      if (owner && owner->kind == TM_LV_MODULE)
+        v = tm_scope_global(l, owner->module, name);
+      if (v) return v;
+    }
+  }
+  return NULL;
+}
+
+static tm_lv function_value(tm_low *l, const tm_function_def *f) {
+  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
+  v->kind = TM_LV_FUNCTION;
+  v->function = f;
+  return v;
+}
+
+static tm_lv evaluate_binding(tm_low *l, const tm_module *module,
+                              const tm_stmt *s, tm_name name) {
+  switch (s->kind) {
+  case TM_STMT_FUNCTION:
+    return function_value(l, s->function);
+  case TM_STMT_ASSIGN:
+  case TM_STMT_ANNASSIGN:
+    for (uint32_t i = 0; s->e && i < s->targets.len; i++) {
+      tm_lv v = unpack_target(l, module, s->targets.data[i], s->e, name);
+      if (v) return v;
+    }
+    break;
+  case TM_STMT_IMPORT:
+    for (uint32_t i = 0; i < s->imports.len; i++) {
+      const tm_import *import = &s->imports.data[i];
+      size_t n = strlen(name);
+      if (import->alias == name || strcmp(import->alias, name) == 0 ||
+          (strncmp(import->alias, name, n) == 0 && import->alias[n] == '.'))
+        return import_plain(l, module, import);
+    }
+    break;
+  case TM_STMT_IMPORT_FROM:
+    for (uint32_t i = 0; i < s->imports.len; i++)
+      if (strcmp(s->imports.data[i].alias, name) == 0)
+        return import_from(l, module, s, s->imports.data[i].path);
+    break;
+  default:
+    break;
+  }
+  const char *what = s->kind == TM_STMT_CLASS ? "the class " : "";
+  return tm_lv_opaque(l, tm_low_format(l, "%s%s", what, name));
+}
+
+tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
+  for (uint32_t i = 0; i < l->globals.len; i++) {
+    tm_global *g = &l->globals.data[i];
+    if (g->module != module || g->name != name) continue;
+    if (g->value) return g->value;
+    return tm_lv_opaque(l, tm_low_format(l, "%s, which depends on itself",
+                                         name));
+  }
+  if (!tm_low_enter(l)) return TM_POISONED;
+  uint32_t at = l->globals.len;
+  tm_global entry = {module, name, NULL};
+  tm_push(l->arena, &l->globals, entry);
+  const tm_stmt *s = tm_module_binding(module, name);
+  tm_lv v = s ? evaluate_binding(l, module, s, name)
+              : star_import(l, module, name);
+  if (v)
+    l->globals.data[at].value = v;
+  else
+    l->globals.data[at].name = NULL; /* not bound: ask again next time */
+  tm_low_leave(l);
+  return v;
+}
+
+tm_lv tm_scope_attribute(tm_low *l, tm_lv owner, tm_name name) {
+  if (owner->kind == TM_LV_SPACE)
+    return space_attribute(l, owner->space, name);
+  tm_lv v = tm_scope_global(l, owner->module, name);
+  if (v) return v;
+  tm_nearest near = {name, NULL, 0};
+  for (uint32_t i = 0; i < owner->module->functions.len; i++)
+    tm_nearest_try(&near, owner->module->functions.data[i]->name);
+  return tm_low_error(
+      l, near.best ? tm_low_format(l, "did you mean %s?", near.best) : NULL,
+      "module %s has no '%s'", owner->module->name, name);
+}
+
+/* ---- reading a name ------------------------------------------------------------------- */
+
+static tm_lv unknown_name(tm_low *l, const char *name) {
+  tm_nearest near = {name, NULL, 0};
+  const tm_bindings *vars = &l->frame->vars;
+  for (uint32_t i = 0; i < vars->len; i++)
+    tm_nearest_try(&near, vars->data[i].name);
+  const tm_module *m = l->frame->module;
+  for (uint32_t i = 0; i < m->functions.len; i++)
+    tm_nearest_try(&near, m->functions.data[i]->name);
+  for (uint32_t i = 0; i < m->binders.len; i++) {
+    const tm_stmt *s = m->binders.data[i];
+    if (s->targets.len && s->targets.data[0]->kind == TM_EXPR_NAME)
+      tm_nearest_try(&near, s->targets.data[0]->name);
+  }
+  tm_builtin_nearest(TM_IN_PYTHON, &near);
+  const char *hint = NULL;
+  if (near.best)
+    hint = tm_low_format(l, "did you mean %s?", near.best);
+  else if (tm_builtin_find(TM_IN_TL, name))
+    hint = tm_low_format(l, "did you mean tl.%s?", name);
+  return tm_low_error(l, hint, "%s is not defined", name);
+}
+
+tm_lv tm_scope_read(tm_low *l, const tm_expr *e) {
+  tm_binding *b = tm_scope_find(l, tm_low_name(l, e->name));
+  if (b && b->value->kind == TM_LV_UNBOUND)
+    return tm_low_error(l, "assign it before, with a value of the same type",
+                        "%s may be unassigned here: %.*s", e->name,
+                        (int)b->value->text.len, b->value->text.ptr);
+  if (b) return b->value;
+  tm_lv v = tm_scope_global(l, l->frame->module, e->name);
+  if (v) return v;
+  const tm_builtin *row = tm_builtin_find(TM_IN_PYTHON, e->name);
+  if (row) return tm_builtin_bound(l, row, NULL);
+  return unknown_name(l, e->name);
+}

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emit.c - the driver: a laid-out kernel to one MSL source.
+ *
+ *     // comment: what it is, threads, memory, layouts
+ *     #include <metal_stdlib>
+ *     using namespace metal;
+ *     struct add_kernel_args { int n; };      scalars, with explicit padding
+ *     helper functions                        emit_prelude.c, emit_reduce.c
+ *     [[max_total_threads_per_threadgroup(128)]]
+ *     kernel void add_kernel(buffers, arguments, positions) {
+ *       threadgroup pool and its regions      emit_pool.c
+ *       constants of the thread               emit_coords.c
+ *       body
+ *     }
+ *
+ * Math mode. The text is for the safe mode: every compilation of it must set
+ * MTLMathModeSafe (or fastMathEnabled = NO before macOS 15). From MSL 3.2 on
+ * the text also says so itself by `#pragma METAL fp math_mode(safe)`, behind
+ * a check of __METAL_VERSION__. Contraction of a * b + c stays on, as Triton
+ * allows. The text needs MSL 3.1 and Apple7 (M1) and nothing newer.
+ *
+ * The threadgroup bound is never declared below 64, although one simdgroup
+ * may be all that runs: a bound of 32 is miscompiled (METAL-FACTS B1).
+ */
+#include "emit.h"
+
+enum {
+  LANGUAGE_VERSION = 3 << 16 | 1, /* MSL 3.1 */
+  FAMILY = 7,                     /* Apple7: M1 */
+  MIN_THREAD_BOUND = 64,
+  MAX_UNROLLED = 64               /* trips of a loop that is unrolled */
+};
+
+/* ---- statements ------------------------------------------------------- */
+
+const char *msl_text(emitter *e, const char *fmt, ...) {
+  tm_buf buf = tm_buf_in(e->arena);
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(&buf, fmt, args);
+  va_end(args);
+  return tm_buf_text(&buf);
+}
+
+/* Breaks a long line after a comma or before an operator, at the least
+ * nested place that fits. */
+static void put_wrapped(emitter *e, const char *text) {
+  enum { WIDTH = 80 };
+  uint32_t indent = e->indent * 2;
+  size_t left = strlen(text);
+  bool first = true;
+  while (indent + left > WIDTH && strncmp(text, "//", 2) != 0) {
+    size_t room = WIDTH > indent + 8 ? WIDTH - indent : 8, best = 0;
+    int depth = 0, least = 1 << 30;
+    for (size_t i = 0; i + 1 < left && i < room; i++) {
+      if (text[i] == '(' || text[i] == '[') depth++;
+      if (text[i] == ')' || text[i] == ']') depth--;
+      if (text[i] != ' ' || i < 16) continue;
+      bool comma = text[i - 1] == ',' || text[i - 1] == ';';
+      bool op = strchr("+-*/?:&|=<>^", text[i - 1]) && text[i - 2] == ' ';
+      if (!comma && !op) continue;
+      int cost = depth * 2 + (comma ? 0 : 1);
+      if (cost <= least || (cost <= least + 1 && i > best + 30)) {
+        least = cost < least ? cost : least;
+        best = i;
+      }
+    }
+    if (best == 0) break;
+    tm_buf_printf(e->to, "%*s%.*s\n", (int)indent, "", (int)best, text);
+    text += best + 1;
+    left -= best + 1;
+    if (first) indent += 4;
+    first = false;
+  }
+  tm_buf_printf(e->to, "%*s%s\n", (int)indent, "", text);
+}
+
+void msl_line(emitter *e, const char *fmt, ...) {
+  tm_buf buf = tm_buf_in(e->arena);
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(&buf, fmt, args);
+  va_end(args);
+  put_wrapped(e, tm_buf_text(&buf));
+}
+
+void msl_open(emitter *e, const char *fmt, ...) {
+  tm_buf buf = tm_buf_in(e->arena);
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(&buf, fmt, args);
+  va_end(args);
+  tm_buf_puts(&buf, " {");
+  put_wrapped(e, tm_buf_text(&buf));
+  e->indent++;
+  msl_scope_open(e);
+}
+
+void msl_close(emitter *e) {
+  msl_scope_close(e);
+  e->indent--;
+  tm_buf_printf(e->to, "%*s}\n", (int)e->indent * 2, "");
+}
+
+const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
+                          uint32_t end, uint32_t step) {
+  if ((end - first) / step <= MAX_UNROLLED) msl_line(e, "#pragma unroll");
+  /* The variable belongs to the loop: named after the scope is open. */
+  msl_scope_open(e);
+  const char *name = msl_name(e, hint);
+  const char *next = step == 1 ? msl_text(e, "++%s", name)
+                               : msl_text(e, "%s += %u", name, (unsigned)step);
+  tm_buf_printf(e->to, "%*sfor (int %s = %u; %s < %u; %s) {\n",
+                (int)e->indent * 2, "", name, (unsigned)first, name,
+                (unsigned)end, next);
+  e->indent++;
+  return name;
+}
+
+const char *msl_loop(emitter *e, const char *hint, uint32_t trips) {
+  return trips == 1 ? NULL : msl_loop_from(e, hint, 0, trips, 1);
+}
+
+void msl_else(emitter *e) {
+  msl_scope_close(e);
+  tm_buf_printf(e->to, "%*s} else {\n", (int)(e->indent - 1) * 2, "");
+  msl_scope_open(e);
+}
+
+/* "// 12: x = tl.load(...)": printable bytes only, and no backslash, which
+ * could join the next line to the comment. */
+void msl_source(emitter *e, tm_inst inst) {
+  tm_loc loc = tm_get(e->ir, inst)->loc;
+  if (!loc.file || !loc.line || loc.line == e->line ||
+      loc.file > e->diags->sources.len)
+    return;
+  e->line = loc.line;
+  tm_str text = e->diags->sources.data[loc.file - 1].text;
+  const char *p = text.ptr, *end = text.ptr + text.len;
+  for (uint32_t line = 1; line < loc.line && p < end; p++)
+    if (*p == '\n') line++;
+  while (p < end && (*p == ' ' || *p == '\t')) p++;
+  tm_buf buf = tm_buf_in(e->arena);
+  for (size_t n = 0; p < end && *p != '\n' && *p != '\r' && n < 60; n++, p++)
+    tm_buf_printf(&buf, "%c", *p >= ' ' && *p <= '~' && *p != '\\' ? *p : '.');
+  msl_line(e, "// %u: %s", (unsigned)loc.line, tm_buf_text(&buf));
+}
+
+tm_diag *msl_refuse(emitter *e, tm_inst inst, const char *fmt, ...) {
+  tm_buf buf = tm_buf_in(e->arena);
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(&buf, fmt, args);
+  va_end(args);
+  e->failed = true;
+  tm_loc loc = inst ? tm_get(e->ir, inst)->loc : e->func->loc;
+  return tm_error_at(e->diags, TM_DIAG_UNSUPPORTED, loc,
+                     "not supported on Metal: %s", tm_buf_text(&buf));
+}
+
+void msl_broken(emitter *e, tm_inst inst, const char *what) {
+  tm_loc loc = inst ? tm_get(e->ir, inst)->loc : e->func->loc;
+  tm_error_at(e->diags, TM_DIAG_INTERNAL, loc, "code generator: %s%s%s", what,
+              inst ? " in " : "",
+              inst ? tm_op_infos[tm_get(e->ir, inst)->op].name : "");
+  e->failed = true;
+}
+
+void msl_bind(emitter *e, tm_value v, const char *name) {
+  e->values[v].place = MSL_IN_VARIABLE;
+  e->values[v].name = name;
+  tm_push(e->arena, &e->uniform, name);
+}
+
+/* ---- instructions ----------------------------------------------------- */
+
+/* What stands in the source for an operation without MSL, and a way out. */
+static void refuse_op(emitter *e, tm_inst inst) {
+  static const struct { tm_op op; const char *name, *hint; } known[] = {
+    {TM_SCAN, "tl.associative_scan (tl.cumsum, tl.cumprod)",
+     "compute the prefix with tl.sum over masks, or in a separate kernel"},
+    {TM_HISTOGRAM, "tl.histogram",
+     "use tl.atomic_add on a buffer of counters"},
+    {TM_GATHER, "tl.gather", "load the elements by their addresses"},
+    {TM_DOT_SCALED, "tl.dot_scaled",
+     "scale the operands and use tl.dot; Metal has no such instruction"},
+    {TM_MAP_ELEMENTWISE, "tl.map_elementwise",
+     "write the function on whole tiles"},
+    {TM_INLINE_ASM, "tl.inline_asm_elementwise",
+     "inline assembly is for another vendor's GPU: use Triton operations"},
+    {TM_PRINT, "tl.device_print",
+     "store the values to a buffer and print them on the host"},
+    {TM_ASSERT, "tl.device_assert",
+     "store a flag to a buffer and check it on the host"},
+    {TM_PTR_TO_INT, "a cast from pointer to integer",
+     "keep the pointer and add offsets to it"},
+    {TM_INT_TO_PTR, "a cast from integer to pointer",
+     "pass the buffer as an argument of its own"},
+    {TM_CALL, "a call that was not inlined", "do not mark it noinline"},
+  };
+  tm_op op = tm_get(e->ir, inst)->op;
+  for (size_t i = 0; i < TM_COUNT(known); i++) {
+    if (known[i].op != op) continue;
+    tm_diag *diag = msl_refuse(e, inst, "%s", known[i].name);
+    tm_diag_hint(e->diags, diag, "%s", known[i].hint);
+    return;
+  }
+  msl_refuse(e, inst, "%s", tm_op_infos[op].name);
+}
+
+static bool is_silent_scalar(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  const msl_value *value = &e->values[d->results];
+  if (d->op == TM_CONSTANT || d->op == TM_POISON) return true;
+  /* In a combine function nothing is counted: everything gets a variable. */
+  return value->uses <= 1 && value->depth > 0 &&
+         !tm_val(e->ir, d->results)->name;
+}
+
+void msl_scalar_inst(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  uint16_t flags = tm_op_infos[d->op].flags;
+  switch (d->op) {
+    case TM_LOAD: {
+      msl_point point = msl_point_register(0);
+      msl_load(e, inst, &point);
+      return;
+    }
+    case TM_STORE: {
+      msl_point point = msl_point_register(0);
+      msl_store(e, inst, &point);
+      return;
+    }
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: {
+      msl_point point = msl_point_register(0);
+      msl_atomic(e, inst, &point);
+      return;
+    }
+    case TM_ASSUME: return;
+    case TM_BARRIER:
+      msl_barrier(e, "mem_flags::mem_device | mem_flags::mem_threadgroup");
+      return;
+    default: break;
+  }
+  if (!(flags & TM_PURE) || d->n_results != 1 || d->op == TM_PTR_TO_INT ||
+      d->op == TM_INT_TO_PTR) {
+    refuse_op(e, inst);
+    return;
+  }
+  if (is_silent_scalar(e, inst)) return;
+  if (e->values[d->results].uses == 0 && e->values[d->results].depth > 0)
+    return; /* dead */
+  msl_source(e, inst);
+  msl_point point = msl_point_register(0);
+  msl_expr x = msl_compute(e, d->results, &point);
+  const char *name = msl_name_of(e, d->results, "s");
+  tm_type type = tm_type_of(e->ir, d->results);
+  if (type->kind == TM_TYPE_POINTER)
+    msl_line(e, "%s%s = %s;", msl_pointer_type(e, d->results), name, x.text);
+  else
+    msl_line(e, "const %s %s = %s;", msl_type(e, msl_scalar_of(type), 1),
+             name, x.text);
+  msl_bind(e, d->results, name);
+}
+
+/* A value of a group: into its array, or a variable of the loop. */
+static void element_root(emitter *e, tm_inst inst, const msl_point *point) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  for (uint32_t i = 0; i < d->n_results; i++) {
+    tm_value v = d->results + i;
+    const msl_value *value = &e->values[v];
+    if (value->place < MSL_IN_ARRAY) {
+      if (value->depth == 0) msl_eval(e, v, point); /* cuts deep nesting */
+      continue;
+    }
+    tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, v));
+    const msl_value *storage = &e->values[value->storage];
+    if (storage->place == MSL_IN_FRAGMENTS) {
+      for (uint32_t j = 0; j < 1u << point->n_comp; j++) {
+        msl_point one = msl_point_component(point, j);
+        msl_expr x = msl_compute(e, v, &one);
+        msl_line(e, "%s = %s;", msl_array_entry(e, v, &one), x.text);
+      }
+      continue;
+    }
+    uint32_t lanes = 1u << point->n_comp;
+    msl_expr x =
+        msl_widen(e, msl_compute(e, v, point), scalar, lanes);
+    bool single = msl_reg_bits(e, v) == value->width && value->storage == v;
+    if (single)
+      msl_line(e, "const %s %s = %s;", msl_type(e, scalar, lanes),
+               value->name, x.text);
+    else
+      msl_line(e, "%s = %s;", msl_array_entry(e, v, point), x.text);
+  }
+}
+
+static bool is_root(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (d->op == TM_STORE || d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS ||
+      d->op == TM_LOAD)
+    return true;
+  for (uint32_t i = 0; i < d->n_results; i++)
+    if (e->values[d->results + i].place >= MSL_IN_ARRAY ||
+        e->values[d->results + i].depth == 0)
+      return true;
+  return false;
+}
+
+void msl_emit_group(emitter *e, msl_group *group) {
+  bool any = false;
+  for (uint32_t i = 0; i < group->insts.len; i++)
+    any = any || is_root(e, group->insts.data[i]);
+  if (!any) return;
+  for (uint32_t i = 0; i < group->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, group->insts.data[i]);
+    for (uint32_t k = 0; k < d->n_results; k++) {
+      tm_value v = d->results + k;
+      msl_value *value = &e->values[v];
+      if (value->place < MSL_IN_ARRAY || value->storage != v) continue;
+      value->name = msl_name_of(e, v, "x");
+      if (msl_reg_bits(e, v) > value->width ||
+          value->place == MSL_IN_FRAGMENTS)
+        msl_declare_array(e, v);
+    }
+  }
+  const char *var = msl_loop(e, group->width ? "c" : "r",
+                             1u << (group->n_reg - group->width));
+  msl_point point = msl_point_all(var, group->n_reg, group->width);
+  for (uint32_t i = 0; i < group->insts.len && !e->failed; i++) {
+    tm_inst inst = group->insts.data[i];
+    if (!is_root(e, inst)) continue;
+    msl_source(e, inst);
+    switch (tm_get(e->ir, inst)->op) {
+      case TM_LOAD: msl_load(e, inst, &point); break;
+      case TM_STORE: msl_store(e, inst, &point); break;
+      case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+        msl_atomic(e, inst, &point);
+        break;
+      default: element_root(e, inst, &point); break;
+    }
+  }
+  if (var) msl_close(e);
+}
+
+static void collective(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  bool late = e->staged[inst] && msl_stage_is_late(e, inst);
+  if (!late) msl_source(e, inst);
+  switch (d->op) {
+    case TM_REDUCE: msl_reduce(e, inst); break;
+    case TM_DOT: msl_dot(e, inst); break;
+    case TM_CONVERT_LAYOUT: {
+      if (!e->staged[inst]) {
+        msl_convert(e, inst);
+        break;
+      }
+      if (!late) msl_stage(e, inst);
+      break;
+    }
+    case TM_UNSPLAT: {
+      msl_point point = msl_point_register(0);
+      const char *name = msl_name_of(e, d->results, "s");
+      tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, d->results));
+      msl_line(e, "const %s %s = %s;", msl_type(e, scalar, 1), name,
+               msl_eval(e, d->operands[0], &point).text);
+      msl_bind(e, d->results, name);
+      break;
+    }
+    default: refuse_op(e, inst); break;
+  }
+}
+
+static bool has_tile(const emitter *e, const tm_inst_data *d) {
+  for (uint32_t i = 0; i < d->n_operands; i++)
+    if (tm_type_is_tensor(tm_type_of(e->ir, d->operands[i]))) return true;
+  for (uint32_t i = 0; i < d->n_results; i++)
+    if (tm_type_is_tensor(tm_type_of(e->ir, d->results + i))) return true;
+  return false;
+}
+
+/* Leaves, views and cheap values are printed where they are used. */
+static bool is_lazy(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (e->group_of[inst] || msl_is_view(e, inst)) return true;
+  switch (d->op) {
+    case TM_CONSTANT: case TM_MAKE_RANGE: case TM_SPLAT: case TM_POISON:
+      return true;
+    default: break;
+  }
+  uint16_t flags = tm_op_infos[d->op].flags;
+  return d->op == TM_JOIN || d->op == TM_CAT ||
+         ((flags & TM_ELEMENTWISE) && (flags & TM_PURE));
+}
+
+void msl_block(emitter *e, tm_block block) {
+  TM_EACH_INST(e->ir, inst, block) {
+    for (uint32_t g = 0; g < e->groups.len && !e->failed; g++)
+      if (e->groups.data[g].at == inst) msl_emit_group(e, &e->groups.data[g]);
+    if (e->failed) return;
+    const tm_inst_data *d = tm_get(e->ir, inst);
+    if (d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE) {
+      msl_source(e, inst);
+      msl_control(e, inst);
+    } else if (tm_op_infos[d->op].flags & TM_TERMINATOR) {
+      continue;
+    } else if (!has_tile(e, d)) {
+      msl_scalar_inst(e, inst);
+    } else if (!is_lazy(e, inst)) {
+      collective(e, inst);
+    }
+  }
+}
+
+/* ---- arguments -------------------------------------------------------- */
+
+static uint32_t field_size(tm_scalar scalar) {
+  return scalar == TM_INDEX ? 4 : msl_memory_bytes(scalar);
+}
+
+/* Fills metadata, and prints the struct of scalars into out. */
+static bool arguments(emitter *e, const char *struct_name, tm_buf *out) {
+  const tm_func *f = e->func;
+  tm_msl *msl = e->out;
+  msl->n_args = f->params.len;
+  msl->args = TM_NEW_ARRAY(e->arena, tm_msl_arg, f->params.len);
+  uint32_t slots = 0, offset = 0, pads = 0, align = 4;
+  tm_buf fields = tm_buf_in(e->arena);
+  for (uint32_t i = 0; i < f->params.len; i++) {
+    const tm_param *param = &f->params.data[i];
+    tm_msl_arg *arg = &msl->args[i];
+    arg->name = param->name;
+    if (!msl_type_is_supported(e, 0, param->type)) return false;
+    const char *name = msl_name(e, param->name);
+    if (param->type->kind == TM_TYPE_POINTER) {
+      uint32_t roots = e->values[param->value].roots;
+      arg->kind = TM_ARG_BUFFER;
+      arg->scalar = msl_scalar_of(param->type->element);
+      arg->slot = slots++;
+      arg->reads = (e->read_roots & roots) != 0;
+      arg->writes = (e->write_roots & roots) != 0;
+      msl_bind(e, param->value, name);
+      continue;
+    }
+    arg->kind = TM_ARG_SCALAR;
+    arg->scalar = param->type->scalar;
+    uint32_t size = field_size(arg->scalar);
+    while (offset % size) {
+      tm_buf_printf(&fields, "  uchar pad%u;\n", (unsigned)pads++);
+      offset++;
+    }
+    if (size > align) align = size;
+    arg->offset = offset;
+    offset += size;
+    tm_buf_printf(&fields, "  %s %s;\n",
+                  msl_memory_type(e, arg->scalar, 1), name);
+    const char *text = msl_text(e, "args.%s", name);
+    if (arg->scalar == TM_I1) text = msl_text(e, "(%s != 0)", text);
+    if (arg->scalar == TM_BF16)
+      text = msl_text(e, "%s(%s)", msl_use(e, MSL_H_BF16_LOAD, "ushort", 1),
+                      text);
+    msl_bind(e, param->value, text);
+  }
+  msl->scalars_slot = slots;
+  while (offset % align) {
+    tm_buf_printf(&fields, "  uchar pad%u;\n", (unsigned)pads++);
+    offset++;
+  }
+  msl->scalars_size = offset;
+  uint32_t needed = slots + (offset > 0);
+  if (needed > e->chip->max_buffers) {
+    tm_diag *diag = tm_error_at(
+        e->diags, TM_DIAG_LIMIT, f->loc,
+        "the kernel has %u buffers and Metal binds at most %u",
+        (unsigned)needed, (unsigned)e->chip->max_buffers);
+    tm_diag_hint(e->diags, diag, "put tensors next to each other in one "
+                 "buffer and pass offsets");
+    e->failed = true;
+    return false;
+  }
+  if (offset)
+    tm_buf_printf(out, "struct %s {\n%s};\n\n", struct_name,
+                  tm_buf_text(&fields));
+  return true;
+}
+
+static void signature(emitter *e, const char *entry, const char *struct_name,
+                      tm_buf *out) {
+  const tm_msl *msl = e->out;
+  uint32_t bound = msl->threads > MIN_THREAD_BOUND ? msl->threads
+                                                   : MIN_THREAD_BOUND;
+  tm_buf_printf(out, "[[max_total_threads_per_threadgroup(%u)]]\n",
+                (unsigned)bound);
+  tm_buf_printf(out, "kernel void %s(", entry);
+  const char *separator = "\n    ";
+  for (uint32_t i = 0; i < msl->n_args; i++) {
+    if (msl->args[i].kind != TM_ARG_BUFFER) continue;
+    tm_value v = e->func->params.data[i].value;
+    tm_buf_printf(out, "%s%s%s [[buffer(%u)]]", separator,
+                  msl_pointer_type(e, v), e->values[v].name,
+                  (unsigned)msl->args[i].slot);
+    separator = ",\n    ";
+  }
+  if (msl->scalars_size) {
+    tm_buf_printf(out, "%sconstant %s &args [[buffer(%u)]]", separator,
+                  struct_name, (unsigned)msl->scalars_slot);
+    separator = ",\n    ";
+  }
+  const struct { bool used; const char *text; } inputs[] = {
+    {e->uses_program, "uint3 program_id [[threadgroup_position_in_grid]]"},
+    {e->uses_programs, "uint3 num_programs [[threadgroups_per_grid]]"},
+    {e->uses_tid, "uint tid [[thread_index_in_threadgroup]]"},
+    {e->uses_lane, "uint lane [[thread_index_in_simdgroup]]"},
+    {e->uses_simdgroup,
+     "uint simdgroup [[simdgroup_index_in_threadgroup]]"},
+  };
+  for (size_t i = 0; i < TM_COUNT(inputs); i++) {
+    if (!inputs[i].used) continue;
+    tm_buf_printf(out, "%s%s", separator, inputs[i].text);
+    separator = ",\n    ";
+  }
+  tm_buf_puts(out, ") {\n");
+}
+
+/* ---- the comment at the top ------------------------------------------- */
+
+static void put_bits(tm_buf *out, const tm_layout *layout, const char *what,
+                     const uint32_t *basis, uint32_t n) {
+  if (n == 0) return;
+  tm_buf_printf(out, ", %s", what);
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t at[TM_MAX_RANK];
+    tm_layout_coords(layout, basis[i], at);
+    tm_buf_puts(out, " ");
+    if (basis[i] == 0) {
+      tm_buf_puts(out, "=");
+      continue;
+    }
+    const char *letters = layout->rank == 2 ? "yx" : "abcdefgh";
+    for (uint32_t d = 0; d < layout->rank; d++) {
+      if (!at[d]) continue;
+      if (layout->rank > 1) tm_buf_printf(out, "%c", letters[d]);
+      tm_buf_printf(out, "%u", (unsigned)at[d]);
+    }
+  }
+}
+
+/* One line per layout in use: what each bit of register, lane and simdgroup
+ * number adds to the element's coordinates ("=": a copy). */
+static void describe_layouts(emitter *e, tm_buf *out) {
+  TM_VEC(const tm_layout *) seen = {0};
+  for (uint32_t v = 1; v < e->ir->values.len; v++) {
+    const tm_layout *layout = e->layouts->of[v];
+    if (!layout || e->values[v].uses == 0) continue;
+    bool known = false;
+    for (uint32_t i = 0; i < seen.len; i++)
+      known = known || tm_layout_equal(seen.data[i], layout);
+    if (known || seen.len >= 16) continue;
+    tm_push(e->arena, &seen, layout);
+  }
+  if (seen.len == 0) return;
+  tm_buf_puts(out, "//\n// Tiles: what each bit of the register, lane and "
+                   "simdgroup number adds to\n// the coordinates.\n");
+  for (uint32_t i = 0; i < seen.len; i++) {
+    const tm_layout *l = seen.data[i];
+    tm_buf_puts(out, "//   [");
+    for (uint32_t d = 0; d < l->rank; d++)
+      tm_buf_printf(out, "%s%u", d ? ", " : "", 1u << l->dim_bits[d]);
+    tm_buf_puts(out, "]");
+    put_bits(out, l, "register", l->reg, l->n_reg);
+    put_bits(out, l, "lane", l->lane, TM_LANE_BITS);
+    put_bits(out, l, "simdgroup", l->warp, l->n_warp);
+    tm_buf_puts(out, "\n");
+  }
+}
+
+static void header(emitter *e, const char *entry, tm_buf *out) {
+  uint32_t warps = e->layouts->num_warps;
+  tm_buf_printf(out, "// %s, from Triton, by libtritonmetal.\n", entry);
+  tm_buf_printf(out, "// %u thread%s in %u simdgroup%s",
+                (unsigned)e->out->threads, e->out->threads == 1 ? "" : "s",
+                (unsigned)warps, warps == 1 ? "" : "s");
+  if (e->pool_bytes)
+    tm_buf_printf(out, ", %u bytes of threadgroup memory",
+                  (unsigned)e->pool_bytes);
+  tm_buf_puts(out, ". Compile with math mode safe.\n");
+  describe_layouts(e, out);
+  tm_buf_puts(out,
+              "#include <metal_stdlib>\n"
+              "using namespace metal;\n"
+              "#if __METAL_VERSION__ >= 320\n"
+              "#pragma METAL fp math_mode(safe)\n"
+              "#endif\n\n");
+}
+
+/* ---- the door --------------------------------------------------------- */
+
+static void pool(emitter *e, tm_buf *out) {
+  if (!e->pool_bytes) return;
+  tm_buf_printf(out, "  threadgroup float4 pool[%u];\n",
+                (unsigned)(e->pool_bytes / 16));
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    const msl_region *r = &e->regions.data[i];
+    tm_buf_printf(out, "  threadgroup %s *const %s = (threadgroup %s *)",
+                  r->type, r->name, r->type);
+    if (r->offset)
+      tm_buf_printf(out, "(pool + %u);\n", (unsigned)(r->offset / 16));
+    else
+      tm_buf_puts(out, "pool;\n");
+  }
+}
+
+static void claim_fixed_names(emitter *e) {
+  static const char *const fixed[] = {
+    "args", "program_id", "num_programs", "tid", "lane", "simdgroup", "pool",
+    "load_masked", "store_masked", "to_int", "to_long", "to_uint",
+    "to_ulong", "max_nan", "min_nan", "bf16_to_float", "bf16_bits",
+    "bf16_round", "erf_", "expm1", "log1p", "shuffle", "shuffle_xor", "rem"
+  };
+  for (size_t i = 0; i < TM_COUNT(fixed); i++) msl_name_claim(e, fixed[i]);
+}
+
+static void publish_tiles(emitter *e) {
+  tm_msl *msl = e->out;
+  msl->n_tiles = e->regions.len;
+  msl->tiles = TM_NEW_ARRAY(e->arena, tm_msl_tile, e->regions.len);
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    const msl_region *r = &e->regions.data[i];
+    msl->tiles[i] = (tm_msl_tile){r->name, r->offset, r->bytes};
+  }
+  msl->uniform = e->uniform.data;
+  msl->n_uniform = e->uniform.len;
+}
+
+bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
+                 const tm_chip *chip, tm_arena *arena, tm_diags *diags,
+                 tm_msl *out) {
+  memset(out, 0, sizeof *out);
+  uint32_t index = tm_ir_kernel(ir);
+  if (index == UINT32_MAX) {
+    tm_error_at(diags, TM_DIAG_SEMANTIC, (tm_loc){0, 0, 0},
+                "the module does not have exactly one kernel");
+    return false;
+  }
+  emitter *e = TM_NEW(arena, emitter);
+  *e = (emitter){.ir = ir, .layouts = layouts, .chip = chip, .arena = arena,
+                 .diags = diags, .out = out, .func = &ir->funcs.data[index]};
+  e->body = e->combines = e->thread_parts = tm_buf_in(arena);
+  e->taken = tm_map_in(arena);
+  tm_names_init(&e->interned, arena);
+  claim_fixed_names(e);
+  const char *entry = msl_name(e, e->func->name);
+  const char *struct_name = msl_name(e, msl_text(e, "%s_args", entry));
+  out->entry = entry;
+  out->threads = 32 * layouts->num_warps;
+  out->language_version = LANGUAGE_VERSION;
+  out->family = FAMILY;
+  tm_buf structs = tm_buf_in(arena);
+  if (!msl_plan(e) || !arguments(e, struct_name, &structs)) return false;
+  e->to = &e->body;
+  e->indent = 1;
+  msl_block(e, e->func->body);
+  if (e->failed) return false;
+  out->threadgroup_bytes = e->pool_bytes;
+  publish_tiles(e);
+  tm_buf text = tm_buf_in(arena);
+  header(e, entry, &text);
+  tm_buf_puts(&text, tm_buf_text(&structs));
+  msl_print_helpers(e, &text);
+  tm_buf_puts(&text, tm_buf_text(&e->combines));
+  signature(e, entry, struct_name, &text);
+  pool(e, &text);
+  tm_buf_puts(&text, tm_buf_text(&e->thread_parts));
+  tm_buf_puts(&text, tm_buf_text(&e->body));
+  tm_buf_puts(&text, "}\n");
+  out->text = tm_buf_text(&text);
+  return true;
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lint.c - the checker of emitted MSL: rules that Apple's compiler does not
+ * enforce, or breaks kernels by (METAL-FACTS 3.13 and 6). It reads the text
+ * itself, so a mistake of the code generator is caught and not repeated.
+ *
+ *   prelude          metal_stdlib included, namespace used
+ *   entry            exactly one kernel, under the declared name
+ *   thread-bound     max_total_threads_per_threadgroup present, >= 64 (a
+ *                    bound of 32 is miscompiled) and enough for the launch
+ *   counter          loop counters are 32 bits wide
+ *   buffers          indices explicit, 0 to 30, used once, as declared
+ *   threadgroup-parameter   no [[threadgroup(n)]]: static memory only
+ *   threadgroup-bytes       as declared, within the chip's limit
+ *   threadgroup-variable    no initialiser, no bool
+ *   positions        position attributes are all uint3
+ *   literal          floating literals carry f or h
+ *   type             no double, long long, size_t or ptrdiff_t
+ *   keyword          no asm, goto, recursion-prone or host words
+ *   bfloat           no min, max, clamp of a bfloat and an integer literal
+ *   inline           helper functions are METAL_FUNC
+ *   size             at most 10,000 declarations, 100,000 unrolled statements
+ *   barrier, return, tile-hazard, tile-load, matrix-store: lint_flow.c
+ */
+#include "lint.h"
+
+enum {
+  MAX_DECLARATIONS = 10000, /* METAL-FACTS 6.1, 11 */
+  LEAST_BOUND = 64, MOST_BOUND = 1024, BUFFER_SLOTS = 31
+};
+
+/* ---- tokens ----------------------------------------------------------- */
+
+static bool is_word_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         (c >= '0' && c <= '9');
+}
+
+static const char *skip_comment(const char *p, uint32_t *line) {
+  if (p[1] == '/') {
+    while (*p && *p != '\n') p++;
+    return p;
+  }
+  for (p += 2; *p && !(p[0] == '*' && p[1] == '/'); p++)
+    if (*p == '\n') ++*line;
+  return *p ? p + 2 : p;
+}
+
+static const char *end_of_number(const char *p) {
+  bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
+  for (;; p++) {
+    bool exponent = (*p == '+' || *p == '-') && !hex &&
+                    (p[-1] == 'e' || p[-1] == 'E');
+    if (!is_word_char(*p) && *p != '.' && !exponent) return p;
+  }
+}
+
+static uint32_t punct_length(const char *p) {
+  static const char *const long_ones[] = {
+    "<<=", ">>=", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "%=", "&=",
+    "|=", "^=", "&&", "||", "++", "--", "<<", ">>", "::", "->"
+  };
+  for (size_t i = 0; i < TM_COUNT(long_ones); i++)
+    if (strncmp(p, long_ones[i], strlen(long_ones[i])) == 0)
+      return (uint32_t)strlen(long_ones[i]);
+  return 1;
+}
+
+static void tokenize(linter *l, const char *p) {
+  uint32_t line = 1;
+  bool fresh = true; /* nothing but blanks on this line so far */
+  while (*p) {
+    if (*p == '\n') {
+      line++;
+      fresh = true;
+      p++;
+      continue;
+    }
+    if (*p == ' ' || *p == '\t' || *p == '\r') {
+      p++;
+      continue;
+    }
+    if (*p == '/' && (p[1] == '/' || p[1] == '*')) {
+      p = skip_comment(p, &line);
+      continue;
+    }
+    lint_token t = {LINT_PUNCT, p, 1, line};
+    if (*p == '#' && fresh) {
+      t.kind = LINT_DIRECTIVE;
+      while (*p && *p != '\n') p++;
+    } else if ((*p >= '0' && *p <= '9') ||
+               (*p == '.' && p[1] >= '0' && p[1] <= '9')) {
+      t.kind = LINT_NUMBER;
+      p = end_of_number(p);
+    } else if (is_word_char(*p)) {
+      t.kind = LINT_WORD;
+      while (is_word_char(*p)) p++;
+    } else if (*p == '"' || *p == '\'') {
+      char quote = *p++;
+      t.kind = LINT_TEXT;
+      while (*p && *p != quote && *p != '\n') p += *p == '\\' && p[1] ? 2 : 1;
+      if (*p == quote) p++;
+    } else {
+      p += punct_length(p);
+    }
+    t.len = (uint32_t)(p - t.text);
+    fresh = false;
+    tm_push(l->arena, &l->tokens, t);
+  }
+  lint_token end = {LINT_END, p, 0, line};
+  tm_push(l->arena, &l->tokens, end);
+}
+
+static bool opens(const linter *l, uint32_t i) {
+  return lint_is(l, i, "(") || lint_is(l, i, "[") || lint_is(l, i, "{");
+}
+static bool closes(const linter *l, uint32_t i) {
+  return lint_is(l, i, ")") || lint_is(l, i, "]") || lint_is(l, i, "}");
+}
+
+uint32_t lint_after(const linter *l, uint32_t open) {
+  uint32_t depth = 0, i = open;
+  for (; lint_at(l, i)->kind != LINT_END; i++) {
+    if (opens(l, i)) depth++;
+    if (closes(l, i) && --depth == 0) return i + 1;
+  }
+  return i;
+}
+
+void lint_report(linter *l, uint32_t token, const char *rule,
+                 const char *fmt, ...) {
+  tm_buf buf = tm_buf_in(l->arena);
+  va_list args;
+  va_start(args, fmt);
+  tm_buf_vprintf(&buf, fmt, args);
+  va_end(args);
+  tm_error_at(l->diags, TM_DIAG_INTERNAL, (tm_loc){0, 0, 0},
+              "emitted MSL, line %u, rule %s: %s",
+              (unsigned)lint_at(l, token)->line, rule, tm_buf_text(&buf));
+}
+
+/* ---- the whole text --------------------------------------------------- */
+
+static bool directive_is(const linter *l, uint32_t i, const char *text) {
+  const lint_token *t = lint_at(l, i);
+  size_t n = strlen(text);
+  return t->kind == LINT_DIRECTIVE && t->len >= n &&
+         memcmp(t->text, text, n) == 0;
+}
+
+static void check_prelude(linter *l) {
+  bool included = false, used = false;
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    included = included || directive_is(l, i, "#include <metal_stdlib>");
+    used = used || (lint_is(l, i, "using") && lint_is(l, i + 1, "namespace") &&
+                    lint_is(l, i + 2, "metal"));
+  }
+  if (!included) lint_report(l, 0, "prelude", "metal_stdlib is not included");
+  if (!used) lint_report(l, 0, "prelude", "namespace metal is not used");
+}
+
+static void check_words(linter *l) {
+  static const struct { const char *word, *rule, *why; } bad[] = {
+    {"double", "type", "MSL has no double"},
+    {"size_t", "type", "not allowed in kernel arguments; write ulong"},
+    {"ptrdiff_t", "type", "not allowed in kernel arguments; write long"},
+    {"asm", "keyword", "inline assembly is not stable"},
+    {"__asm", "keyword", "inline assembly is not stable"},
+    {"__asm__", "keyword", "inline assembly is not stable"},
+    {"goto", "keyword", "not in MSL"},
+    {"new", "keyword", "not in MSL"},
+    {"throw", "keyword", "not in MSL"},
+    {"virtual", "keyword", "not in MSL"},
+  };
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (lint_at(l, i)->kind != LINT_WORD) continue;
+    for (size_t b = 0; b < TM_COUNT(bad); b++)
+      if (lint_is(l, i, bad[b].word))
+        lint_report(l, i, bad[b].rule, "%s: %s", bad[b].word, bad[b].why);
+    if (lint_is(l, i, "long") && lint_is(l, i + 1, "long"))
+      lint_report(l, i, "type", "long long: MSL has no such type");
+  }
+}
+
+/* 1.5, .5, 1e3 without a suffix would be double elsewhere, and shows that
+ * the generator lost track of a type. */
+static void check_literals(linter *l) {
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    const lint_token *t = lint_at(l, i);
+    if (t->kind != LINT_NUMBER) continue;
+    bool hex = t->len > 1 && (t->text[1] == 'x' || t->text[1] == 'X');
+    bool floating = false;
+    for (uint32_t k = 0; k < t->len; k++) {
+      char c = t->text[k];
+      floating = floating || c == '.' || (!hex && (c == 'e' || c == 'E')) ||
+                 (hex && (c == 'p' || c == 'P'));
+    }
+    char last = t->text[t->len - 1];
+    if (floating && !strchr("fFhH", last))
+      lint_report(l, i, "literal", "%.*s has no suffix", (int)t->len, t->text);
+  }
+}
+
+/* for (long i = ...): miscompiled, or the compiler hangs. */
+static void check_counters(linter *l) {
+  static const char *const wide[] = {"long", "ulong", "int64_t", "uint64_t",
+                                     "size_t", "ptrdiff_t"};
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (!lint_is(l, i, "for") || !lint_is(l, i + 1, "(")) continue;
+    uint32_t type = lint_is(l, i + 2, "const") ? i + 3 : i + 2;
+    for (size_t k = 0; k < TM_COUNT(wide); k++)
+      if (lint_is(l, type, wide[k]))
+        lint_report(l, i, "counter", "a loop counter of type %s", wide[k]);
+  }
+}
+
+static void check_bfloat(linter *l) {
+  for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
+    bool call = lint_is(l, i, "max") || lint_is(l, i, "min") ||
+                lint_is(l, i, "clamp");
+    if (!call || !lint_is(l, i + 1, "(")) continue;
+    uint32_t end = lint_after(l, i + 1), depth = 0;
+    bool integer = false, bfloat = false;
+    for (uint32_t k = i + 1; k < end; k++) {
+      if (opens(l, k)) depth++;
+      if (closes(l, k)) depth--;
+      const lint_token *t = lint_at(l, k);
+      bool alone = depth == 1 && !lint_is(l, k, ")");
+      integer = integer || (alone && t->kind == LINT_NUMBER &&
+                            !memchr(t->text, '.', t->len));
+      if (t->kind != LINT_WORD) continue;
+      bfloat = bfloat || lint_is(l, k, "bfloat");
+      for (uint32_t d = 0; d + 1 < i && !bfloat; d++)
+        bfloat = lint_is(l, d, "bfloat") && lint_same(l, d + 1, k);
+    }
+    if (integer && bfloat)
+      lint_report(l, i, "bfloat", "the integer overload of %.*s would be "
+                  "taken", (int)lint_at(l, i)->len, lint_at(l, i)->text);
+  }
+}
+
+/* Functions at file scope other than the kernel. */
+static void check_helpers(linter *l) {
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (opens(l, i) && !lint_is(l, i, "(")) {
+      i = lint_after(l, i) - 1;
+      continue;
+    }
+    if (!lint_is(l, i, "(") || i == l->params) continue;
+    uint32_t end = lint_after(l, i), start = i;
+    if (!lint_is(l, end, "{")) continue;
+    while (start > 0 && !lint_is(l, start - 1, ";") &&
+           !lint_is(l, start - 1, "}") &&
+           lint_at(l, start - 1)->kind != LINT_DIRECTIVE)
+      start--;
+    bool inlined = false;
+    for (uint32_t k = start; k < i; k++)
+      inlined = inlined || lint_is(l, k, "METAL_FUNC");
+    if (!inlined)
+      lint_report(l, i, "inline", "%.*s is not METAL_FUNC",
+                  (int)lint_at(l, i - 1)->len, lint_at(l, i - 1)->text);
+    i = lint_after(l, end) - 1;
+  }
+}
+
+/* ---- the entry point -------------------------------------------------- */
+
+static uint32_t number_at(const linter *l, uint32_t i) {
+  const lint_token *t = lint_at(l, i);
+  uint64_t n = 0;
+  if (t->kind != LINT_NUMBER) return UINT32_MAX;
+  for (uint32_t k = 0; k < t->len && t->text[k] >= '0' && t->text[k] <= '9';
+       k++)
+    if ((n = n * 10 + (uint64_t)(t->text[k] - '0')) > UINT32_MAX)
+      return UINT32_MAX;
+  return (uint32_t)n;
+}
+
+static void find_kernel(linter *l) {
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (!lint_is(l, i, "kernel") || lint_at(l, i)->kind != LINT_WORD) continue;
+    uint32_t open = i;
+    while (!lint_is(l, open, "(") && lint_at(l, open)->kind != LINT_END)
+      open++;
+    if (lint_at(l, open)->kind == LINT_END) break;
+    found++;
+    l->kernel = open - 1;
+    l->params = open;
+    l->body = lint_after(l, open);
+    l->body_end = lint_after(l, l->body);
+  }
+  if (found != 1) {
+    lint_report(l, 0, "entry", "%u kernels instead of one", (unsigned)found);
+    l->kernel = 0;
+    return;
+  }
+  const lint_token *name = lint_at(l, l->kernel);
+  const char *entry = l->msl->entry ? l->msl->entry : "";
+  if (name->len != strlen(entry) || memcmp(name->text, entry, name->len) != 0)
+    lint_report(l, l->kernel, "entry", "the kernel is %.*s, not %s",
+                (int)name->len, name->text, entry);
+  if (!lint_is(l, l->body, "{")) {
+    lint_report(l, l->body, "entry", "the kernel has no body");
+    l->kernel = 0;
+  }
+}
+
+static void check_bound(linter *l) {
+  uint32_t bound = 0, at = l->kernel;
+  for (uint32_t i = 0; i < l->params; i++)
+    if (lint_is(l, i, "max_total_threads_per_threadgroup") &&
+        lint_is(l, i + 1, "("))
+      bound = number_at(l, i + 2), at = i;
+  if (bound == 0)
+    lint_report(l, at, "thread-bound",
+                "max_total_threads_per_threadgroup is missing");
+  else if (bound < LEAST_BOUND)
+    lint_report(l, at, "thread-bound", "a bound of %u is miscompiled; %u is "
+                "the least", (unsigned)bound, (unsigned)LEAST_BOUND);
+  else if (bound > MOST_BOUND || bound < l->msl->threads)
+    lint_report(l, at, "thread-bound", "a bound of %u for %u threads",
+                (unsigned)bound, (unsigned)l->msl->threads);
+}
+
+/* Slots that the metadata speaks of. */
+static uint32_t declared_slots(const linter *l) {
+  uint32_t slots = 0;
+  for (uint32_t i = 0; i < l->msl->n_args; i++)
+    if (l->msl->args[i].kind == TM_ARG_BUFFER && l->msl->args[i].slot < 32)
+      slots |= 1u << l->msl->args[i].slot;
+  if (l->msl->scalars_size && l->msl->scalars_slot < 32)
+    slots |= 1u << l->msl->scalars_slot;
+  return slots;
+}
+
+static void check_buffers(linter *l) {
+  uint32_t used = 0;
+  bool broken = false;
+  for (uint32_t i = l->params; i < l->body; i++) {
+    if (!lint_is(l, i, "buffer") || !lint_is(l, i + 1, "(")) continue;
+    uint32_t slot = number_at(l, i + 2);
+    if (slot >= BUFFER_SLOTS) {
+      lint_report(l, i, "buffers", "buffer index %u is above 30",
+                  (unsigned)slot);
+      broken = true;
+    } else if (used >> slot & 1) {
+      lint_report(l, i, "buffers", "buffer index %u is used twice",
+                  (unsigned)slot);
+      broken = true;
+    } else {
+      used |= 1u << slot;
+    }
+  }
+  /* A pointer or reference parameter without an index would be given one. */
+  uint32_t depth = 0;
+  bool memory = false, attribute = false;
+  for (uint32_t i = l->params; i < l->body; i++) {
+    if (opens(l, i)) depth++;
+    if (closes(l, i)) depth--;
+    memory = memory || lint_is(l, i, "*") || lint_is(l, i, "&");
+    attribute = attribute || (lint_is(l, i, "[") && lint_is(l, i + 1, "["));
+    bool end = (depth == 1 && lint_is(l, i, ",")) || depth == 0;
+    if (!end) continue;
+    if (memory && !attribute)
+      lint_report(l, i, "buffers", "a parameter without an index");
+    memory = attribute = false;
+  }
+  if (!broken && used != declared_slots(l))
+    lint_report(l, l->params, "buffers", "the text and the metadata name "
+                "different buffers (0x%x, 0x%x)", (unsigned)used,
+                (unsigned)declared_slots(l));
+}
+
+static void check_positions(linter *l) {
+  static const char *const names[] = {
+    "thread_position_in_grid", "threadgroup_position_in_grid",
+    "thread_position_in_threadgroup", "threads_per_grid",
+    "threadgroups_per_grid", "threads_per_threadgroup",
+    "dispatch_threads_per_threadgroup"
+  };
+  for (uint32_t i = l->params; i < l->body; i++) {
+    for (size_t k = 0; k < TM_COUNT(names); k++) {
+      if (!lint_is(l, i, names[k]) || i < 4) continue;
+      /* uint3 name [ [ attribute */
+      if (!lint_is(l, i - 4, "uint3"))
+        lint_report(l, i, "positions", "%s is not uint3", names[k]);
+    }
+    if (lint_is(l, i, "threadgroup") && lint_is(l, i + 1, "("))
+      lint_report(l, i, "threadgroup-parameter",
+                  "threadgroup memory as a parameter is unreliable; declare "
+                  "it in the kernel");
+  }
+}
+
+/* ---- threadgroup memory ----------------------------------------------- */
+
+static uint32_t type_bytes(const lint_token *t) {
+  static const struct { const char *name; uint32_t bytes; } types[] = {
+    {"bool", 1}, {"uchar", 1}, {"char", 1}, {"ushort", 2}, {"short", 2},
+    {"bfloat", 2}, {"half", 2}, {"uint", 4}, {"int", 4}, {"float", 4},
+    {"atomic_uint", 4}, {"atomic_int", 4}, {"ulong", 8}, {"long", 8}
+  };
+  for (size_t i = 0; i < TM_COUNT(types); i++) {
+    size_t n = strlen(types[i].name);
+    if (t->len < n || memcmp(t->text, types[i].name, n) != 0) continue;
+    if (t->len == n) return types[i].bytes;
+    if (t->len != n + 1) continue;
+    char lanes = t->text[n];
+    if (lanes == '2') return types[i].bytes * 2;
+    if (lanes == '3' || lanes == '4') return types[i].bytes * 4;
+  }
+  return 0;
+}
+
+static void check_threadgroup(linter *l) {
+  uint64_t total = 0;
+  for (uint32_t i = l->body; i < l->body_end; i++) {
+    if (!lint_is(l, i, "threadgroup") || lint_is(l, i + 2, "*") ||
+        lint_at(l, i + 2)->kind != LINT_WORD)
+      continue;
+    uint32_t bytes = type_bytes(lint_at(l, i + 1)), k = i + 3;
+    if (bytes == 0) continue; /* a pointer to something else */
+    if (lint_is(l, i + 1, "bool"))
+      lint_report(l, i, "threadgroup-variable",
+                  "threadgroup bool has crashed compilers");
+    uint64_t size = bytes;
+    while (lint_is(l, k, "[")) {
+      size *= number_at(l, k + 1);
+      if (size > UINT32_MAX) size = UINT32_MAX;
+      k = lint_after(l, k);
+    }
+    total = (total + 15) / 16 * 16 + size;
+    if (lint_is(l, k, "="))
+      lint_report(l, i, "threadgroup-variable", "it has an initialiser");
+  }
+  if (total > l->chip->threadgroup_bytes)
+    lint_report(l, l->body, "threadgroup-bytes", "%llu bytes, and %s has %u",
+                (unsigned long long)total, l->chip->device_name,
+                (unsigned)l->chip->threadgroup_bytes);
+  if (total != l->msl->threadgroup_bytes)
+    lint_report(l, l->body, "threadgroup-bytes", "%llu bytes in the text, %u "
+                "declared", (unsigned long long)total,
+                (unsigned)l->msl->threadgroup_bytes);
+}
+
+/* ---- size ------------------------------------------------------------- */
+
+static void check_size(linter *l) {
+  uint64_t declarations = 0;
+  for (uint32_t i = 0; i + 2 < l->tokens.len; i++) {
+    if (type_bytes(lint_at(l, i)) == 0 ||
+        lint_at(l, i + 1)->kind != LINT_WORD)
+      continue;
+    if (lint_is(l, i + 2, "=") || lint_is(l, i + 2, ";") ||
+        (lint_is(l, i + 2, "[") && !lint_is(l, i + 3, "[")))
+      declarations++;
+  }
+  if (declarations > MAX_DECLARATIONS)
+    lint_report(l, 0, "size", "%llu declarations; the compiler fails above "
+                "%u", (unsigned long long)declarations,
+                (unsigned)MAX_DECLARATIONS);
+}
+
+/* ---- the door --------------------------------------------------------- */
+
+bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
+  uint32_t before = diags->errors;
+  linter l = {.msl = msl, .chip = chip, .arena = diags->arena,
+              .diags = diags};
+  tokenize(&l, msl->text ? msl->text : "");
+  check_prelude(&l);
+  check_words(&l);
+  check_literals(&l);
+  check_counters(&l);
+  check_bfloat(&l);
+  check_size(&l);
+  find_kernel(&l);
+  if (l.kernel) {
+    check_bound(&l);
+    check_buffers(&l);
+    check_positions(&l);
+    check_threadgroup(&l);
+    check_helpers(&l);
+    lint_flow(&l);
+  }
+  return diags->errors == before;
+}

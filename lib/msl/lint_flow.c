@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lint_flow.c - proves the barriers of the kernel's text.
+ *
+ * It walks the statements in order, with loops walked twice and branches
+ * joined, and keeps for each tile of threadgroup memory whether it was read
+ * or written since the last barrier.
+ *
+ *   tile-hazard   a read after a write, or a write after a read, of bytes
+ *                 that overlap, without a barrier between; or a write of
+ *                 other bytes' owner on top of unread writes
+ *   barrier       a barrier under a condition that threads may see
+ *                 differently, or outside of the kernel's body
+ *   return        a return before a barrier
+ *   tile-load     a threadgroup load under such a condition, or in an arm of
+ *                 ?: : bind it to a local first (METAL-FACTS 6.1, 7)
+ *   matrix-store  simdgroup_store and then simdgroup_load of the same memory
+ *                 without a barrier
+ *
+ * A condition is uniform when it is made of literals, kernel arguments,
+ * program positions, names that the code generator promises to hold Triton
+ * scalars (tm_msl.uniform), constants computed from those, and counters of
+ * loops with uniform bounds. What the text alone does not show is not
+ * believed: everything else varies.
+ */
+#include "lint.h"
+
+enum { MAX_DEPTH = 200, MAX_STATEMENTS = 100000 };
+
+typedef struct tile {
+  const char *name;
+  uint32_t len;
+  uint32_t offset, bytes;
+  uint32_t memory; /* tiles of different memory never overlap */
+  bool read, written;
+  uint32_t by_matrix; /* token of the simdgroup_store that wrote it */
+} tile;
+
+typedef struct name {
+  const char *text;
+  uint32_t len;
+} name;
+
+typedef struct flow {
+  linter *l;
+  TM_VEC(tile) tiles;
+  TM_VEC(name) uniform;
+  uint32_t varying;     /* how many conditions around here vary */
+  uint32_t returned;    /* token of an earlier return; 0 */
+  uint64_t statements;  /* after unrolling */
+  uint64_t weight;      /* product of the trips of unrolled loops around */
+  bool reporting;       /* false in the first walk of a loop */
+} flow;
+
+static void report(flow *f, uint32_t token, const char *rule,
+                   const char *text, const char *what, uint32_t len) {
+  if (f->reporting)
+    lint_report(f->l, token, rule, "%.*s%s", (int)len, what, text);
+}
+
+/* ---- tiles ------------------------------------------------------------ */
+
+static tile *tile_at(flow *f, uint32_t token) {
+  const lint_token *t = lint_at(f->l, token);
+  if (t->kind != LINT_WORD) return NULL;
+  if (token > 0 && (lint_is(f->l, token - 1, ".") ||
+                    lint_is(f->l, token - 1, "->")))
+    return NULL;
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    tile *x = &f->tiles.data[i];
+    if (x->len == t->len && memcmp(x->name, t->text, t->len) == 0) return x;
+  }
+  return NULL;
+}
+
+static bool overlap(const tile *a, const tile *b) {
+  return a->memory == b->memory && a->offset < b->offset + b->bytes &&
+         b->offset < a->offset + a->bytes;
+}
+
+static void read_tile(flow *f, tile *x, uint32_t token) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    const tile *y = &f->tiles.data[i];
+    if (!overlap(x, y) || !y->written) continue;
+    if (y->by_matrix)
+      report(f, token, "matrix-store", " is loaded after simdgroup_store "
+             "without a barrier", x->name, x->len);
+    else
+      report(f, token, "tile-hazard", " is read after a write without a "
+             "barrier", x->name, x->len);
+    break;
+  }
+  x->read = true;
+}
+
+/* Writes of one tile by several statements are of different elements. */
+static void write_tile(flow *f, tile *x, uint32_t token, bool by_matrix) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    const tile *y = &f->tiles.data[i];
+    if (!overlap(x, y)) continue;
+    if (!y->read && !(y->written && y != x)) continue;
+    report(f, token, "tile-hazard", " is written after an access to the same "
+           "bytes without a barrier", x->name, x->len);
+    break;
+  }
+  x->written = true;
+  x->by_matrix = by_matrix ? token : 0;
+}
+
+static void pass_barrier(flow *f) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    f->tiles.data[i].read = f->tiles.data[i].written = false;
+    f->tiles.data[i].by_matrix = 0;
+  }
+}
+
+/* Arrays that the kernel declares, and the tiles that metadata places in the
+ * pool: the text must place them there too. */
+static void find_tiles(flow *f) {
+  linter *l = f->l;
+  uint32_t memory = 1;
+  for (uint32_t i = l->body; i < l->body_end; i++) {
+    if (!lint_is(l, i, "threadgroup")) continue;
+    uint32_t at = i + 2, from = 0;
+    bool pointer = lint_is(l, at, "*");
+    if (pointer) at++;
+    if (pointer && lint_is(l, at, "const")) at++;
+    const lint_token *t = lint_at(l, at);
+    if (t->kind != LINT_WORD || lint_is(l, at, "threadgroup")) continue;
+    if (!pointer) {
+      tile x = {t->text, t->len, 0, UINT32_MAX / 2, memory++, 0, 0, 0};
+      tm_push(l->arena, &f->tiles, x);
+      continue;
+    }
+    if (!lint_is(l, at + 1, "=")) continue;
+    /* = (threadgroup T *)(pool + n); */
+    for (uint32_t k = at + 1; !lint_is(l, k, ";") && k < l->body_end; k++)
+      if (tile_at(f, k)) from = k;
+    tile *pool = from ? tile_at(f, from) : NULL;
+    const tm_msl_tile *known = NULL;
+    for (uint32_t k = 0; k < l->msl->n_tiles; k++)
+      if (strlen(l->msl->tiles[k].name) == t->len &&
+          memcmp(l->msl->tiles[k].name, t->text, t->len) == 0)
+        known = &l->msl->tiles[k];
+    if (!pool) continue;
+    tile x = {t->text, t->len, 0, UINT32_MAX / 2, pool->memory, 0, 0, 0};
+    if (known) {
+      uint32_t units = 0;
+      if (lint_is(l, from + 1, "+"))
+        for (const char *p = lint_at(l, from + 2)->text;
+             *p >= '0' && *p <= '9' && units < UINT32_MAX / 32; p++)
+          units = units * 10 + (uint32_t)(*p - '0');
+      x.offset = known->offset;
+      x.bytes = known->bytes;
+      if (units * 16 != known->offset)
+        report(f, at, "tile-hazard", " is not at the byte that was planned",
+               t->text, t->len);
+    }
+    tm_push(l->arena, &f->tiles, x);
+  }
+}
+
+/* ---- uniform values --------------------------------------------------- */
+
+static bool is_name(const flow *f, uint32_t token) {
+  const lint_token *t = lint_at(f->l, token);
+  for (uint32_t i = 0; i < f->uniform.len; i++)
+    if (f->uniform.data[i].len == t->len &&
+        memcmp(f->uniform.data[i].text, t->text, t->len) == 0)
+      return true;
+  return false;
+}
+
+static void add_name(flow *f, const char *text, uint32_t len) {
+  name n = {text, len};
+  tm_push(f->l->arena, &f->uniform, n);
+}
+
+/* All words of the tokens are uniform names, types or functions of them. */
+static bool is_uniform(const flow *f, uint32_t first, uint32_t end) {
+  static const char *const fine[] = {
+    "int", "uint", "long", "ulong", "float", "half", "short", "ushort",
+    "char", "uchar", "bool", "true", "false", "min", "max", "rem", "abs",
+    "fmin", "fmax", "select", "INFINITY", "NAN", "isnan", "to_int", "fabs",
+    "precise", "sqrt", "rsqrt", "exp", "exp2", "log", "log2", "floor",
+    "ceil", "bf16_to_float", "bf16_round", "as_type", "mulhi", "isordered",
+    "isunordered", "fma", "sin", "cos", "max_nan", "min_nan", "to_uint",
+    "to_long", "to_ulong", "fmod", "device", "const", "clamp"
+  };
+  const linter *l = f->l;
+  for (uint32_t i = first; i < end; i++) {
+    if (lint_at(l, i)->kind != LINT_WORD) continue;
+    if (i > 0 && lint_is(l, i - 1, ".")) continue; /* args.n, program_id.x */
+    bool known = is_name(f, i);
+    for (size_t k = 0; k < TM_COUNT(fine) && !known; k++)
+      known = lint_is(l, i, fine[k]);
+    if (!known) return false;
+  }
+  return true;
+}
+
+/* Kernel parameters that are the same for the whole threadgroup. */
+static void find_uniform(flow *f) {
+  linter *l = f->l;
+  for (uint32_t i = l->params; i < l->body; i++) {
+    if (!lint_is(l, i, "[") || !lint_is(l, i + 1, "[")) continue;
+    bool same = lint_is(l, i + 2, "buffer") ||
+                lint_is(l, i + 2, "threadgroup_position_in_grid") ||
+                lint_is(l, i + 2, "threadgroups_per_grid");
+    const lint_token *t = lint_at(l, i - 1);
+    if (same && t->kind == LINT_WORD) add_name(f, t->text, t->len);
+    i++;
+  }
+  for (uint32_t i = 0; i < l->msl->n_uniform; i++)
+    add_name(f, l->msl->uniform[i], (uint32_t)strlen(l->msl->uniform[i]));
+}
+
+/* ---- statements ------------------------------------------------------- */
+
+static uint32_t statement(flow *f, uint32_t i, uint32_t depth);
+
+static uint32_t end_of_statement(const linter *l, uint32_t i) {
+  while (lint_at(l, i)->kind != LINT_END && !lint_is(l, i, ";") &&
+         !lint_is(l, i, "}"))
+    i = lint_is(l, i, "(") || lint_is(l, i, "[") || lint_is(l, i, "{")
+            ? lint_after(l, i)
+            : i + 1;
+  return lint_is(l, i, ";") ? i + 1 : i;
+}
+
+static bool is_assignment(const linter *l, uint32_t i) {
+  static const char *const signs[] = {"=", "+=", "-=", "*=", "/=", "&=", "|=",
+                                      "^=", "%="};
+  for (size_t k = 0; k < TM_COUNT(signs); k++)
+    if (lint_is(l, i, signs[k])) return true;
+  return false;
+}
+
+static void check_barrier(flow *f, uint32_t i, uint32_t end) {
+  const linter *l = f->l;
+  bool whole = lint_is(l, i, "threadgroup_barrier");
+  if (!whole && !lint_is(l, i, "simdgroup_barrier")) return;
+  bool memory = false;
+  for (uint32_t k = i; k < end; k++)
+    memory = memory || lint_is(l, k, "mem_threadgroup");
+  if (whole && f->varying)
+    report(f, i, "barrier", "threads may disagree about reaching it", "", 0);
+  if (whole && f->returned)
+    report(f, i, "return", "a thread may have returned before this barrier",
+           "", 0);
+  /* A simdgroup's barrier orders the threadgroup if it is all of it. */
+  if (memory && (whole || l->msl->threads <= 32)) pass_barrier(f);
+}
+
+static void check_accesses(flow *f, uint32_t i, uint32_t end) {
+  linter *l = f->l;
+  uint32_t sign = end, depth = 0;
+  bool select = false;
+  for (uint32_t k = i; k < end; k++) {
+    if (lint_is(l, k, "(") || lint_is(l, k, "[")) depth++;
+    if (lint_is(l, k, ")") || lint_is(l, k, "]")) depth--;
+    if (depth == 0 && sign == end && is_assignment(l, k)) sign = k;
+  }
+  bool matrix_store = lint_is(l, i, "simdgroup_store");
+  bool atomic = lint_at(l, i)->len > 7 &&
+                memcmp(lint_at(l, i)->text, "atomic_", 7) == 0;
+  /* Reads happen before the write of the same statement. */
+  for (uint32_t k = i; k < end; k++) {
+    select = select || lint_is(l, k, "?");
+    tile *x = tile_at(f, k);
+    bool target = k < sign && sign < end;
+    if (!x || matrix_store) continue;
+    if (target && lint_is(l, sign, "=")) continue;
+    if (f->varying)
+      report(f, k, "tile-load", " is loaded under a condition that varies",
+             x->name, x->len);
+    else if (select)
+      report(f, k, "tile-load", " is loaded in an arm of ?:", x->name,
+             x->len);
+    read_tile(f, x, k);
+  }
+  for (uint32_t k = i; k < end; k++) {
+    tile *x = tile_at(f, k);
+    bool target = k < sign && sign < end;
+    if (x && (target || matrix_store || atomic))
+      write_tile(f, x, k, matrix_store);
+  }
+}
+
+/* const int x = ...; of uniform values is uniform. */
+static void learn(flow *f, uint32_t i, uint32_t end) {
+  const linter *l = f->l;
+  if (!lint_is(l, i, "const")) return;
+  uint32_t sign = i;
+  while (sign < end && !lint_is(l, sign, "=")) sign++;
+  if (sign + 1 >= end || lint_at(l, sign - 1)->kind != LINT_WORD) return;
+  for (uint32_t k = sign; k < end; k++)
+    if (tile_at(f, k)) return;
+  if (is_uniform(f, sign + 1, end))
+    add_name(f, lint_at(l, sign - 1)->text, lint_at(l, sign - 1)->len);
+}
+
+static uint32_t simple(flow *f, uint32_t i) {
+  linter *l = f->l;
+  uint32_t end = end_of_statement(l, i);
+  f->statements += f->weight;
+  if (lint_is(l, i, "return") && !f->returned) f->returned = i;
+  if (lint_is(l, i, "threadgroup")) return end; /* a declaration */
+  learn(f, i, end);
+  check_barrier(f, i, end);
+  check_accesses(f, i, end);
+  return end == i ? i + 1 : end;
+}
+
+typedef struct state { bool *read, *written; } state;
+
+static state save(flow *f) {
+  state s = {TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len),
+             TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len)};
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    s.read[i] = f->tiles.data[i].read;
+    s.written[i] = f->tiles.data[i].written;
+  }
+  return s;
+}
+
+static void join(flow *f, const state *s) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    f->tiles.data[i].read |= s->read[i];
+    f->tiles.data[i].written |= s->written[i];
+  }
+}
+
+static void restore(flow *f, const state *s) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    f->tiles.data[i].read = s->read[i];
+    f->tiles.data[i].written = s->written[i];
+  }
+}
+
+static uint32_t branch(flow *f, uint32_t i, uint32_t depth) {
+  linter *l = f->l;
+  uint32_t body = lint_after(l, i + 1);
+  bool varies = !is_uniform(f, i + 2, body - 1);
+  check_accesses(f, i + 2, body - 1);
+  f->varying += varies;
+  state before = save(f);
+  uint32_t end = statement(f, body, depth + 1);
+  if (lint_is(l, end, "else")) {
+    state after = save(f);
+    restore(f, &before);
+    end = statement(f, end + 1, depth + 1);
+    join(f, &after);
+  } else {
+    join(f, &before);
+  }
+  f->varying -= varies;
+  return end;
+}
+
+/* Constant trips of for (int i = a; i < b; ...), else 1. */
+static uint64_t trips_of(const linter *l, uint32_t open) {
+  uint64_t value[2] = {0, 0};
+  uint32_t n = 0;
+  for (uint32_t k = open; k < lint_after(l, open) && n < 2; k++) {
+    const lint_token *t = lint_at(l, k);
+    bool operand = lint_is(l, k - 1, "=") || lint_is(l, k - 1, "<");
+    if (!operand) continue;
+    if (t->kind != LINT_NUMBER || !lint_is(l, k + 1, ";")) return 1;
+    for (uint32_t c = 0; c < t->len && t->text[c] >= '0' && t->text[c] <= '9'
+         && value[n] < 1u << 20; c++)
+      value[n] = value[n] * 10 + (uint64_t)(t->text[c] - '0');
+    n++;
+  }
+  return n == 2 && value[1] > value[0] ? value[1] - value[0] : 1;
+}
+
+static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
+  linter *l = f->l;
+  bool counted = lint_is(l, i, "for");
+  uint32_t body = lint_after(l, i + 1), head = i + 2;
+  bool unrolled = i > 0 && lint_at(l, i - 1)->kind == LINT_DIRECTIVE;
+  uint32_t named = f->uniform.len;
+  if (counted) { /* int name = ...; name < ...; ++name */
+    const lint_token *t = lint_at(l, i + 3);
+    add_name(f, t->text, t->len);
+    if (!is_uniform(f, head, body - 1)) f->uniform.len = named;
+  }
+  bool varies = !is_uniform(f, head, body - 1);
+  check_accesses(f, head, body - 1);
+  uint64_t weight = f->weight;
+  if (unrolled) {
+    f->weight *= trips_of(l, i + 1);
+    if (f->weight > MAX_STATEMENTS) f->weight = MAX_STATEMENTS + 1;
+  }
+  f->varying += varies;
+  bool reporting = f->reporting;
+  state before = save(f);
+  uint64_t statements = f->statements;
+  uint32_t end = body;
+  for (int pass = 0; pass <= reporting; pass++) {
+    /* The first walk finds what the end leaves behind; only the second,
+     * which starts with that too, reports. One is enough to know the state:
+     * a body adds accesses, and at a barrier forgets all before it. */
+    f->reporting = reporting && pass == 1;
+    f->statements = statements;
+    end = statement(f, body, depth + 1);
+    join(f, &before);
+  }
+  f->reporting = reporting;
+  f->varying -= varies;
+  f->weight = weight;
+  if (f->uniform.len > named) f->uniform.len = named;
+  return end;
+}
+
+static uint32_t statement(flow *f, uint32_t i, uint32_t depth) {
+  linter *l = f->l;
+  while (lint_at(l, i)->kind == LINT_DIRECTIVE) i++;
+  if (depth > MAX_DEPTH) {
+    report(f, i, "size", "statements nested more than 200 deep", "", 0);
+    return l->body_end;
+  }
+  if (lint_is(l, i, "{")) {
+    uint32_t end = lint_after(l, i), named = f->uniform.len;
+    for (i++; i + 1 < end;) i = statement(f, i, depth + 1);
+    f->uniform.len = named; /* names of the block end with it */
+    return end;
+  }
+  if (lint_is(l, i, "if") && lint_is(l, i + 1, "("))
+    return branch(f, i, depth);
+  if ((lint_is(l, i, "for") || lint_is(l, i, "while")) &&
+      lint_is(l, i + 1, "("))
+    return loop(f, i, depth);
+  if (lint_is(l, i, "do") || lint_is(l, i, "switch"))
+    report(f, i, "keyword", "do and switch are not emitted", "", 0);
+  return simple(f, i);
+}
+
+/* ---- the door --------------------------------------------------------- */
+
+void lint_flow(linter *l) {
+  flow f = {.l = l, .weight = 1, .reporting = true};
+  find_tiles(&f);
+  find_uniform(&f);
+  statement(&f, l->body, 0);
+  if (f.statements > MAX_STATEMENTS)
+    lint_report(l, l->body, "size", "%llu statements after unrolling",
+                (unsigned long long)f.statements);
+  for (uint32_t i = 0; i < l->tokens.len; i++)
+    if ((i < l->body || i >= l->body_end) &&
+        lint_is(l, i, "threadgroup_barrier"))
+      lint_report(l, i, "barrier", "outside of the kernel's body");
+}

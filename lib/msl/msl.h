@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msl.h - laid-out TTIR to Metal Shading Language text, and its checker.
+ *
+ * emit turns one kernel into one MSL source with one entry point; lint reads
+ * that text back and refuses it when it breaks a rule of METAL-FACTS that
+ * Apple's compiler does not enforce or miscompiles. Text that fails lint is
+ * never handed out.
+ *
+ * The text is a function of the IR, the layouts, the chip and the options
+ * alone: no counters from outside, no addresses, no time.
+ */
+#ifndef TM_MSL_H
+#define TM_MSL_H
+
+#include "../layout/layout.h"
+
+typedef enum tm_arg_kind {
+  TM_ARG_BUFFER, /* a pointer: device buffer at `slot` */
+  TM_ARG_SCALAR  /* a number at byte `offset` of the constant struct */
+} tm_arg_kind;
+
+/* One run-time argument of the kernel, in the order of its parameters;
+ * constexpr parameters and those equal to 1 have none. */
+typedef struct tm_msl_arg {
+  const char *name;
+  tm_arg_kind kind;
+  tm_scalar scalar;   /* the number's type, or the pointee's */
+  uint32_t slot;      /* BUFFER: [[buffer(slot)]] */
+  uint32_t offset;    /* SCALAR */
+  bool reads, writes; /* BUFFER */
+} tm_msl_arg;
+
+/* A tile that the text keeps in its threadgroup pool, under this name. */
+typedef struct tm_msl_tile {
+  const char *name;
+  uint32_t offset, bytes; /* in the pool; tiles may share bytes in turn */
+} tm_msl_tile;
+
+typedef struct tm_msl {
+  const char *text;          /* zero-terminated MSL */
+  const char *entry;         /* name of the kernel function in it */
+  tm_msl_arg *args;
+  uint32_t n_args;
+  uint32_t scalars_slot;     /* buffer slot of the constant struct */
+  uint32_t scalars_size;     /* its bytes, a multiple of 4; 0: none */
+  uint32_t threads;          /* per threadgroup: 32 * num_warps */
+  uint32_t threadgroup_bytes;
+  tm_msl_tile *tiles;        /* what the linter proves barriers for */
+  uint32_t n_tiles;
+  const char **uniform;      /* variables of the text that hold scalars of the
+                                kernel: equal in all threads */
+  uint32_t n_uniform;
+  uint32_t language_version; /* (major << 16) + minor that the text needs */
+  uint32_t family;           /* lowest AppleN it runs on */
+} tm_msl;
+
+/* Emits the kernel. False with errors in diags: an operation that has no
+ * MSL, or a limit of the chip, at its source position. */
+bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
+                 const tm_chip *chip, tm_arena *arena, tm_diags *diags,
+                 tm_msl *out);
+
+/* Checks text against the rules; each broken one is an INTERNAL error naming
+ * the rule and the line. msl gives the declared resources to compare with. */
+bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * foldflow.c - folding of scf.for and scf.if, for fold.c.
+ *
+ *   - a loop that runs no time is its initial values;
+ *   - a loop that runs once is its body;
+ *   - a carried value that every iteration hands on is its initial value;
+ *   - scf.if of a constant is one of its blocks;
+ *   - a result that both blocks give alike is what they give.
+ *
+ * Only loops whose bounds and step are constants are counted. A step that is
+ * not positive is left alone, whatever the bounds.
+ */
+#include "optint.h"
+
+static tm_inst last_of(const tm_ir *ir, tm_block b) {
+  return tm_blk(ir, b)->last;
+}
+
+/* Replacing what nobody names is no progress. */
+static bool is_used(const tm_fold_uses *uses, tm_value v) {
+  return v < uses->n && uses->count[v] > 0;
+}
+
+/* Moves a block's instructions before inst, without the terminator. */
+static void splice(tm_ir *ir, tm_block from, tm_inst inst) {
+  TM_EACH_INST(ir, i, from) {
+    if (tm_op_infos[tm_get(ir, i)->op].flags & TM_TERMINATOR) continue;
+    tm_inst_move(ir, i, tm_build_before(ir, inst));
+  }
+}
+
+/* 0, 1, or 2 for more or not known. */
+static int trips(const tm_ir *ir, const tm_inst_data *i) {
+  int64_t lower, upper, step;
+  if (!tm_value_const_int(ir, i->operands[0], &lower) ||
+      !tm_value_const_int(ir, i->operands[1], &upper) ||
+      !tm_value_const_int(ir, i->operands[2], &step) || step <= 0)
+    return 2;
+  if (lower >= upper) return 0;
+  /* upper - lower is positive, and as unsigned it does not overflow */
+  return (uint64_t)upper - (uint64_t)lower <= (uint64_t)step ? 1 : 2;
+}
+
+bool tm_fold_for(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
+                 tm_map *renamed) {
+  tm_inst_data i = *tm_get(ir, inst);
+  tm_block_data *body = tm_blk(ir, i.regions[0]);
+  tm_inst end = last_of(ir, i.regions[0]);
+  const tm_value *yields = tm_get(ir, end)->operands;
+  bool changed = false;
+  int count = trips(ir, &i);
+  for (uint32_t c = 0; c < i.n_results; c++) {
+    tm_value init = i.operands[3 + c], arg = body->args[c + 1];
+    if (count == 0) {
+      tm_map_put(renamed, i.results + c, init);
+    } else if (yields[c] == arg || yields[c] == init) {
+      uint64_t seen;
+      if (tm_map_get(renamed, arg, &seen)) continue;
+      tm_map_put(renamed, arg, init);
+      /* A loop that may not run gives the initial value too. */
+      tm_map_put(renamed, i.results + c, init);
+      changed |= is_used(uses, arg) || is_used(uses, i.results + c);
+    }
+  }
+  if (count == 2) return changed;
+  if (count == 1) {
+    tm_map_put(renamed, body->args[0], i.operands[0]);
+    for (uint32_t c = 0; c < i.n_results; c++) {
+      tm_map_put(renamed, body->args[c + 1], i.operands[3 + c]);
+      tm_map_put(renamed, i.results + c, yields[c]);
+    }
+    splice(ir, i.regions[0], inst);
+  }
+  tm_inst_remove(ir, inst);
+  return true;
+}
+
+bool tm_fold_if(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
+                tm_map *renamed) {
+  tm_inst_data i = *tm_get(ir, inst);
+  int64_t condition;
+  bool changed = false;
+  if (tm_value_const_int(ir, i.operands[0], &condition)) {
+    tm_block taken = i.regions[condition ? 0 : 1];
+    const tm_value *yields = tm_get(ir, last_of(ir, taken))->operands;
+    for (uint32_t r = 0; r < i.n_results; r++)
+      tm_map_put(renamed, i.results + r, yields[r]);
+    splice(ir, taken, inst);
+    tm_inst_remove(ir, inst);
+    return true;
+  }
+  const tm_inst_data *a = tm_get(ir, last_of(ir, i.regions[0]));
+  const tm_inst_data *b = tm_get(ir, last_of(ir, i.regions[1]));
+  for (uint32_t r = 0; r < i.n_results; r++) {
+    uint64_t seen;
+    if (a->operands[r] != b->operands[r] ||
+        tm_map_get(renamed, i.results + r, &seen))
+      continue;
+    tm_map_put(renamed, i.results + r, a->operands[r]);
+    changed |= is_used(uses, i.results + r);
+  }
+  return changed;
+}
