@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * code.c - loads objects: one LLJIT for the process, one dylib per code.
+ *
+ * Each object has the same symbol names (sm_kernel_any ...), so each gets a
+ * dylib of its own, in which the runtime's functions are defined as absolute
+ * symbols. Dylibs cannot be removed, only emptied: their resource tracker
+ * frees the machine code, and the empty dylib is used again.
+ */
+#define _GNU_SOURCE
+#include "llvm.h"
+
+#include "frame.h"
+#include "rt.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct dylib {
+  LLVMOrcJITDylibRef ref;
+  struct dylib *next;
+} dylib;
+
+struct sm_code_link {
+  LLVMOrcResourceTrackerRef tracker;
+  dylib *library;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static LLVMOrcLLJITRef jit;
+static dylib *unused;
+static unsigned dylib_count;
+
+static char *take_error(LLVMErrorRef failed) {
+  char *text = LL.GetErrorMessage(failed);
+  char *copy = strdup(text);
+  LL.DisposeErrorMessage(text);
+  return copy;
+}
+
+/* What the linker says besides the error that it returns ("Symbols not
+ * found"); without a reporter it prints. Called under lock. */
+static char said[256];
+
+static void reporter(void *context, LLVMErrorRef failed) {
+  char *text = LL.GetErrorMessage(failed);
+  snprintf(said, sizeof(said), "%s", text);
+  LL.DisposeErrorMessage(text);
+}
+
+/* Under lock. */
+static bool start_jit(char **error) {
+  if (jit) return true;
+  LLVMErrorRef failed = LL.OrcCreateLLJIT(&jit, LL.OrcCreateLLJITBuilder());
+  if (!failed) {
+    LL.OrcExecutionSessionSetErrorReporter(
+        LL.OrcLLJITGetExecutionSession(jit), reporter, NULL);
+    return true;
+  }
+  *error = take_error(failed);
+  jit = NULL;
+  return false;
+}
+
+static bool define_symbols(LLVMOrcJITDylibRef library, char **error) {
+  size_t n;
+  const sm_symbol *symbols = sm_rt_symbols(&n);
+  LLVMOrcCSymbolMapPair *pairs = calloc(n, sizeof(*pairs));
+  if (!pairs) {
+    *error = strdup("out of memory");
+    return false;
+  }
+  for (size_t i = 0; i < n; i++) {
+    pairs[i].Name = LL.OrcLLJITMangleAndIntern(jit, symbols[i].name);
+    pairs[i].Sym.Address =
+        (LLVMOrcExecutorAddress)(uintptr_t)symbols[i].address;
+    pairs[i].Sym.Flags.GenericFlags = LLVMJITSymbolGenericFlagsExported |
+                                      LLVMJITSymbolGenericFlagsCallable;
+  }
+  LLVMErrorRef failed =
+      LL.OrcJITDylibDefine(library, LL.OrcAbsoluteSymbols(pairs, n));
+  free(pairs);
+  if (failed) *error = take_error(failed);
+  return !failed;
+}
+
+/* Under lock. */
+static dylib *take_dylib(char **error) {
+  if (unused) {
+    dylib *d = unused;
+    unused = d->next;
+    return d;
+  }
+  dylib *d = calloc(1, sizeof(*d));
+  if (!d) {
+    *error = strdup("out of memory");
+    return NULL;
+  }
+  char name[32];
+  snprintf(name, sizeof(name), "sm%u", dylib_count++);
+  d->ref = LL.OrcExecutionSessionCreateBareJITDylib(
+      LL.OrcLLJITGetExecutionSession(jit), name);
+  if (!define_symbols(d->ref, error)) {
+    free(d);
+    return NULL;
+  }
+  return d;
+}
+
+typedef struct lookup {
+  LLVMErrorRef failed;
+  uint64_t address[3];
+} lookup;
+
+static void found(LLVMErrorRef failed, LLVMOrcCSymbolMapPairs pairs,
+                  size_t n, void *context) {
+  lookup *l = context;
+  l->failed = failed;
+  for (size_t i = 0; !failed && i < n && i < 3; i++)
+    l->address[i] = pairs[i].Sym.Address;
+}
+
+/* One symbol of a dylib; the lookup links the object on first use. */
+static bool find(dylib *d, const char *name, void *out, char **error) {
+  *said = 0;
+  LLVMOrcCJITDylibSearchOrderElement where = {
+      d->ref, LLVMOrcJITDylibLookupFlagsMatchExportedSymbolsOnly};
+  LLVMOrcCLookupSetElement what = {LL.OrcLLJITMangleAndIntern(jit, name),
+                                   LLVMOrcSymbolLookupFlagsRequiredSymbol};
+  lookup l = {0};
+  LL.OrcExecutionSessionLookup(LL.OrcLLJITGetExecutionSession(jit),
+                               LLVMOrcLookupKindStatic, &where, 1, &what, 1,
+                               found, &l);
+  if (l.failed) {
+    char *why = take_error(l.failed), text[768];
+    snprintf(text, sizeof(text), "%s%s%s", why, *said ? ": " : "", said);
+    free(why);
+    *error = strdup(text);
+    return false;
+  }
+  uintptr_t address = (uintptr_t)l.address[0];
+  memcpy(out, &address, sizeof(address));
+  return true;
+}
+
+/* Under lock. */
+static bool link_object(sm_code *code, const void *object, size_t size,
+                        char **error) {
+  dylib *d = take_dylib(error);
+  if (!d) return false;
+  code->link->library = d;
+  code->link->tracker = LL.OrcJITDylibCreateResourceTracker(d->ref);
+  LLVMMemoryBufferRef buffer = LL.CreateMemoryBufferWithMemoryRangeCopy(
+      object, size, "kernel");
+  LLVMErrorRef failed = LL.OrcLLJITAddObjectFileWithRT(
+      jit, code->link->tracker, buffer);
+  if (failed) {
+    *error = take_error(failed);
+    return false;
+  }
+  if (!find(d, "sm_kernel_meta", &code->meta, error)) return false;
+  if (code->meta->abi != SM_FRAME_ABI) {
+    *error = strdup("the object was made by another version of softmetal");
+    return false;
+  }
+  if (code->meta->has_line &&
+      !find(d, "sm_kernel_line", &code->line, error))
+    return false;
+  return find(d, "sm_kernel_any", &code->any, error);
+}
+
+/* Under lock. */
+static void unlink_object(sm_code *code) {
+  struct sm_code_link *link = code->link;
+  if (link->tracker) {
+    LLVMErrorRef failed = LL.OrcResourceTrackerRemove(link->tracker);
+    if (failed) LL.ConsumeError(failed);
+    LL.OrcReleaseResourceTracker(link->tracker);
+  }
+  if (link->library) {
+    link->library->next = unused;
+    unused = link->library;
+  }
+  free(link);
+  free(code);
+}
+
+sm_code *sm_code_load(const void *object, size_t size,
+                      const sm_code_info *info, char **error) {
+  *error = NULL;
+  if (!sm_llvm_open(error)) return NULL;
+  sm_code *code = calloc(1, sizeof(*code));
+  struct sm_code_link *link = calloc(1, sizeof(*link));
+  if (!code || !link) {
+    free(code);
+    free(link);
+    *error = strdup("out of memory");
+    return NULL;
+  }
+  code->info = *info;
+  code->references = 1;
+  code->link = link;
+  pthread_mutex_lock(&lock);
+  bool ok = start_jit(error) && link_object(code, object, size, error);
+  if (!ok) unlink_object(code);
+  pthread_mutex_unlock(&lock);
+  return ok ? code : NULL;
+}
+
+void sm_code_retain(sm_code *code) {
+  __atomic_fetch_add(&code->references, 1, __ATOMIC_RELAXED);
+}
+
+void sm_code_release(sm_code *code) {
+  if (!code) return;
+  if (__atomic_fetch_sub(&code->references, 1, __ATOMIC_ACQ_REL) != 1)
+    return;
+  pthread_mutex_lock(&lock);
+  unlink_object(code);
+  pthread_mutex_unlock(&lock);
+}
+
+const sm_code_info *sm_code_get_info(const sm_code *code) {
+  return &code->info;
+}
+
+static char target_text[4096];
+
+static void fill_target(void) {
+  char *error = NULL;
+  if (!sm_llvm_open(&error)) {
+    free(error);
+    memcpy(target_text, "none", 5);
+    return;
+  }
+  /* The features say more than the name, but are long: their hash. */
+  const char *features = sm_llvm_features();
+  snprintf(target_text, sizeof(target_text), "%s-%016llx llvm-%u abi-%u%s",
+           sm_llvm_cpu(),
+           (unsigned long long)tm_hash_bytes(features, strlen(features), 0),
+           sm_llvm_version(), SM_FRAME_ABI,
+           sm_rt_vector_math("sin", 8) ? " mvec" : "");
+}
+
+const char *sm_code_target(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, fill_target);
+  return target_text;
+}

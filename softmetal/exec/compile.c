@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compile.c - sm_code_compile: kernel to object bytes.
+ *
+ * Two entries may be emitted (frame.h): sm_kernel_any always, and
+ * sm_kernel_line if the kernel asks for positions. Both go through a short
+ * pass pipeline: locals to registers, then the scalar clean-ups; loops and
+ * vectors are already as they should be. Everything LLVM owns is freed
+ * before returning, also when memory runs out or the kernel is refused: both
+ * leave through the same jump.
+ */
+#define _GNU_SOURCE
+#include "emit.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void sm_emit_fail(sm_emit *e, tm_loc loc, const char *fmt, ...) {
+  char text[512], all[640];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof(text), fmt, args);
+  va_end(args);
+  if (loc.line)
+    snprintf(all, sizeof(all), "kernel %s, line %u: %s", e->kernel->name,
+             loc.line, text);
+  else snprintf(all, sizeof(all), "kernel %s: %s", e->kernel->name, text);
+  e->error = strdup(all);
+  longjmp(*e->arena->guard, 1);
+}
+
+/* ---- functions -------------------------------------------------------- */
+
+static void add_attribute(sm_emit *e, sm_val f, unsigned at,
+                          const char *name) {
+  unsigned kind = LL.GetEnumAttributeKindForName(name, strlen(name));
+  if (kind)
+    LL.AddAttributeAtIndex(f, at, LL.CreateEnumAttribute(e->context, kind,
+                                                         0));
+}
+
+static void add_text(sm_emit *e, sm_val f, const char *key,
+                     const char *value) {
+  LL.AddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+      LL.CreateStringAttribute(e->context, key, (unsigned)strlen(key), value,
+                               (unsigned)strlen(value)));
+}
+
+static void emit_entry(sm_emit *e, const char *name, bool line) {
+  sm_ty type = LL.FunctionType(e->void_type, &e->ptr, 1, false);
+  e->function = LL.AddFunction(e->module, name, type);
+  e->frame = LL.GetParam(e->function, 0);
+  add_attribute(e, e->function, 1, "noalias");
+  add_attribute(e, e->function, (unsigned)LLVMAttributeFunctionIndex,
+                "nounwind");
+  if (e->wide) {
+    add_text(e, e->function, "prefer-vector-width", "512");
+    add_text(e, e->function, "min-legal-vector-width", "512");
+  }
+  add_text(e, e->function, "denormal-fp-math-f32",
+           "preserve-sign,preserve-sign");
+  e->entry = sm_block(e);
+  LLVMBasicBlockRef body = sm_block(e);
+  sm_here(e, body);
+  e->line = line;
+  e->level = 0;
+  e->killed = e->continued = e->discard = e->dropped = false;
+  e->loop = NULL;
+  e->depth = e->size = 0;
+  e->scratch_pointers = e->scratch_data = e->scratch_data2 = NULL;
+  e->scratch_extra = e->scratch_result = NULL;
+  e->local_bytes = 0;
+  e->info->threadgroup_bytes = 0;
+  e->states = TM_NEW_ARRAY(e->arena, sm_state *, e->program->vars + 1);
+  sm_ty mask = sm_vector_type(e->i1, SM_LANES);
+  e->exec = sm_alloca(e, mask, 4);
+  sm_val bits = LL.BuildLoad2(e->b, e->i32,
+      sm_at(e, e->frame, sm_i64(e, offsetof(sm_frame, mask))), "");
+  e->entry_mask = CONVERT(BitCast, bits, mask);
+  LL.BuildStore(e->b, e->entry_mask, e->exec);
+  sm_emit_kernel_body(e);
+  sm_here(e, e->entry);
+  LL.BuildBr(e->b, body);
+}
+
+static void emit_meta(sm_emit *e, uint64_t stack, bool has_line) {
+  sm_val field[6] = {
+      sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
+      sm_i32(e, e->has_barrier), sm_i32(e, has_line),
+      sm_i32(e, e->options->check), sm_i32(e, 0)};
+  sm_val chars[sizeof(((sm_meta *)0)->name)];
+  size_t n = sizeof(chars) / sizeof(chars[0]);
+  size_t length = strlen(e->kernel->name);
+  for (size_t i = 0; i < n; i++)
+    chars[i] = sm_int(e, e->i8, i < length && i + 1 < n
+                                    ? (unsigned char)e->kernel->name[i] : 0);
+  sm_val parts[2] = {LL.ConstArray(e->i32, field, 6),
+                     LL.ConstArray(e->i8, chars, (unsigned)n)};
+  sm_val all = LL.ConstStructInContext(e->context, parts, 2, false);
+  sm_val g = LL.AddGlobal(e->module, LL.TypeOf(all), "sm_kernel_meta");
+  LL.SetInitializer(g, all);
+  LL.SetGlobalConstant(g, true);
+  LL.SetAlignment(g, 8);
+}
+
+static void emit_module(sm_emit *e) {
+  e->i1 = LL.Int1TypeInContext(e->context);
+  e->i8 = LL.IntTypeInContext(e->context, 8);
+  e->i16 = LL.IntTypeInContext(e->context, 16);
+  e->i32 = LL.IntTypeInContext(e->context, 32);
+  e->i64 = LL.IntTypeInContext(e->context, 64);
+  e->f16 = LL.HalfTypeInContext(e->context);
+  e->f32 = LL.FloatTypeInContext(e->context);
+  e->ptr = LL.PointerTypeInContext(e->context, 0);
+  e->void_type = LL.VoidTypeInContext(e->context);
+  e->wide = strstr(sm_llvm_features(), "+avx512vl") &&
+            strstr(sm_llvm_features(), "+avx512bw");
+  sm_uniform_analyze(e);
+  emit_entry(e, "sm_kernel_any", false);
+  uint64_t stack = e->local_bytes;
+  bool line = e->uses_position;
+  if (line) emit_entry(e, "sm_kernel_line", true);
+  emit_meta(e, stack + stack / 2 + 65536, line);
+}
+
+/* ---- LLVM's part ------------------------------------------------------ */
+
+static const char *pipeline(void) {
+  const char *forced = getenv("SOFTMETAL_PASSES");
+  if (forced) return forced;
+  if (sm_llvm_version() < 18)
+    return "function(sroa,early-cse<memssa>,simplifycfg,instcombine,"
+           "loop-mssa(licm),gvn,instcombine,simplifycfg,adce)";
+  return "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
+         "instcombine<max-iterations=1;no-verify-fixpoint>,"
+         "loop-mssa(licm),gvn,"
+         "instcombine<max-iterations=1;no-verify-fixpoint>,simplifycfg,"
+         "adce)";
+}
+
+static LLVMTargetMachineRef make_machine(char **error) {
+  char *triple = LL.GetDefaultTargetTriple(), *message = NULL;
+  LLVMTargetRef target;
+  LLVMTargetMachineRef machine = NULL;
+  if (LL.GetTargetFromTriple(triple, &target, &message)) {
+    *error = strdup(message ? message : "LLVM does not know this machine");
+    LL.DisposeMessage(message);
+  } else {
+    machine = LL.CreateTargetMachine(
+        target, triple, sm_llvm_cpu(), sm_llvm_features(),
+        LLVMCodeGenLevelLess, LLVMRelocPIC, LLVMCodeModelSmall);
+    if (!machine) *error = strdup("LLVM cannot make code for this machine");
+  }
+  LL.DisposeMessage(triple);
+  return machine;
+}
+
+static void dump(LLVMModuleRef module, const char *when) {
+  const char *dir = getenv("SOFTMETAL_DUMP");
+  if (!dir) return;
+  char path[512];
+  snprintf(path, sizeof(path), "%s/%s.ll", dir, when);
+  FILE *out = fopen(path, "w");
+  if (!out) return;
+  char *text = LL.PrintModuleToString(module);
+  fputs(text, out);
+  fclose(out);
+  LL.DisposeMessage(text);
+}
+
+static bool optimize(LLVMModuleRef module, LLVMTargetMachineRef machine,
+                     char **error) {
+  char *message = NULL;
+  if (LL.VerifyModule(module, LLVMReturnStatusAction, &message)) {
+    char text[1024];
+    snprintf(text, sizeof(text), "internal: LLVM rejects the kernel: %s",
+             message ? message : "");
+    *error = strdup(text);
+    LL.DisposeMessage(message);
+    return false;
+  }
+  LL.DisposeMessage(message);
+  LLVMPassBuilderOptionsRef options = LL.CreatePassBuilderOptions();
+  LLVMErrorRef failed =
+      LL.RunPasses(module, pipeline(), machine, options);
+  LL.DisposePassBuilderOptions(options);
+  if (!failed) return true;
+  char *text = LL.GetErrorMessage(failed);
+  *error = strdup(text);
+  LL.DisposeErrorMessage(text);
+  return false;
+}
+
+static bool to_object(LLVMModuleRef module, void **object, size_t *size,
+                      char **error) {
+  LLVMTargetMachineRef machine = make_machine(error);
+  if (!machine) return false;
+  LLVMTargetDataRef layout = LL.CreateTargetDataLayout(machine);
+  LL.SetModuleDataLayout(module, layout);
+  LL.DisposeTargetData(layout);
+  char *triple = LL.GetDefaultTargetTriple();
+  LL.SetTarget(module, triple);
+  LL.DisposeMessage(triple);
+  dump(module, "before");
+  bool ok = optimize(module, machine, error);
+  if (ok) {
+    dump(module, "after");
+    LLVMMemoryBufferRef buffer = NULL;
+    char *message = NULL;
+    if (LL.TargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile,
+                                           &message, &buffer)) {
+      *error = strdup(message ? message : "LLVM cannot emit the kernel");
+      LL.DisposeMessage(message);
+      ok = false;
+    } else {
+      *size = LL.GetBufferSize(buffer);
+      *object = malloc(*size);
+      if (*object) memcpy(*object, LL.GetBufferStart(buffer), *size);
+      else *error = strdup("out of memory");
+      ok = *object != NULL;
+      LL.DisposeMemoryBuffer(buffer);
+    }
+  }
+  LL.DisposeTargetMachine(machine);
+  return ok;
+}
+
+/* ---- the door --------------------------------------------------------- */
+
+/* Emits into e->module; what was allocated goes with the arena. */
+static bool emit_guarded(sm_emit *e, tm_arena *arena) {
+  jmp_buf guard;
+  if (!tm_arena_guard(arena, guard)) {
+    arena->guard = NULL;
+    if (!e->error) e->error = strdup("out of memory while compiling");
+    return false;
+  }
+  emit_module(e);
+  arena->guard = NULL;
+  return true;
+}
+
+bool sm_code_compile(const sm_program *program, const sm_function *kernel,
+                     const sm_code_options *options, void **object,
+                     size_t *size, sm_code_info *info, char **error) {
+  static const sm_code_options none;
+  *object = NULL;
+  *size = 0;
+  *error = NULL;
+  memset(info, 0, sizeof(*info));
+  if (!sm_llvm_open(error)) return false;
+  tm_arena arena;
+  tm_arena_init(&arena, (size_t)1 << 30);
+  sm_emit e;
+  memset(&e, 0, sizeof(e));
+  e.arena = &arena;
+  e.program = program;
+  e.kernel = kernel;
+  e.options = options ? options : &none;
+  e.info = info;
+  info->max_threads = kernel->max_threads;
+  e.context = LL.ContextCreate();
+  e.module = LL.ModuleCreateWithNameInContext("kernel", e.context);
+  e.b = LL.CreateBuilderInContext(e.context);
+  bool ok = emit_guarded(&e, &arena);
+  if (ok) ok = to_object(e.module, object, size, error);
+  else *error = e.error;
+  LL.DisposeBuilder(e.b);
+  LL.DisposeModule(e.module);
+  LL.ContextDispose(e.context);
+  tm_arena_free(&arena);
+  return ok;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.h - compiling checked MSL to native code and running grids of it.
+ *
+ *   sm_program --sm_code_compile--> object bytes --sm_code_load--> sm_code
+ *   sm_code + sm_dispatch --sm_run--> threadgroups on the worker threads
+ *
+ * The emitter turns one kernel into one native function that runs a whole
+ * simdgroup: 32 lanes as vectors, divergence as masks. Simdgroups of a
+ * threadgroup are coroutines that switch at threadgroup barriers;
+ * threadgroups are spread over a pool of worker threads. LLVM is loaded
+ * with dlopen only when something is compiled (llvm.h); running and loading
+ * an object need it only for linking.
+ *
+ * Errors come back as an allocated message in *error (free it with free());
+ * nothing here prints or exits.
+ */
+#ifndef SM_EXEC_H
+#define SM_EXEC_H
+
+#include "../msl/tree.h"
+
+/* Value of one function constant, in the bytes of its type. */
+typedef struct sm_constant_value {
+  uint32_t index;
+  uint64_t bits;
+} sm_constant_value;
+
+typedef struct sm_code_options {
+  const sm_constant_value *constants;
+  uint32_t n_constants;
+  bool check; /* instrument for SOFTMETAL_CHECK: bounds and races */
+} sm_code_options;
+
+/* What a compiled kernel needs and is, known after compilation. */
+typedef struct sm_code_info {
+  uint64_t buffers_read, buffers_written; /* bit per [[buffer(n)]] */
+  uint32_t buffer_min[31];   /* bytes that a reference parameter needs; 0 */
+  uint64_t tg_buffers;       /* bit per [[threadgroup(n)]] */
+  uint32_t threadgroup_bytes;/* static */
+  uint32_t max_threads;      /* from the attribute; 0: 1024 */
+} sm_code_info;
+
+typedef struct sm_code sm_code; /* loaded native code of one kernel */
+
+/* Compiles kernel of program to a relocatable object. *object is malloc'ed.
+ * Returns false with *error set when LLVM is missing (names the package) or
+ * fails. Threads: any; LLVM contexts are per call. */
+bool sm_code_compile(const sm_program *program, const sm_function *kernel,
+                     const sm_code_options *options, void **object,
+                     size_t *size, sm_code_info *info, char **error);
+
+/* Loads object bytes made by sm_code_compile on this machine's CPU kind. */
+sm_code *sm_code_load(const void *object, size_t size,
+                      const sm_code_info *info, char **error);
+void sm_code_release(sm_code *code);
+void sm_code_retain(sm_code *code);
+const sm_code_info *sm_code_get_info(const sm_code *code);
+
+/* The CPU and LLVM that objects are for, e.g. "x86-64-v4 llvm-19": part of
+ * the key of anything that stores objects. */
+const char *sm_code_target(void);
+
+typedef struct sm_binding {
+  void *pointer;   /* start of the bound range; NULL: not bound */
+  uint64_t length; /* bytes to the end of the buffer */
+} sm_binding;
+
+typedef struct sm_dispatch {
+  const sm_code *code;
+  uint64_t grid_threads[3];  /* threads in the whole grid */
+  uint32_t group[3];         /* threads in a full threadgroup */
+  sm_binding buffers[31];
+  uint32_t tg_length[31];    /* dynamic threadgroup memory, bytes */
+  bool check;                /* code was compiled with check */
+  uint64_t shuffle_seed;     /* 0: in order; else order of simdgroups and
+                                threadgroups is shuffled by it */
+  uint64_t deadline_ns;      /* 0: none; else a budget for the dispatch */
+} sm_dispatch;
+
+typedef enum sm_run_status {
+  SM_RUN_OK,
+  SM_RUN_FAULT,     /* out-of-bounds or race found, or a caught fault */
+  SM_RUN_TIMEOUT,   /* the deadline passed */
+  SM_RUN_DIVERGED,  /* a barrier was not reached by all simdgroups */
+  SM_RUN_MEMORY
+} sm_run_status;
+
+/* Runs one dispatch to its end on the calling thread and the pool's workers.
+ * On anything but SM_RUN_OK, *error says what and where: kernel, buffer
+ * index, byte offset, threadgroup and thread position, source line. */
+sm_run_status sm_run(const sm_dispatch *dispatch, char **error);
+
+/* Worker threads including the caller: SOFTMETAL_THREADS, or the number of
+ * CPUs. */
+unsigned sm_run_threads(void);
+
+#endif

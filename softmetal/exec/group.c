@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group.c - runs threadgroups on one worker.
+ *
+ * A kernel without barriers, or a group of one simdgroup, is a plain call
+ * per simdgroup. Otherwise every simdgroup has its own stack; the scheduler
+ * continues each in turn, and each comes back when it waits at a barrier or
+ * has ended. When all that live wait at the same barrier, the next interval
+ * begins. Simdgroups that have ended take no part, as on Apple silicon; with
+ * checking on that is reported, because it is almost always a mistake.
+ */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STACK_MARGIN = 128 * 1024, POISON = 0xcd };
+
+static bool grow(void **memory, uint32_t *capacity, size_t item,
+                 uint32_t need) {
+  if (*capacity >= need) return true;
+  free(*memory);
+  *capacity = 0;
+  size_t bytes = ((size_t)need * item + 127u) & ~(size_t)63;
+  *memory = aligned_alloc(64, bytes);
+  if (!*memory) return false;
+  memset(*memory, 0, bytes);
+  *capacity = need;
+  return true;
+}
+
+static bool map_stacks(sm_worker *w, size_t bytes) {
+  if (w->stack_bytes < bytes) {
+    sm_stack_unmap(&w->main_stack);
+    for (int i = 0; i < SM_MAX_SIMDGROUPS; i++)
+      sm_stack_unmap(&w->stacks[i]);
+    w->stack_bytes = bytes;
+  }
+  if (!w->main_stack.base &&
+      !sm_stack_map(&w->main_stack, w->stack_bytes + STACK_MARGIN))
+    return false;
+  return true;
+}
+
+/* The stacks of simdgroups beyond what a group uses are never mapped. */
+static bool map_simd_stacks(sm_worker *w, uint32_t simdgroups) {
+  for (uint32_t i = 0; i < simdgroups; i++)
+    if (!w->stacks[i].base && !sm_stack_map(&w->stacks[i], w->stack_bytes))
+      return false;
+  return true;
+}
+
+static void frame_fill(sm_worker *w, uint32_t index) {
+  const sm_job *job = w->job;
+  const sm_dispatch *d = job->dispatch;
+  sm_frame *f = &w->frames[index];
+  for (int i = 0; i < SM_BUFFERS; i++) {
+    f->buffer[i] = d->buffers[i].pointer;
+    f->length[i] = d->buffers[i].length;
+    f->tg_buffer[i] = w->tg_memory + job->tg_offset[i];
+  }
+  f->tg_static = w->tg_memory;
+  f->stop = &job->stop;
+  f->simd = &w->simds[index];
+  f->simdgroup = index;
+  uint32_t full = 1;
+  for (int i = 0; i < 3; i++) {
+    f->tg_full[i] = d->group[i];
+    f->grid[i] = (uint32_t)d->grid_threads[i];
+    f->groups[i] = (uint32_t)job->groups[i];
+    f->position[i] = w->positions[index][i];
+    full *= d->group[i];
+  }
+  f->simdgroups_full = (full + SM_LANES - 1) / SM_LANES;
+  w->simds[index].worker = w;
+  w->simds[index].index = index;
+}
+
+bool sm_groups_prepare(sm_worker *w) {
+  const sm_job *job = w->job;
+  const sm_dispatch *d = job->dispatch;
+  uint32_t threads = d->group[0] * d->group[1] * d->group[2];
+  uint32_t simdgroups = (threads + SM_LANES - 1) / SM_LANES;
+  size_t stack = (size_t)d->code->meta->stack_bytes + STACK_MARGIN;
+  if (!map_stacks(w, stack)) return false;
+  if (d->code->meta->has_barrier && simdgroups > 1 &&
+      !map_simd_stacks(w, simdgroups))
+    return false;
+  void *memory = w->tg_memory;
+  bool ok = grow(&memory, &w->tg_capacity, 1, job->tg_bytes + 64);
+  w->tg_memory = memory;
+  if (!ok) return false;
+  if (d->code->meta->checked) {
+    memory = w->shadow;
+    ok = grow(&memory, &w->shadow_capacity, sizeof(sm_shadow),
+              w->tg_capacity);
+    w->shadow = memory;
+    if (!ok) return false;
+  }
+  for (uint32_t i = 0; i < simdgroups; i++) frame_fill(w, i);
+  memset(w->frame_threads, 0, sizeof(w->frame_threads));
+  w->random = d->shuffle_seed;
+  return true;
+}
+
+/* ---- positions -------------------------------------------------------- */
+
+/* Lanes are numbered with x fastest through the threads that the group has;
+ * edge groups have fewer. Recomputed only when that changes. */
+static void positions_fill(sm_worker *w, const uint32_t threads[3]) {
+  if (w->frame_threads[0] == threads[0] &&
+      w->frame_threads[1] == threads[1] && w->frame_threads[2] == threads[2])
+    return;
+  memcpy(w->frame_threads, threads, sizeof(w->frame_threads));
+  uint32_t total = threads[0] * threads[1] * threads[2];
+  uint32_t simdgroups = (total + SM_LANES - 1) / SM_LANES;
+  for (uint32_t s = 0; s < simdgroups; s++) {
+    sm_frame *f = &w->frames[s];
+    uint32_t count = total - s * SM_LANES;
+    f->mask = count >= SM_LANES ? UINT32_MAX : (1u << count) - 1;
+    f->simdgroups = simdgroups;
+    for (uint32_t l = 0; l < SM_LANES; l++) {
+      uint32_t t = s * SM_LANES + l;
+      if (t >= total) t = total - 1; /* lanes that do not exist */
+      f->position[0][l] = t % threads[0];
+      f->position[1][l] = t / threads[0] % threads[1];
+      f->position[2][l] = t / threads[0] / threads[1];
+    }
+    for (int i = 0; i < 3; i++) {
+      f->first[i] = f->position[i][0];
+      f->tg_threads[i] = threads[i];
+    }
+  }
+}
+
+static void group_locate(const sm_worker *w, uint64_t number,
+                         uint32_t position[3]) {
+  const sm_job *job = w->job;
+  uint64_t at = number;
+  if (job->step != 1 || job->offset != 0)
+    at = (number * job->step + job->offset) % job->total;
+  position[0] = (uint32_t)(at % job->groups[0]);
+  position[1] = (uint32_t)(at / job->groups[0] % job->groups[1]);
+  position[2] = (uint32_t)(at / job->groups[0] / job->groups[1]);
+}
+
+/* The next position without divisions, which cost more than a small group's
+ * work. */
+static void group_advance(const sm_worker *w, uint64_t number,
+                          uint32_t position[3]) {
+  const sm_job *job = w->job;
+  if (job->step != 1 || job->offset != 0) {
+    group_locate(w, number, position);
+    return;
+  }
+  if (++position[0] < job->groups[0]) return;
+  position[0] = 0;
+  if (++position[1] < job->groups[1]) return;
+  position[1] = 0;
+  position[2]++;
+}
+
+static uint32_t group_begin(sm_worker *w, const uint32_t position[3]) {
+  const sm_job *job = w->job;
+  const sm_dispatch *d = job->dispatch;
+  uint32_t threads[3];
+  for (int i = 0; i < 3; i++) {
+    uint64_t left = d->grid_threads[i] - (uint64_t)position[i] * d->group[i];
+    threads[i] = left < d->group[i] ? (uint32_t)left : d->group[i];
+  }
+  positions_fill(w, threads);
+  uint32_t simdgroups = w->frames[0].simdgroups;
+  for (uint32_t s = 0; s < simdgroups; s++)
+    for (int i = 0; i < 3; i++) w->frames[s].tg_position[i] = position[i];
+  if (d->code->meta->checked) {
+    memset(w->tg_memory, POISON, job->tg_bytes);
+    w->epoch++;
+  }
+  return simdgroups;
+}
+
+/* ---- simdgroups ------------------------------------------------------- */
+
+static uint32_t random_below(sm_worker *w, uint32_t n) {
+  w->random = w->random * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(w->random >> 33) % n;
+}
+
+static void order_fill(sm_worker *w, uint8_t *order, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) order[i] = (uint8_t)i;
+  if (!w->job->dispatch->shuffle_seed) return;
+  for (uint32_t i = n; i > 1; i--) {
+    uint32_t j = random_below(w, i);
+    uint8_t t = order[i - 1];
+    order[i - 1] = order[j];
+    order[j] = t;
+  }
+}
+
+static void simd_main(void *argument) {
+  sm_simd *simd = argument;
+  sm_worker *w = simd->worker;
+  const sm_code *code = w->job->dispatch->code;
+  sm_kernel_entry *entry = w->job->line ? code->line : code->any;
+  entry(&w->frames[simd->index]);
+  simd->state = SM_SIMD_ENDED;
+  sm_coro_switch(&simd->context, w->scheduler);
+  abort(); /* an ended simdgroup is never continued */
+}
+
+/* After an interval: all that live must wait at one barrier. */
+static void interval_check(sm_worker *w, uint32_t n, uint32_t waiting,
+                           uint32_t ended) {
+  uint32_t line = 0, first = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    if (w->simds[i].state != SM_SIMD_WAITING) continue;
+    w->running = i;
+    if (!line) {
+      line = w->simds[i].barrier;
+      first = i;
+    } else if (w->simds[i].barrier != line) {
+      sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
+          "simdgroups wait at different barriers: simdgroup %u at line %u, "
+          "simdgroup %u at line %u", first, line, i, w->simds[i].barrier));
+    }
+  }
+  if (waiting && ended && w->job->dispatch->code->meta->checked)
+    sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
+        "the barrier at line %u was reached by %u of %u simdgroups; the "
+        "others had already ended", line, waiting, n));
+}
+
+static void group_run_barriers(sm_worker *w, uint32_t n) {
+  uint8_t order[SM_MAX_SIMDGROUPS];
+  for (uint32_t i = 0; i < n; i++) {
+    w->simds[i].state = SM_SIMD_READY;
+    w->simds[i].context =
+        sm_stack_prepare(&w->stacks[i], simd_main, &w->simds[i]);
+  }
+  uint32_t ended = 0;
+  while (ended < n) {
+    uint32_t waiting = 0;
+    order_fill(w, order, n);
+    for (uint32_t k = 0; k < n; k++) {
+      sm_simd *simd = &w->simds[order[k]];
+      if (simd->state == SM_SIMD_ENDED) continue;
+      w->running = simd->index;
+      sm_coro_switch(&w->scheduler, simd->context);
+      if (simd->state == SM_SIMD_ENDED) ended++;
+      else waiting++;
+    }
+    interval_check(w, n, waiting, ended);
+    w->epoch++;
+  }
+}
+
+static void group_run_plain(sm_worker *w, uint32_t n) {
+  const sm_code *code = w->job->dispatch->code;
+  sm_kernel_entry *entry = w->job->line ? code->line : code->any;
+  if (!w->job->dispatch->shuffle_seed) {
+    for (uint32_t i = 0; i < n; i++) {
+      w->running = i;
+      entry(&w->frames[i]);
+    }
+    return;
+  }
+  uint8_t order[SM_MAX_SIMDGROUPS];
+  order_fill(w, order, n);
+  for (uint32_t i = 0; i < n; i++) {
+    w->running = order[i];
+    entry(&w->frames[order[i]]);
+  }
+}
+
+void sm_groups_run(void *argument) {
+  sm_worker *w = argument;
+  sm_job *job = w->job;
+  bool barriers = job->dispatch->code->meta->has_barrier != 0;
+  w->in_kernel = true;
+  while (__atomic_load_n(&job->stop, __ATOMIC_RELAXED) == 0) {
+    /* Chunks shrink towards the end so that nobody is waited for. */
+    uint64_t next = __atomic_load_n(&job->next, __ATOMIC_RELAXED);
+    if (next >= job->total) break;
+    uint64_t chunk = (job->total - next) / job->share + 1;
+    if (chunk > job->chunk) chunk = job->chunk;
+    uint64_t begin =
+        __atomic_fetch_add(&job->next, chunk, __ATOMIC_RELAXED);
+    if (begin >= job->total) break;
+    uint64_t end = begin + chunk;
+    if (end > job->total) end = job->total;
+    uint32_t position[3];
+    group_locate(w, begin, position);
+    for (uint64_t i = begin; i < end; i++) {
+      if (i > begin) group_advance(w, i, position);
+      uint32_t n = group_begin(w, position);
+      if (barriers && n > 1) group_run_barriers(w, n);
+      else group_run_plain(w, n);
+    }
+  }
+  w->in_kernel = false;
+  void *dead;
+  sm_coro_switch(&dead, w->base);
+  abort(); /* the worker never continues a finished loop */
+}

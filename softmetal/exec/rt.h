@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rt.h - functions that compiled kernels call.
+ *
+ * Arguments are plain C: pointers, 32-bit numbers and arrays of 32. The
+ * emitter knows them by name (rt_symbols.c lists them), so changing one
+ * changes SM_FRAME_ABI. mask has one bit per active lane.
+ */
+#ifndef SM_RT_H
+#define SM_RT_H
+
+#include "runner.h"
+
+/* Waits until every live simdgroup of the threadgroup is here. line tells
+ * barriers apart. */
+void sm_rt_barrier(sm_frame *frame, uint32_t line);
+/* A barrier under a condition that not all live lanes share. */
+void sm_rt_diverged(sm_frame *frame, uint32_t line);
+/* frame->stop was seen; does not return. */
+void sm_rt_stop(sm_frame *frame);
+
+/* bytes bytes from pointers[lane] to out + lane * bytes, active lanes. */
+void sm_rt_gather(char *const *pointers, uint32_t mask, uint32_t bytes,
+                  char *out);
+void sm_rt_scatter(char *const *pointers, uint32_t mask, uint32_t bytes,
+                   const char *in);
+
+/* Checks an access before it is made (options.check). root is the buffer
+ * that the pointer comes from, or -1. Does not return if it is bad. */
+void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
+                 uint32_t bytes, uint32_t flags, uint32_t line,
+                 int32_t root);
+
+/* One atomic operation per active lane, in lane order. value, expected and
+ * result are zero-extended bits. */
+void sm_rt_atomic(uint32_t op, uint32_t kind, char *const *pointers,
+                  uint32_t mask, const uint64_t *value,
+                  const uint64_t *expected, uint64_t *result);
+
+/* x[i] = f(x[i]) or f(x[i], y[i]) for 32 floats, by the names of math.def
+ * (rt_math.c). */
+#define SM_RT_MATH1(X) \
+  X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) \
+  X(asinh) X(acosh) X(atanh) X(log10) X(exp10)
+#define SM_RT_MATH2(X) X(pow) X(atan2) X(fmod) X(nextafter)
+#define SM_RT_DECLARE1(f) void sm_rt_##f(float *x);
+#define SM_RT_DECLARE2(f) void sm_rt_##f(float *x, const float *y);
+SM_RT_MATH1(SM_RT_DECLARE1)
+SM_RT_MATH2(SM_RT_DECLARE2)
+void sm_rt_nextafter_half(uint16_t *x, const uint16_t *y);
+
+/* The vector library's name for f, width (16 or 8) floats wide, or NULL if
+ * it or the CPU lacks it (rt_symbols.c). */
+const char *sm_rt_vector_math(const char *f, uint32_t width);
+
+#endif

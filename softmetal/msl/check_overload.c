@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_overload.c - calls of the program's own functions.
+ *
+ * Overload resolution is that of C++ ([over.match]): a function is viable
+ * if every argument converts; one viable function is better than another if
+ * no argument converts worse and one converts better; the best one must be
+ * better than every other, or the call is ambiguous.
+ *
+ * Functions are declared before use, so a cycle of calls needs a prototype;
+ * the walk at the end finds cycles, callees without a body, and who reaches
+ * a barrier. It has its own stack: the chain of calls is as long as the
+ * program wants.
+ */
+#include "front.h"
+
+enum { MOST_CALL_DEPTH = 128 }; /* so that inlining by recursion is safe */
+
+static sm_rank rank_argument(sm_parser *p, const sm_expr *arg,
+                             const sm_type *param) {
+  if (sm_is_error(p, arg) || param == p->error_type) return SM_RANK_EXACT;
+  if (param->kind == SM_T_REFERENCE) return sm_rank_reference(arg, param);
+  return sm_rank_of(p, arg, param);
+}
+
+static bool is_viable(sm_parser *p, const sm_function *f,
+                      const sm_exprs *args) {
+  if (f->params.len != args->len) return false;
+  for (uint32_t i = 0; i < args->len; i++)
+    if (rank_argument(p, args->data[i], f->params.data[i]->type) ==
+        SM_RANK_NONE)
+      return false;
+  return true;
+}
+
+/* Both are viable. */
+static bool is_better(sm_parser *p, const sm_function *a,
+                      const sm_function *b, const sm_exprs *args) {
+  bool better = false;
+  for (uint32_t i = 0; i < args->len; i++) {
+    sm_rank x = rank_argument(p, args->data[i], a->params.data[i]->type);
+    sm_rank y = rank_argument(p, args->data[i], b->params.data[i]->type);
+    if (x < y) return false;
+    better |= x > y;
+  }
+  return better;
+}
+
+/* The reason why f cannot be called, as a hint. */
+static void explain(sm_parser *p, tm_diag *diag, const sm_function *f,
+                    const sm_exprs *args) {
+  if (f->params.len != args->len) {
+    sm_hint(p, diag, "the candidate takes %u argument%s, %u given",
+            f->params.len, f->params.len == 1 ? "" : "s", args->len);
+    return;
+  }
+  for (uint32_t i = 0; i < args->len; i++) {
+    const sm_expr *arg = args->data[i];
+    const sm_type *param = f->params.data[i]->type;
+    if (rank_argument(p, arg, param) != SM_RANK_NONE) continue;
+    if (param->kind == SM_T_REFERENCE && !arg->is_lvalue)
+      sm_hint(p, diag, "argument %u must be a variable, to bind to '%s'",
+              i + 1, param->spelling);
+    else if (param->kind == SM_T_REFERENCE)
+      sm_hint(p, diag, "'%s' does not bind to argument %u, '%s' in the %s "
+              "address space", param->spelling, i + 1, arg->type->spelling,
+              sm_space_name(arg->space));
+    else
+      sm_hint(p, diag, "no known conversion from '%s' to '%s' for argument "
+              "%u", sm_value_type(p, arg)->spelling, param->spelling, i + 1);
+    return;
+  }
+}
+
+static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
+                            const sm_exprs *args, tm_loc loc) {
+  sm_callable *best = NULL;
+  for (uint32_t i = 0; i < symbol->overloads.len; i++) {
+    sm_callable *c = symbol->overloads.data[i];
+    if (!is_viable(p, c->function, args)) continue;
+    if (!best || is_better(p, c->function, best->function, args)) best = c;
+  }
+  if (!best) {
+    tm_diag *diag = sm_error(p, loc, "no matching function for call to '%s'",
+                             symbol->name);
+    if (symbol->overloads.len == 1)
+      explain(p, diag, symbol->overloads.data[0]->function, args);
+    return NULL;
+  }
+  for (uint32_t i = 0; i < symbol->overloads.len; i++) {
+    sm_callable *c = symbol->overloads.data[i];
+    if (c == best || !is_viable(p, c->function, args)) continue;
+    if (is_better(p, best->function, c->function, args)) continue;
+    sm_error(p, loc, "call to '%s' is ambiguous", symbol->name);
+    return NULL;
+  }
+  return best;
+}
+
+sm_expr *sm_call(sm_parser *p, sm_symbol *symbol, sm_exprs *args,
+                 tm_loc loc) {
+  for (uint32_t i = 0; i < args->len; i++)
+    if (sm_is_error(p, args->data[i])) return sm_error_expr(p, loc);
+  sm_callable *c = resolve(p, symbol, args, loc);
+  if (!c) return sm_error_expr(p, loc);
+  sm_function *f = c->function;
+  if (f->is_kernel) {
+    sm_error(p, loc, "kernel function '%s' cannot be called", symbol->name);
+    return sm_error_expr(p, loc);
+  }
+  if (!p->callable) {
+    sm_error(p, loc, "functions cannot be called at program scope");
+    return sm_error_expr(p, loc);
+  }
+  for (uint32_t i = 0; i < args->len; i++) {
+    const sm_type *type = f->params.data[i]->type;
+    if (type->kind != SM_T_REFERENCE)
+      args->data[i] = sm_convert_known(p, args->data[i], type);
+  }
+  tm_push(p->arena, &p->callable->calls, c);
+  tm_push(p->arena, &p->callable->call_locs, loc);
+  sm_expr *e = sm_node_args(p, SM_CALL, f->result, loc, args);
+  e->u.function = f;
+  return e;
+}
+
+/* ---- the call graph --------------------------------------------------- */
+
+enum { UNSEEN, OPEN, DONE };
+
+typedef struct visit {
+  sm_callable *callable;
+  uint32_t next;  /* call to look at */
+  uint32_t depth; /* of the calls below, so far */
+} visit;
+
+typedef struct walk {
+  TM_VEC(visit) stack;
+  tm_map depths; /* sm_callable -> depth of the calls below it */
+} walk;
+
+static void finish_visit(walk *w) {
+  visit v = w->stack.data[--w->stack.len];
+  v.callable->mark = DONE;
+  v.callable->function->has_barrier = v.callable->has_barrier;
+  tm_map_put(&w->depths, TM_KEY(v.callable), v.depth);
+  if (!w->stack.len) return;
+  visit *caller = &w->stack.data[w->stack.len - 1];
+  caller->callable->has_barrier |= v.callable->has_barrier;
+  if (v.depth + 1 > caller->depth) caller->depth = v.depth + 1;
+}
+
+static void visit_call(sm_parser *p, walk *w, visit *v) {
+  sm_callable *callee = v->callable->calls.data[v->next];
+  tm_loc loc = v->callable->call_locs.data[v->next];
+  v->next++;
+  const char *name = callee->function->name;
+  if (!callee->function->body) {
+    tm_diag *diag = sm_error(p, loc, "undefined function '%s'", name);
+    sm_hint(p, diag, "it is declared, but has no body in this source");
+  } else if (callee->mark == OPEN) {
+    tm_diag *diag = sm_unsupported(p, loc, "recursion is not supported: '%s' "
+                                   "calls itself, perhaps through others",
+                                   name);
+    sm_hint(p, diag, "use a loop");
+  } else if (callee->mark == DONE) {
+    uint64_t depth = 0;
+    tm_map_get(&w->depths, TM_KEY(callee), &depth);
+    v->callable->has_barrier |= callee->has_barrier;
+    if (depth + 1 > v->depth) v->depth = (uint32_t)depth + 1;
+  } else {
+    visit below = {callee, 0, 0};
+    callee->mark = OPEN;
+    tm_push(p->arena, &w->stack, below);
+  }
+}
+
+void sm_check_calls(sm_parser *p) {
+  walk w = {0};
+  w.depths = tm_map_in(p->arena);
+  for (uint32_t i = 0; i < p->callables.len; i++) {
+    sm_callable *c = p->callables.data[i];
+    if (c->mark != UNSEEN) continue;
+    visit first = {c, 0, 0};
+    c->mark = OPEN;
+    tm_push(p->arena, &w.stack, first);
+    while (w.stack.len) {
+      visit *top = &w.stack.data[w.stack.len - 1];
+      if (top->next < top->callable->calls.len)
+        visit_call(p, &w, top);
+      else
+        finish_visit(&w);
+    }
+    uint64_t depth = 0;
+    tm_map_get(&w.depths, TM_KEY(c), &depth);
+    if (depth >= MOST_CALL_DEPTH)
+      tm_error_at(p->diags, TM_DIAG_LIMIT, c->function->loc,
+                  "calls below '%s' are nested more than %d deep",
+                  c->function->name, MOST_CALL_DEPTH);
+  }
+}

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * front.h - what the files of the MSL front end share. Not for other folders:
+ * their door is tree.h.
+ *
+ *   msl_lex.c         bytes -> raw tokens
+ *   preprocess.c      raw tokens -> tokens: macros, conditions, pragmas
+ *   pp_condition.c    the value of an #if
+ *   msl_types.c       unique types and the library's type names
+ *   msl_names.c       scopes, symbols, library constants
+ *   check_fold.c      constant expressions
+ *   check_convert.c   implicit and explicit conversions
+ *   check_operate.c   operators
+ *   check_overload.c  calls of the program's functions; the call graph
+ *   check_library.c   calls of library functions: builtins.def
+ *   msl_expr.c, msl_stmt.c, msl_init.c, msl_decl.c, msl_declarator.c,
+ *   msl_struct.c, msl_kernel.c
+ *                     one recursive descent that makes the checked tree
+ *   msl_parse.c       the door: sm_parse
+ *   msl_dump.c        the tree as text
+ *
+ * The parser checks as it goes: a parse function returns a finished node.
+ * After an error it returns a node of the error type, which every check
+ * accepts in silence, so that one mistake makes one message.
+ */
+#ifndef SM_MSL_H
+#define SM_MSL_H
+
+#include "tree.h"
+
+enum {
+  SM_MOST_NESTING = 500,    /* of statements, unary operators, parentheses
+                               (which count twice; clang has 256 of them) */
+  SM_MOST_HEIGHT = 2000,    /* of an expression tree; see tree.h */
+  SM_MOST_TOKENS = 1 << 21, /* after expansion */
+  SM_MOST_BUFFERS = 31,     /* argument table of every Apple GPU */
+  SM_MOST_TG_BYTES = 32768  /* threadgroup memory of every Apple GPU */
+};
+
+/* ---- msl_lex.c ---------------------------------------------------------- */
+
+typedef enum sm_token_kind {
+  SM_TK_END, SM_TK_NAME, SM_TK_NUMBER, SM_TK_CHAR, SM_TK_STRING,
+  SM_TK_PUNCT, SM_TK_PRAGMA, SM_TK_OTHER /* a byte that begins no token */
+} sm_token_kind;
+
+#define SM_PUNCTS(X)                                                        \
+  X(LPAREN, "(") X(RPAREN, ")") X(LSQUARE, "[") X(RSQUARE, "]")             \
+  X(LBRACE, "{") X(RBRACE, "}") X(COMMA, ",") X(SEMI, ";") X(COLON, ":")    \
+  X(SCOPE, "::") X(DOT, ".") X(ELLIPSIS, "...") X(ARROW, "->")              \
+  X(QUESTION, "?") X(HASH, "#") X(PASTE, "##") X(PLUS, "+") X(MINUS, "-")   \
+  X(STAR, "*") X(SLASH, "/") X(PERCENT, "%") X(AMP, "&") X(PIPE, "|")       \
+  X(CARET, "^") X(TILDE, "~") X(BANG, "!") X(ASSIGN, "=") X(LT, "<")        \
+  X(GT, ">") X(LE, "<=") X(GE, ">=") X(EQ, "==") X(NE, "!=")                \
+  X(ANDAND, "&&") X(OROR, "||") X(SHL, "<<") X(SHR, ">>")                   \
+  X(ADD_SET, "+=") X(SUB_SET, "-=") X(MUL_SET, "*=") X(DIV_SET, "/=")       \
+  X(REM_SET, "%=") X(AND_SET, "&=") X(OR_SET, "|=") X(XOR_SET, "^=")        \
+  X(SHL_SET, "<<=") X(SHR_SET, ">>=") X(INC, "++") X(DEC, "--")
+
+typedef enum sm_punct {
+#define SM_ROW(id, text) SM_P_##id,
+  SM_PUNCTS(SM_ROW)
+#undef SM_ROW
+  SM_PUNCT_COUNT
+} sm_punct;
+
+/* Words of the language, then those that are refused by name with a reason
+ * (see refusals in msl_declarator.c). */
+#define SM_KEYWORDS(X)                                                       \
+  X(void) X(bool) X(char) X(short) X(int) X(long) X(half) X(bfloat)          \
+  X(float) X(signed) X(unsigned) X(const) X(volatile) X(constexpr)           \
+  X(static) X(inline) X(device) X(constant) X(threadgroup) X(thread)         \
+  X(kernel) X(struct) X(enum) X(class) X(typedef) X(using) X(namespace)      \
+  X(auto) X(if) X(else) X(for) X(while) X(do) X(switch) X(case) X(default)   \
+  X(break) X(continue) X(return) X(sizeof) X(alignof) X(true) X(false)       \
+  X(nullptr) X(static_cast) X(reinterpret_cast) X(const_cast)                \
+  X(static_assert) X(METAL_FUNC) X(restrict) X(__restrict)                   \
+  X(__attribute__) X(__restrict__) X(coherent)                               \
+  /* refused */                                                              \
+  X(double) X(goto) X(new) X(delete) X(virtual) X(template) X(typename)      \
+  X(operator) X(this) X(friend) X(try) X(catch) X(throw) X(dynamic_cast)     \
+  X(typeid) X(thread_local) X(register) X(noexcept) X(asm) X(__asm)          \
+  X(__asm__) X(union) X(extern) X(export) X(mutable) X(explicit) X(private)  \
+  X(protected) X(public) X(decltype) X(alignas) X(wchar_t) X(char16_t)       \
+  X(char32_t) X(vertex) X(fragment) X(ray_data) X(object_data)               \
+  X(threadgroup_imageblock) X(visible) X(mesh) X(object)
+
+typedef enum sm_keyword {
+  SM_K_NONE, /* an ordinary name */
+#define SM_ROW(word) SM_K_##word,
+  SM_KEYWORDS(SM_ROW)
+#undef SM_ROW
+  SM_KEYWORD_COUNT
+} sm_keyword;
+
+typedef enum sm_pragma {
+  SM_PRAGMA_UNROLL,    /* value as sm_stmt.unroll */
+  SM_PRAGMA_MATH_MODE, /* value: sm_math_mode */
+  SM_PRAGMA_CONTRACT   /* value: 0 off, 1 on, 2 fast */
+} sm_pragma;
+
+typedef struct sm_token {
+  uint8_t kind;    /* sm_token_kind */
+  uint8_t punct;   /* PUNCT: sm_punct; PRAGMA: sm_pragma */
+  uint8_t keyword; /* NAME, once preprocessed: sm_keyword */
+  bool spaced;     /* white space before it */
+  bool first;      /* first on its line */
+  bool painted;    /* a macro name that may not expand any more */
+  uint32_t len;
+  int32_t value;   /* PRAGMA */
+  tm_loc loc;
+  const char *text;
+  tm_name name;    /* NAME */
+} sm_token;
+
+typedef TM_VEC(sm_token) sm_tokens;
+
+static inline sm_token *sm_tokens_end(const sm_tokens *tokens) {
+  return tokens->len ? tokens->data + tokens->len : tokens->data;
+}
+
+typedef struct sm_lexer {
+  tm_arena *arena;
+  tm_diags *diags;
+  tm_names *names;
+  uint32_t file; /* for locations; 0: all tokens have no place */
+} sm_lexer;
+
+/* Appends the raw tokens of text, without an END token. Only an unfinished
+ * comment is reported here: text that `#if 0` skips need not be tokens. */
+void sm_lex(sm_lexer *lexer, tm_str text, sm_tokens *out);
+
+bool sm_token_is(const sm_token *token, sm_punct punct);
+
+typedef enum sm_number_status {
+  SM_NUMBER_OK, SM_NUMBER_BAD, SM_NUMBER_TOO_LARGE, SM_NUMBER_SUFFIX
+} sm_number_status;
+
+typedef struct sm_number {
+  sm_scalar type; /* by the literal rules of C++ and the suffixes of MSL */
+  uint64_t i;
+  double f;       /* already rounded to type */
+} sm_number;
+
+sm_number_status sm_lex_number(const sm_token *token, sm_number *out);
+
+/* 'x' and its escapes. False if malformed or of several characters. */
+bool sm_lex_char(const sm_token *token, int64_t *out);
+
+/* Nearest value of a floating type, ties to even: half, bfloat or float. */
+double sm_round_to(sm_scalar type, double x);
+
+/* ---- preprocess.c ------------------------------------------------------- */
+
+typedef struct sm_preprocessed {
+  sm_tokens tokens; /* ends with END */
+  bool has_stdlib;  /* a metal header was included */
+} sm_preprocessed;
+
+sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
+                              tm_names *names, tm_str text, uint32_t file,
+                              const sm_parse_options *options);
+
+/* ---- pp_condition.c ----------------------------------------------------- */
+
+/* The truth of an #if, after expansion. False after an error, which is
+ * reported; loc is the directive's. */
+bool sm_evaluate_condition(tm_diags *diags, const sm_tokens *tokens,
+                           tm_loc loc);
+
+/* ---- the parser's state ------------------------------------------------- */
+
+typedef enum sm_symbol_kind {
+  SM_SYM_VAR, SM_SYM_TYPE, SM_SYM_FUNCTION, SM_SYM_ENUMERATOR,
+  SM_SYM_LIBRARY /* using metal::name */
+} sm_symbol_kind;
+
+/* A function with what only the front end needs to know of it. */
+typedef struct sm_callable {
+  sm_function *function;
+  TM_VEC(struct sm_callable *) calls;
+  TM_VEC(tm_loc) call_locs;
+  bool has_barrier; /* directly */
+  uint8_t mark;     /* of the walks over the call graph */
+} sm_callable;
+
+typedef struct sm_symbol {
+  sm_symbol_kind kind;
+  tm_name name;
+  tm_loc loc;
+  uint32_t depth;             /* of its scope; 0: file */
+  struct sm_symbol *shadowed; /* same name, outer scope */
+  sm_var *var;
+  const sm_type *type;        /* TYPE, ENUMERATOR */
+  bool is_size_type;          /* TYPE that hides size_t or ptrdiff_t */
+  int64_t value;              /* ENUMERATOR */
+  TM_VEC(sm_callable *) overloads;
+} sm_symbol;
+
+/* Enumerators of `enum class` are found through the type. */
+typedef struct sm_enumerator {
+  tm_name name;
+  int64_t value;
+} sm_enumerator;
+
+typedef struct sm_enum_info {
+  const sm_type *type;
+  bool is_scoped;
+  bool is_flags; /* mem_flags: | and & are defined */
+  TM_VEC(sm_enumerator) list;
+} sm_enum_info;
+
+typedef struct sm_type_node {
+  struct sm_type_node *next; /* equal hash */
+  sm_type type;
+} sm_type_node;
+
+typedef struct sm_parser {
+  tm_arena *arena;
+  tm_diags *diags;
+  tm_names *names;
+  const sm_parse_options *options;
+  uint32_t version; /* as __METAL_VERSION__ */
+  sm_program *program;
+  const sm_token *t; /* next token */
+  const sm_token *end;
+  bool has_stdlib;
+
+  /* msl_types.c */
+  tm_map types;        /* hash -> sm_type_node */
+  tm_map type_names;   /* library name -> sm_type, or 0 for none */
+  const sm_type *scalars[SM_SCALARS];
+  const sm_type *error_type, *null_type; /* of nullptr */
+  const sm_type *simd_vote, *quad_vote;
+  sm_enum_info *mem_flags, *memory_order, *thread_scope;
+  tm_map enums;        /* sm_type -> sm_enum_info */
+  tm_map size_structs; /* sm_struct that holds a size_t */
+
+  /* msl_names.c */
+  tm_map symbols;      /* name -> innermost sm_symbol */
+  TM_VEC(sm_symbol *) bound; /* in order of binding, for leaving scopes */
+  uint32_t depth;
+  uint32_t using_metal;/* depth + 1 of the outermost `using namespace` */
+  tm_map builtins;     /* name -> sm_builtin + 1 */
+  tm_map keywords;
+  struct {
+    tm_name metal, precise, fast, as_type, vec, matrix, simdgroup_matrix,
+        packed_vec, atomic, numeric_limits, filled, thread_elements, vote_t,
+        all, any, size_t_, ptrdiff_t_;
+  } n;
+
+  /* the function being parsed */
+  sm_callable *callable;
+  TM_VEC(sm_callable *) callables; /* with a body or called */
+  uint32_t loops, switches;
+  uint32_t nesting;
+  bool gave_up; /* nested too deep: the rest is not parsed */
+  bool too_high;/* an expression's height was reported */
+
+  /* floating point, by pragma */
+  sm_math_mode math;
+  bool contract;
+} sm_parser;
+
+/* ---- msl_parse.c: tokens and errors ------------------------------------- */
+
+static inline bool sm_at(const sm_parser *p, sm_punct punct) {
+  return p->t->kind == SM_TK_PUNCT && p->t->punct == punct;
+}
+static inline bool sm_at_word(const sm_parser *p, sm_keyword word) {
+  return p->t->kind == SM_TK_NAME && p->t->keyword == word;
+}
+/* The token after the next one; END has itself after it. */
+static inline const sm_token *sm_ahead(const sm_parser *p) {
+  return p->t < p->end ? p->t + 1 : p->t;
+}
+static inline void sm_skip(sm_parser *p) {
+  if (p->t < p->end) p->t++;
+}
+static inline bool sm_accept(sm_parser *p, sm_punct punct) {
+  if (!sm_at(p, punct)) return false;
+  sm_skip(p);
+  return true;
+}
+static inline bool sm_accept_word(sm_parser *p, sm_keyword word) {
+  if (!sm_at_word(p, word)) return false;
+  sm_skip(p);
+  return true;
+}
+/* Like accept, but reports "expected 'x'" at the right place. */
+bool sm_expect(sm_parser *p, sm_punct punct, const char *where);
+
+tm_diag *sm_error(sm_parser *p, tm_loc loc, const char *fmt, ...)
+    TM_PRINTF(3, 4);
+tm_diag *sm_unsupported(sm_parser *p, tm_loc loc, const char *fmt, ...)
+    TM_PRINTF(3, 4);
+void sm_hint(sm_parser *p, tm_diag *diag, const char *fmt, ...)
+    TM_PRINTF(3, 4);
+
+/* Counts one level of nesting; false (with an error) when too deep. Leave
+ * with p->nesting-- in either case. */
+bool sm_enter(sm_parser *p);
+
+/* Skips to after the next ';' or before an unmatched '}' or ')'. */
+void sm_recover(sm_parser *p);
+
+/* ---- msl_types.c -------------------------------------------------------- */
+
+void sm_types_init(sm_parser *p);
+const sm_type *sm_type_vector(sm_parser *p, sm_scalar scalar, uint32_t n,
+                              bool packed); /* n 1: the scalar itself */
+const sm_type *sm_type_matrix(sm_parser *p, sm_scalar scalar, uint32_t cols,
+                              uint32_t rows);
+const sm_type *sm_type_fragment(sm_parser *p, sm_scalar scalar);
+const sm_type *sm_type_atomic(sm_parser *p, sm_scalar scalar);
+/* NULL if it would be larger than 1 GiB. */
+const sm_type *sm_type_array(sm_parser *p, const sm_type *element,
+                             uint64_t count);
+const sm_type *sm_type_pointer(sm_parser *p, const sm_type *element,
+                               sm_space space, bool is_const,
+                               bool is_volatile);
+const sm_type *sm_type_reference(sm_parser *p, const sm_type *element,
+                                 sm_space space, bool is_const,
+                                 bool is_volatile);
+/* A new struct type; fill the members, then lay it out. */
+sm_type *sm_type_struct(sm_parser *p, tm_name name);
+void sm_type_layout(sm_type *type);
+sm_enum_info *sm_type_enum(sm_parser *p, tm_name name, sm_scalar underlying);
+sm_enum_info *sm_type_enum_info(sm_parser *p, const sm_type *type);
+
+/* The type a name of the Metal library stands for, or NULL. */
+const sm_type *sm_type_library(sm_parser *p, tm_name name);
+
+/* Why the type cannot be used with these options; NULL if it can. */
+const char *sm_type_unavailable(const sm_parser *p, const sm_type *type);
+
+static inline bool sm_is_integer(sm_scalar s) {
+  return s >= SM_BOOL && s <= SM_ULONG;
+}
+static inline bool sm_is_floating(sm_scalar s) {
+  return s == SM_HALF || s == SM_BFLOAT || s == SM_FLOAT;
+}
+static inline bool sm_is_signed(sm_scalar s) {
+  return s == SM_CHAR || s == SM_SHORT || s == SM_INT || s == SM_LONG;
+}
+static inline bool sm_is_scalar(const sm_type *t) {
+  return t->kind == SM_T_SCALAR && t->scalar != SM_VOID;
+}
+static inline bool sm_is_vector(const sm_type *t) {
+  return t->kind == SM_T_VECTOR;
+}
+uint32_t sm_scalar_size(sm_scalar scalar);
+const char *sm_scalar_name(sm_scalar scalar);
+const char *sm_space_name(sm_space space);
+bool sm_is_void(const sm_type *t);
+/* True if an object of type t holds, at any depth, what `has` is true of. */
+bool sm_type_holds(const sm_type *t, bool (*has)(const sm_type *));
+
+/* ---- msl_names.c -------------------------------------------------------- */
+
+void sm_names_setup(sm_parser *p);
+void sm_scope_enter(sm_parser *p);
+void sm_scope_leave(sm_parser *p);
+/* The innermost binding of a name; NULL if the program has none. */
+sm_symbol *sm_find(sm_parser *p, tm_name name);
+/* Binds in the current scope; reports a redefinition. NULL then. */
+sm_symbol *sm_bind(sm_parser *p, sm_symbol_kind kind, tm_name name,
+                   tm_loc loc);
+sm_var *sm_new_var(sm_parser *p, sm_var_kind kind, tm_name name,
+                   const sm_type *type, tm_loc loc);
+/* May unqualified names mean those of the library here? */
+bool sm_library_visible(const sm_parser *p);
+/* INFINITY, M_PI_F, INT_MAX, memory_order_relaxed, ...; NULL if none. */
+sm_expr *sm_library_constant(sm_parser *p, tm_name name, tm_loc loc);
+/* numeric_limits<T>::member; NULL if there is no such member. */
+sm_expr *sm_library_limit(sm_parser *p, sm_scalar scalar, tm_name member,
+                          bool is_call, tm_loc loc);
+/* "use of undeclared identifier", with the nearest name as the hint. */
+void sm_undeclared(sm_parser *p, tm_name name, tm_loc loc);
+
+/* ---- check_fold.c ------------------------------------------------------- */
+
+typedef struct sm_value {
+  sm_scalar type;
+  uint64_t i; /* integers: the value modulo 2^width, sign-extended to 64 */
+  double f;   /* floating: exactly representable in type */
+} sm_value;
+
+/* The value of a scalar constant expression; false if it is none. */
+bool sm_fold(sm_parser *p, const sm_expr *e, sm_value *out);
+/* An integer or enum constant expression as a signed number. */
+bool sm_fold_int(sm_parser *p, const sm_expr *e, int64_t *out);
+sm_value sm_value_convert(sm_value v, sm_scalar to);
+/* e with every scalar leaf a literal; NULL if it is not constant. */
+sm_expr *sm_fold_initializer(sm_parser *p, sm_expr *e);
+
+/* ---- check_convert.c ---------------------------------------------------- */
+
+sm_expr *sm_new_expr(sm_parser *p, sm_expr_kind kind, const sm_type *type,
+                     tm_loc loc);
+/* A node with operands: every node that has some is made by one of these
+ * two, which keep count of the height. The args are shared, not copied. */
+sm_expr *sm_node(sm_parser *p, sm_expr_kind kind, const sm_type *type,
+                 tm_loc loc, sm_expr *a, sm_expr *b, sm_expr *c);
+typedef TM_VEC(sm_expr *) sm_exprs;
+sm_expr *sm_node_args(sm_parser *p, sm_expr_kind kind, const sm_type *type,
+                      tm_loc loc, const sm_exprs *args);
+/* Makes e an lvalue in the place of another. */
+void sm_place(sm_expr *e, const sm_expr *object);
+sm_expr *sm_literal_int(sm_parser *p, sm_scalar type, uint64_t i, tm_loc loc);
+sm_expr *sm_literal_float(sm_parser *p, sm_scalar type, double f, tm_loc loc);
+sm_expr *sm_error_expr(sm_parser *p, tm_loc loc);
+static inline bool sm_is_error(const sm_parser *p, const sm_expr *e) {
+  return e->type == p->error_type;
+}
+sm_expr *sm_var_ref(sm_parser *p, sm_var *var, tm_loc loc);
+
+/* The value of e: reads lvalues, decays arrays. */
+sm_expr *sm_rvalue(sm_parser *p, sm_expr *e);
+
+typedef enum sm_rank { /* of an implicit conversion; larger is better */
+  SM_RANK_NONE, SM_RANK_SPLAT, SM_RANK_CONVERSION, SM_RANK_PROMOTION,
+  SM_RANK_QUALIFIED, /* exact but for an added const or volatile */
+  SM_RANK_EXACT
+} sm_rank;
+
+sm_rank sm_rank_of(sm_parser *p, const sm_expr *e, const sm_type *to);
+/* Rank of binding a reference of type `ref` to e. */
+sm_rank sm_rank_reference(const sm_expr *e, const sm_type *ref);
+
+/* e as an rvalue of type `to`, by conversions that sm_rank_of allows. */
+sm_expr *sm_convert_known(sm_parser *p, sm_expr *e, const sm_type *to);
+/* The same, or an error "cannot <what> of type 'to' with an lvalue ...". */
+sm_expr *sm_convert(sm_parser *p, sm_expr *e, const sm_type *to,
+                    const char *what);
+/* Contextual conversion to bool: conditions, !, &&, ||. */
+sm_expr *sm_condition(sm_parser *p, sm_expr *e);
+/* (T)e, T(e), static_cast, reinterpret_cast. */
+typedef enum sm_cast_style {
+  SM_CAST_C, SM_CAST_STATIC, SM_CAST_REINTERPRET
+} sm_cast_style;
+sm_expr *sm_explicit_cast(sm_parser *p, sm_expr *e, const sm_type *to,
+                          sm_cast_style style, tm_loc loc);
+/* T(a, b, c): vectors, matrices, fragments, scalars. */
+sm_expr *sm_construct(sm_parser *p, const sm_type *to, const sm_exprs *args,
+                      tm_loc loc);
+const char *sm_value_category(const sm_expr *e); /* "lvalue" or "rvalue" */
+/* The type that e has as a value: arrays are pointers. */
+const sm_type *sm_value_type(sm_parser *p, const sm_expr *e);
+/* &e, without the rules of the operator &. */
+sm_expr *sm_address_of(sm_parser *p, sm_expr *e, tm_loc loc);
+/* The whole of m.thread_elements(), which is no single object in the tree. */
+static inline bool sm_is_whole_elements(const sm_expr *e) {
+  return e->kind == SM_THREAD_ELEMENTS && !e->a[1];
+}
+/* m.thread_elements()[i] of such a node. */
+sm_expr *sm_thread_element(sm_parser *p, sm_expr *whole, sm_expr *index);
+
+/* ---- check_operate.c ---------------------------------------------------- */
+
+sm_expr *sm_binary(sm_parser *p, sm_op op, sm_expr *a, sm_expr *b,
+                   tm_loc loc);
+sm_expr *sm_logical(sm_parser *p, sm_expr_kind kind, sm_expr *a, sm_expr *b,
+                    tm_loc loc);
+sm_expr *sm_unary(sm_parser *p, sm_punct op, sm_expr *a, tm_loc loc);
+sm_expr *sm_step(sm_parser *p, sm_expr_kind kind, sm_op op, sm_expr *a,
+                 tm_loc loc);
+sm_expr *sm_assign(sm_parser *p, sm_expr *a, sm_expr *b, tm_loc loc);
+sm_expr *sm_compound(sm_parser *p, sm_op op, sm_expr *a, sm_expr *b,
+                     tm_loc loc);
+sm_expr *sm_conditional(sm_parser *p, sm_expr *c, sm_expr *a, sm_expr *b,
+                        tm_loc loc);
+sm_expr *sm_subscript(sm_parser *p, sm_expr *a, sm_expr *i, tm_loc loc);
+sm_expr *sm_deref(sm_parser *p, sm_expr *a, tm_loc loc);
+sm_expr *sm_select_member(sm_parser *p, sm_expr *a, tm_name name, tm_loc loc);
+const char *sm_op_text(sm_op op);
+/* False, with an error, unless e is an lvalue that may be written. */
+bool sm_writable(sm_parser *p, const sm_expr *e, tm_loc loc);
+
+/* ---- check_overload.c --------------------------------------------------- */
+
+sm_expr *sm_call(sm_parser *p, sm_symbol *symbol, sm_exprs *args,
+                 tm_loc loc);
+/* After the whole text: recursion, undefined callees, barriers. */
+void sm_check_calls(sm_parser *p);
+
+/* ---- check_library.c ---------------------------------------------------- */
+
+typedef enum sm_namespace { SM_NS_PLAIN, SM_NS_PRECISE, SM_NS_FAST }
+    sm_namespace;
+
+/* The row of a library function by name, or SM_BUILTINS. */
+sm_builtin sm_library_function(sm_parser *p, tm_name name);
+const char *sm_builtin_name(sm_builtin id);
+sm_expr *sm_library_call(sm_parser *p, sm_builtin id, sm_namespace ns,
+                         sm_exprs *args, tm_loc loc);
+/* make_filled_simdgroup_matrix<T, 8, 8>(v), simdgroup_matrix<T, 8, 8>(v) */
+sm_expr *sm_library_fragment(sm_parser *p, sm_builtin id, const sm_type *type,
+                             sm_exprs *args, tm_loc loc);
+sm_expr *sm_library_as_type(sm_parser *p, const sm_type *to, sm_expr *e,
+                            tm_loc loc);
+
+/* ---- msl_declarator.c --------------------------------------------------- */
+
+typedef struct sm_attribute {
+  tm_name name;
+  tm_loc loc;
+  bool has_value;
+  sm_expr *value;   /* first argument, if it is an expression */
+  const char *text; /* first argument, if it is a string */
+} sm_attribute;
+
+typedef TM_VEC(sm_attribute) sm_attributes;
+
+/* What stands before the declarators. */
+typedef struct sm_specifiers {
+  const sm_type *type; /* NULL: auto, or none given */
+  tm_loc loc, space_loc;
+  bool is_auto, is_const, is_volatile, is_constexpr, is_static, is_inline;
+  bool is_kernel, is_typedef, has_space, is_size_type;
+  bool names_type; /* a type was named, perhaps with an error */
+  sm_space space;
+  sm_attributes attributes;
+} sm_specifiers;
+
+typedef struct sm_declarator {
+  tm_name name; /* NULL: none */
+  tm_loc loc;
+  const sm_type *type; /* NULL after auto: see auto_* */
+  bool is_const, is_volatile; /* of the object itself */
+  bool has_space;      /* of the object itself, not what it points to */
+  sm_space space;
+  bool is_function;    /* '(' of a parameter list is the next token */
+  bool auto_pointer, auto_reference;
+  bool unsized;        /* T name[]: the initialiser gives the count */
+  sm_attributes attributes;
+} sm_declarator;
+
+/* Does the next token begin a declaration (rather than an expression)? */
+bool sm_starts_declaration(sm_parser *p);
+/* Does it begin a type, as in a cast or sizeof? */
+bool sm_starts_type(sm_parser *p);
+bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out);
+bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
+                         bool is_param, sm_declarator *out);
+/* A type without a name: casts, sizeof, template arguments. */
+const sm_type *sm_parse_type_name(sm_parser *p);
+void sm_parse_attributes(sm_parser *p, sm_attributes *out);
+/* [metal::]name[<...>] where it names a type: consumes it. NULL otherwise
+ * and nothing is consumed. */
+const sm_type *sm_parse_named_type(sm_parser *p, bool *is_size_type);
+bool sm_expect_greater(sm_parser *p);
+/* Reports a keyword that Metal or this front end refuses. */
+bool sm_refused_word(sm_parser *p);
+
+/* ---- msl_decl.c, msl_struct.c, msl_kernel.c ----------------------------- */
+
+void sm_parse_file(sm_parser *p);
+/* Declarations in a block; statements are appended to out. */
+typedef TM_VEC(sm_stmt *) sm_stmts;
+void sm_parse_local(sm_parser *p, sm_stmts *out);
+/* At '{': an initialiser list for an object of *type; an array without a
+ * size gets it (*type is replaced). */
+sm_expr *sm_parse_braces(sm_parser *p, const sm_type **type, bool unsized);
+void sm_parse_static_assert(sm_parser *p);
+void sm_parse_using(sm_parser *p);
+/* Binds what a typedef declares, to its ';'. */
+void sm_parse_typedef(sm_parser *p, const sm_specifiers *specifiers);
+const sm_type *sm_parse_struct(sm_parser *p);
+const sm_type *sm_parse_enum(sm_parser *p);
+
+/* One kernel parameter: kind, index and input are set from attributes. */
+void sm_kernel_param(sm_parser *p, sm_var *var,
+                     const sm_attributes *attributes, bool is_size_type);
+/* What only the whole list of parameters shows. */
+void sm_kernel_check(sm_parser *p, sm_function *f);
+void sm_function_attributes(sm_parser *p, sm_function *f,
+                            const sm_attributes *attributes,
+                            bool *is_kernel);
+
+/* ---- msl_stmt.c, msl_expr.c --------------------------------------------- */
+
+sm_stmt *sm_parse_block(sm_parser *p); /* at '{'; makes a scope */
+sm_stmt *sm_parse_body(sm_parser *p);  /* of a function: no new scope */
+sm_expr *sm_parse_expr(sm_parser *p);
+sm_expr *sm_parse_assignment(sm_parser *p);
+/* A constant in template arguments: stops at '>' and ','. */
+sm_expr *sm_parse_template_constant(sm_parser *p);
+bool sm_parse_arguments(sm_parser *p, sm_exprs *out); /* after '(' to ')' */
+
+#endif

@@ -1,0 +1,877 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msl_decl.c - declarations of files and blocks: functions, variables,
+ * typedef, using, static_assert.
+ */
+#include "front.h"
+
+/* ---- small declarations ----------------------------------------------- */
+
+void sm_parse_static_assert(sm_parser *p) {
+  tm_loc loc = p->t->loc;
+  sm_skip(p);
+  if (!sm_expect(p, SM_P_LPAREN, "after static_assert")) {
+    sm_recover(p);
+    return;
+  }
+  sm_expr *e = sm_condition(p, sm_parse_assignment(p));
+  const sm_token *text = NULL;
+  if (sm_accept(p, SM_P_COMMA) && p->t->kind == SM_TK_STRING) {
+    text = p->t;
+    sm_skip(p);
+  }
+  sm_value v;
+  if (sm_is_error(p, e)) {
+  } else if (!sm_fold(p, e, &v)) {
+    sm_error(p, loc, "static_assert expression is not a constant");
+  } else if (!v.i) {
+    sm_error(p, loc, "static_assert failed%s%.*s", text ? " " : "",
+             text ? (int)(text->len < 200 ? text->len : 200) : 0,
+             text ? text->text : "");
+  }
+  if (!sm_expect(p, SM_P_RPAREN, "after static_assert") ||
+      !sm_expect(p, SM_P_SEMI, "after static_assert"))
+    sm_recover(p);
+}
+
+/* using namespace metal; using metal::name; using Name = type; */
+void sm_parse_using(sm_parser *p) {
+  tm_loc loc = p->t->loc;
+  sm_skip(p);
+  bool ok = false;
+  if (sm_accept_word(p, SM_K_namespace)) {
+    bool metal = p->t->name == p->n.metal && p->t->kind == SM_TK_NAME;
+    if (!metal || !p->has_stdlib) {
+      tm_diag *diag = sm_error(p, p->t->loc, "expected namespace name");
+      sm_hint(p, diag, "only metal is known, once <metal_stdlib> is included");
+    } else if (!p->using_metal) {
+      p->using_metal = p->depth + 1;
+    }
+    sm_skip(p);
+    ok = true;
+  } else if (p->t->name == p->n.metal && p->t->kind == SM_TK_NAME &&
+             sm_token_is(sm_ahead(p), SM_P_SCOPE)) {
+    sm_skip(p);
+    sm_skip(p);
+    tm_name name = p->t->name;
+    bool known = p->t->kind == SM_TK_NAME && p->has_stdlib &&
+                 (sm_type_library(p, name) || name == p->n.as_type ||
+                  name == p->n.vec || name == p->n.simdgroup_matrix ||
+                  sm_library_function(p, name) != SM_BUILTINS);
+    if (known)
+      sm_bind(p, SM_SYM_LIBRARY, name, p->t->loc);
+    else
+      sm_error(p, p->t->loc, "no member named '%.*s' in namespace 'metal'",
+               (int)(p->t->len < 40 ? p->t->len : 40), p->t->text);
+    sm_skip(p);
+    ok = true;
+  } else if (p->t->kind == SM_TK_NAME && !p->t->keyword) {
+    tm_name name = p->t->name;
+    sm_specifiers s;
+    sm_declarator d;
+    sm_skip(p);
+    ok = sm_expect(p, SM_P_ASSIGN, "in the alias") &&
+         sm_parse_specifiers(p, &s) && sm_parse_declarator(p, &s, false, &d);
+    if (ok && (s.is_auto || d.name || d.is_const || d.has_space)) {
+      sm_unsupported(p, loc, "an alias cannot be auto, const or in an address "
+                     "space");
+      ok = false;
+    }
+    sm_symbol *symbol = ok ? sm_bind(p, SM_SYM_TYPE, name, loc) : NULL;
+    if (symbol) {
+      symbol->type = d.type;
+      symbol->is_size_type = s.is_size_type;
+    }
+  } else {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, loc, "invalid using declaration");
+  }
+  if (!ok || !sm_expect(p, SM_P_SEMI, "after the using declaration"))
+    sm_recover(p);
+}
+
+void sm_parse_typedef(sm_parser *p, const sm_specifiers *s) {
+  do {
+    sm_declarator d;
+    if (!sm_parse_declarator(p, s, false, &d)) {
+      sm_recover(p);
+      return;
+    }
+    if (!d.name || d.is_function || s->is_auto || d.unsized) {
+      tm_error_at(p->diags, TM_DIAG_SYNTAX, d.loc, "invalid typedef");
+      sm_recover(p);
+      return;
+    }
+    if (d.is_const || d.is_volatile || d.has_space) {
+      sm_unsupported(p, d.loc, "a typedef of a const, volatile or "
+                     "address-space qualified type is not supported");
+      sm_recover(p);
+      return;
+    }
+    sm_symbol *old = sm_find(p, d.name);
+    bool same = old && old->depth == p->depth && old->kind == SM_SYM_TYPE &&
+                old->type == d.type;
+    sm_symbol *symbol = same ? NULL : sm_bind(p, SM_SYM_TYPE, d.name, d.loc);
+    if (!symbol) continue;
+    symbol->type = d.type;
+    symbol->is_size_type = s->is_size_type;
+  } while (sm_accept(p, SM_P_COMMA));
+  if (!sm_expect(p, SM_P_SEMI, "after the typedef")) sm_recover(p);
+}
+
+/* ---- auto ------------------------------------------------------------- */
+
+static const sm_type *deduce(sm_parser *p, const sm_specifiers *s,
+                             const sm_declarator *d, sm_expr *init) {
+  if (sm_is_error(p, init)) return p->error_type;
+  if (d->auto_reference) {
+    if (!init->is_lvalue) {
+      sm_error(p, d->loc, "auto & needs an object to refer to");
+      return p->error_type;
+    }
+    if (s->has_space && s->space != init->space) {
+      sm_error(p, d->loc, "the reference is to the %s address space, the "
+               "object in %s", sm_space_name(s->space),
+               sm_space_name(init->space));
+      return p->error_type;
+    }
+    return sm_type_reference(p, init->type, init->space,
+                             init->is_const || s->is_const,
+                             init->is_volatile || s->is_volatile);
+  }
+  const sm_type *t = sm_value_type(p, init);
+  if (t == p->null_type || sm_is_void(t) ||
+      (d->auto_pointer && t->kind != SM_T_POINTER)) {
+    sm_error(p, d->loc, "cannot deduce the type of '%s' from '%s'", d->name,
+             t->spelling);
+    return p->error_type;
+  }
+  if (d->auto_pointer) {
+    if (s->has_space && s->space != t->space) {
+      sm_error(p, d->loc, "the pointer is to the %s address space, its value "
+               "points to %s", sm_space_name(s->space),
+               sm_space_name(t->space));
+      return p->error_type;
+    }
+    return sm_type_pointer(p, t->element, t->space,
+                           t->is_const || s->is_const, t->is_volatile);
+  }
+  return t;
+}
+
+/* ---- local variables -------------------------------------------------- */
+
+static bool is_atomic(const sm_type *t) { return t->kind == SM_T_ATOMIC; }
+static bool is_threadgroup_barred(const sm_type *t) {
+  return t->kind == SM_T_FRAGMENT ||
+         (t->kind == SM_T_ATOMIC &&
+          (t->scalar == SM_FLOAT || t->scalar == SM_ULONG));
+}
+
+static void add_threadgroup(sm_parser *p, sm_var *var) {
+  sm_function *f = p->callable->function;
+  uint32_t align = var->type->align < 16 ? 16 : var->type->align;
+  uint64_t at = ((uint64_t)f->threadgroup_bytes + align - 1) / align * align;
+  uint64_t end = at + var->type->size;
+  if (end > SM_MOST_TG_BYTES && f->threadgroup_bytes <= SM_MOST_TG_BYTES) {
+    tm_diag *diag = tm_error_at(
+        p->diags, TM_DIAG_LIMIT, var->loc,
+        "threadgroup memory of kernel '%s' is %llu bytes, more than %d",
+        f->name, (unsigned long long)end, (int)SM_MOST_TG_BYTES);
+    sm_hint(p, diag, "every Apple GPU has 32 KiB for a threadgroup");
+  }
+  f->threadgroup_bytes = end > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)end;
+}
+
+/* Where the variable is; false (reported) if it cannot be there. */
+static bool local_space(sm_parser *p, const sm_specifiers *s,
+                        const sm_declarator *d, sm_var_kind *kind) {
+  *kind = SM_V_LOCAL;
+  if (s->is_static) {
+    tm_diag *diag = sm_error(p, d->loc, "static variables in functions are "
+                             "not supported in Metal");
+    sm_hint(p, diag, "constants go to program scope: constant T x = ...;");
+    return false;
+  }
+  if (!d->has_space || d->space == SM_THREAD) return true;
+  if (d->space != SM_THREADGROUP) {
+    sm_error(p, d->loc, "automatic variable '%s' qualified with an invalid "
+             "address space '%s'", d->name, sm_space_name(d->space));
+    return false;
+  }
+  if (!p->callable->function->is_kernel || p->depth != 1) {
+    sm_error(p, d->loc, "variables in the threadgroup address space can only "
+             "be declared in the outermost scope of a kernel function");
+    return false;
+  }
+  *kind = SM_V_THREADGROUP;
+  return true;
+}
+
+static bool check_object_type(sm_parser *p, const sm_declarator *d,
+                              const sm_type *t, sm_var_kind kind) {
+  if (t == p->error_type) return false;
+  if (sm_is_void(t) || !t->size) {
+    sm_error(p, d->loc, "variable has incomplete type '%s'", t->spelling);
+    return false;
+  }
+  if (kind == SM_V_LOCAL && sm_type_holds(t, is_atomic)) {
+    sm_error(p, d->loc, "an atomic object cannot be in the thread address "
+             "space");
+    return false;
+  }
+  if (kind == SM_V_THREADGROUP && sm_type_holds(t, is_threadgroup_barred)) {
+    sm_error(p, d->loc, "type '%s' is not available in threadgroup memory",
+             t->spelling);
+    return false;
+  }
+  if (kind == SM_V_THREADGROUP && t->kind == SM_T_REFERENCE) {
+    sm_error(p, d->loc, "a reference cannot be in threadgroup memory");
+    return false;
+  }
+  return true;
+}
+
+static sm_expr *bind_reference(sm_parser *p, sm_expr *e, const sm_type *ref) {
+  if (sm_is_error(p, e)) return e;
+  if (sm_rank_reference(e, ref) != SM_RANK_NONE) return e;
+  if (!e->is_lvalue)
+    sm_error(p, e->loc, "reference '%s' cannot bind to a temporary",
+             ref->spelling);
+  else
+    sm_error(p, e->loc, "reference '%s' cannot bind to an object of type "
+             "'%s%s' in the %s address space", ref->spelling,
+             e->is_const ? "const " : "", e->type->spelling,
+             sm_space_name(e->space));
+  return sm_error_expr(p, e->loc);
+}
+
+/* The initialiser after a declarator: = e, = {...}, {...}, (args). NULL if
+ * there is none. */
+static sm_expr *parse_init(sm_parser *p, const sm_type **type, bool unsized,
+                           bool *is_list) {
+  *is_list = false;
+  if (sm_accept(p, SM_P_ASSIGN)) {
+    *is_list = sm_at(p, SM_P_LBRACE);
+    return *is_list ? sm_parse_braces(p, type, unsized)
+                    : sm_parse_assignment(p);
+  }
+  if (sm_at(p, SM_P_LBRACE)) {
+    *is_list = true;
+    return sm_parse_braces(p, type, unsized);
+  }
+  if (!sm_at(p, SM_P_LPAREN)) return NULL;
+  tm_loc loc = p->t->loc;
+  sm_exprs args = {0};
+  sm_skip(p);
+  if (!sm_parse_arguments(p, &args)) return sm_error_expr(p, loc);
+  if ((*type)->kind == SM_T_REFERENCE && args.len == 1) return args.data[0];
+  if (!args.len) {
+    sm_error(p, loc, "expected an initialiser in the parentheses");
+    return sm_error_expr(p, loc);
+  }
+  /* T x(a, b) is T x = T(a, b), but one value converts as = does, except to
+   * the types whose constructors are explicit conversions */
+  bool constructs = args.len > 1 || (*type)->kind == SM_T_VECTOR ||
+                    (*type)->kind == SM_T_MATRIX ||
+                    (*type)->kind == SM_T_FRAGMENT;
+  return constructs ? sm_construct(p, *type, &args, loc) : args.data[0];
+}
+
+static void finish_local(sm_parser *p, const sm_specifiers *s, sm_var *var,
+                         sm_expr *init) {
+  const sm_type *t = var->type;
+  if (t == p->error_type) return;
+  if (!init) {
+    if (t->kind == SM_T_REFERENCE)
+      sm_error(p, var->loc, "reference '%s' must be initialized", var->name);
+    else if (s->is_constexpr || (var->is_const &&
+                                 var->kind != SM_V_THREADGROUP))
+      sm_error(p, var->loc, "default initialization of an object of const "
+               "type '%s'", t->spelling);
+    return;
+  }
+  if (t->kind == SM_T_REFERENCE) {
+    var->init = bind_reference(p, init, t);
+    return;
+  }
+  if (t->kind == SM_T_ARRAY && init->kind != SM_CONSTRUCT &&
+      !sm_is_error(p, init)) {
+    sm_error(p, init->loc, "array initializer must be an initializer list");
+    return;
+  }
+  if (t->kind != SM_T_ARRAY)
+    init = sm_convert(p, init, t, "initialize a variable");
+  if (sm_is_error(p, init)) return;
+  sm_value v;
+  bool scalar = sm_is_scalar(t) || t->kind == SM_T_ENUM;
+  bool folds = var->is_const && scalar && sm_fold(p, init, &v);
+  if (folds) init = sm_fold_initializer(p, init);
+  if (s->is_constexpr && !folds) {
+    sm_expr *constant = sm_fold_initializer(p, init);
+    if (!constant)
+      sm_error(p, var->loc, "constexpr variable '%s' must be initialized by a "
+               "constant expression", var->name);
+    else
+      init = constant;
+  }
+  var->init = init;
+}
+
+static sm_stmt *declaration(sm_parser *p, sm_var *var) {
+  sm_stmt *stmt = TM_NEW(p->arena, sm_stmt);
+  stmt->kind = SM_S_DECL;
+  stmt->loc = var->loc;
+  stmt->var = var;
+  return stmt;
+}
+
+static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
+                                 sm_stmts *out) {
+  sm_declarator d;
+  sm_var_kind kind;
+  bool is_list;
+  if (!sm_parse_declarator(p, s, false, &d)) return false;
+  if (!d.name) {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, d.loc, "expected a variable name");
+    return false;
+  }
+  if (sm_at(p, SM_P_LPAREN)) {
+    const sm_token *start = p->t;
+    sm_skip(p);
+    bool function = sm_starts_type(p) || sm_at(p, SM_P_RPAREN);
+    p->t = start;
+    if (function) {
+      sm_unsupported(p, d.loc, "functions cannot be declared in functions");
+      return false;
+    }
+  }
+  for (uint32_t i = 0; i < d.attributes.len; i++)
+    if (strcmp(d.attributes.data[i].name, "maybe_unused") != 0)
+      sm_error(p, d.attributes.data[i].loc, "attribute '%s' does not apply to "
+               "a local variable", d.attributes.data[i].name);
+  bool placed = local_space(p, s, &d, &kind);
+  const sm_type *type = placed && d.type ? d.type : p->error_type;
+  sm_var *var = sm_new_var(p, kind, d.name, type, d.loc);
+  var->is_const = d.is_const || s->is_constexpr;
+  sm_symbol *symbol = NULL;
+  if (!s->is_auto) { /* in scope in its own initialiser, as in C++ */
+    symbol = sm_bind(p, SM_SYM_VAR, d.name, d.loc);
+    if (symbol) symbol->var = var;
+  }
+  if (s->is_auto && sm_token_is(p->t, SM_P_ASSIGN) &&
+      sm_token_is(sm_ahead(p), SM_P_LBRACE)) {
+    sm_error(p, d.loc, "cannot deduce the type of '%s' from a list", d.name);
+    return false;
+  }
+  const sm_type *target = type;
+  sm_expr *init = parse_init(p, &target, d.unsized, &is_list);
+  if (s->is_auto) {
+    if (init && placed) target = deduce(p, s, &d, init);
+    if (!init)
+      sm_error(p, d.loc, "declaration of variable '%s' with type 'auto' "
+               "requires an initializer", d.name);
+    symbol = sm_bind(p, SM_SYM_VAR, d.name, d.loc);
+    if (symbol) symbol->var = var;
+  }
+  var->type = target;
+  if (d.unsized && !init && target != p->error_type) {
+    sm_error(p, d.loc, "the array's size is missing");
+    return false;
+  }
+  if (!check_object_type(p, &d, target, kind)) {
+    var->type = p->error_type;
+    return true;
+  }
+  if (kind == SM_V_THREADGROUP) {
+    if (init)
+      sm_error(p, d.loc, "variables in the threadgroup address space cannot "
+               "be initialized");
+    add_threadgroup(p, var);
+    init = NULL;
+  }
+  finish_local(p, s, var, init);
+  tm_push(p->arena, out, declaration(p, var));
+  return true;
+}
+
+void sm_parse_local(sm_parser *p, sm_stmts *out) {
+  sm_specifiers s;
+  if (!sm_parse_specifiers(p, &s)) {
+    sm_recover(p);
+    return;
+  }
+  if (s.is_typedef) {
+    sm_parse_typedef(p, &s);
+    return;
+  }
+  if (s.is_kernel || s.is_inline)
+    sm_error(p, s.loc, "a local variable cannot be kernel or inline");
+  for (uint32_t i = 0; i < s.attributes.len; i++)
+    if (strcmp(s.attributes.data[i].name, "maybe_unused") != 0)
+      sm_error(p, s.attributes.data[i].loc, "attribute '%s' does not apply "
+               "here", s.attributes.data[i].name);
+  if (sm_accept(p, SM_P_SEMI)) return; /* struct S { ... }; */
+  uint32_t errors = p->diags->errors;
+  do {
+    if (!parse_local_variable(p, &s, out)) {
+      sm_recover(p);
+      return;
+    }
+  } while (sm_accept(p, SM_P_COMMA));
+  if (p->diags->errors != errors && !sm_at(p, SM_P_SEMI)) {
+    sm_recover(p); /* the initialiser was not read to its end */
+    return;
+  }
+  if (!sm_expect(p, SM_P_SEMI, "after the declaration")) sm_recover(p);
+}
+
+/* ---- functions -------------------------------------------------------- */
+
+typedef struct parameters {
+  TM_VEC(sm_var *) vars;
+  TM_VEC(sm_attributes) attributes;
+  TM_VEC(bool) size_types;
+} parameters;
+
+static void check_param_type(sm_parser *p, sm_var *var,
+                             const sm_declarator *d) {
+  const sm_type *t = var->type;
+  if (t == p->error_type) return;
+  bool indirect = t->kind == SM_T_REFERENCE || t->kind == SM_T_POINTER;
+  if (sm_is_void(t) || (!indirect && !t->size))
+    sm_error(p, d->loc, "parameter has incomplete type '%s'", t->spelling);
+  else if (d->has_space && d->space != SM_THREAD)
+    sm_error(p, d->loc, "parameter may not be qualified with an address "
+             "space");
+  else if (!indirect && sm_type_holds(t, is_atomic))
+    sm_error(p, d->loc, "an atomic object cannot be passed by value");
+  else
+    return;
+  var->type = p->error_type;
+}
+
+static bool parse_parameters(sm_parser *p, parameters *out) {
+  sm_skip(p); /* '(' */
+  if (sm_at_word(p, SM_K_void) && sm_token_is(sm_ahead(p), SM_P_RPAREN))
+    sm_skip(p);
+  if (sm_accept(p, SM_P_RPAREN)) return true;
+  do {
+    sm_specifiers s;
+    sm_declarator d;
+    if (sm_at(p, SM_P_ELLIPSIS)) {
+      sm_error(p, p->t->loc, "variadic functions are not supported in Metal");
+      return false;
+    }
+    if (!sm_parse_specifiers(p, &s) || !sm_parse_declarator(p, &s, true, &d))
+      return false;
+    if (s.is_auto || s.is_typedef || s.is_static || s.is_kernel) {
+      sm_error(p, s.loc, "invalid specifier on a parameter");
+      return false;
+    }
+    sm_var *var = sm_new_var(p, SM_V_PARAM, d.name, d.type, d.loc);
+    var->is_const = d.is_const;
+    check_param_type(p, var, &d);
+    for (uint32_t i = 0; i < s.attributes.len; i++)
+      tm_push(p->arena, &d.attributes, s.attributes.data[i]);
+    tm_push(p->arena, &out->vars, var);
+    tm_push(p->arena, &out->attributes, d.attributes);
+    tm_push(p->arena, &out->size_types, s.is_size_type);
+    if (sm_at(p, SM_P_ASSIGN)) {
+      sm_unsupported(p, p->t->loc, "default arguments are not supported");
+      return false;
+    }
+  } while (sm_accept(p, SM_P_COMMA));
+  return sm_expect(p, SM_P_RPAREN, "after the parameters");
+}
+
+static void apply_param_attributes(sm_parser *p, sm_function *f,
+                                   const parameters *params) {
+  for (uint32_t i = 0; i < params->vars.len; i++) {
+    sm_var *var = params->vars.data[i];
+    const sm_attributes *a = &params->attributes.data[i];
+    if (f->is_kernel) {
+      sm_kernel_param(p, var, a, params->size_types.data[i]);
+      continue;
+    }
+    for (uint32_t k = 0; k < a->len; k++)
+      if (strcmp(a->data[k].name, "maybe_unused") != 0)
+        sm_error(p, a->data[k].loc, "attribute '%s' only applies to the "
+                 "parameters of kernels", a->data[k].name);
+  }
+  if (f->is_kernel) sm_kernel_check(p, f);
+}
+
+static bool same_params(const sm_function *a, const parameters *b) {
+  if (a->params.len != b->vars.len) return false;
+  for (uint32_t i = 0; i < a->params.len; i++)
+    if (a->params.data[i]->type != b->vars.data[i]->type) return false;
+  return true;
+}
+
+/* The overload of the same parameters, or a new one. NULL after an error. */
+static sm_callable *declare(sm_parser *p, const sm_declarator *d,
+                            const parameters *params, const sm_type *result,
+                            bool is_kernel) {
+  sm_symbol *s = sm_find(p, d->name);
+  if (s && s->kind == SM_SYM_TYPE) s = NULL;
+  if (!s || s->kind != SM_SYM_FUNCTION) {
+    if (sm_library_visible(p) &&
+        sm_library_function(p, d->name) != SM_BUILTINS) {
+      tm_diag *diag = sm_unsupported(
+          p, d->loc, "overloading the library function '%s' is not supported",
+          d->name);
+      sm_hint(p, diag, "choose another name");
+      return NULL;
+    }
+    s = sm_bind(p, SM_SYM_FUNCTION, d->name, d->loc);
+    if (!s) return NULL;
+  }
+  for (uint32_t i = 0; i < s->overloads.len; i++) {
+    sm_callable *c = s->overloads.data[i];
+    if (c->function->is_kernel || is_kernel) {
+      sm_error(p, d->loc, "kernel function '%s' cannot be overloaded or "
+               "declared twice", d->name);
+      return NULL;
+    }
+    if (!same_params(c->function, params)) continue;
+    if (c->function->result == result) return c;
+    sm_error(p, d->loc, "functions that differ only in their return type "
+             "cannot be overloaded");
+    return NULL;
+  }
+  sm_callable *c = TM_NEW(p->arena, sm_callable);
+  c->function = TM_NEW(p->arena, sm_function);
+  c->function->name = d->name;
+  c->function->result = result;
+  c->function->is_kernel = is_kernel;
+  c->function->loc = d->loc;
+  tm_push(p->arena, &s->overloads, c);
+  tm_push(p->arena, &p->callables, c);
+  return c;
+}
+
+static void check_signature(sm_parser *p, const sm_declarator *d) {
+  if (strcmp(d->name, "main") == 0)
+    sm_error(p, d->loc, "a function cannot be called 'main' in Metal");
+  if (d->type->kind == SM_T_ARRAY || d->type->kind == SM_T_ATOMIC)
+    sm_error(p, d->loc, "function cannot return type '%s'", d->type->spelling);
+  if (d->type->kind == SM_T_REFERENCE)
+    sm_unsupported(p, d->loc, "functions that return references are not "
+                   "supported");
+  if (d->has_space && d->space != SM_THREAD)
+    sm_error(p, d->loc, "return value cannot be qualified with an address "
+             "space");
+}
+
+static bool has_name(const sm_parser *p, tm_name name) {
+  for (uint32_t i = 0; i < p->program->functions.len; i++)
+    if (p->program->functions.data[i]->is_kernel &&
+        p->program->functions.data[i]->name == name)
+      return true;
+  return false;
+}
+
+static void parse_definition(sm_parser *p, sm_callable *c,
+                             const parameters *params) {
+  sm_function *f = c->function;
+  p->callable = c;
+  sm_math_mode math = p->math;
+  bool contract = p->contract;
+  sm_scope_enter(p);
+  for (uint32_t i = 0; i < params->vars.len; i++) {
+    sm_var *var = params->vars.data[i];
+    if (!var->name) continue;
+    sm_symbol *symbol = sm_bind(p, SM_SYM_VAR, var->name, var->loc);
+    if (symbol) symbol->var = var;
+  }
+  f->body = sm_parse_body(p);
+  sm_scope_leave(p);
+  p->math = math;
+  p->contract = contract;
+  p->callable = NULL;
+  tm_push(p->arena, &p->program->functions, f);
+}
+
+static bool parse_function(sm_parser *p, const sm_specifiers *s,
+                           sm_declarator *d) {
+  parameters params = {0};
+  if (s->is_auto) {
+    sm_unsupported(p, d->loc, "functions that return auto are not supported");
+    return false;
+  }
+  if (!parse_parameters(p, &params)) return false;
+  sm_attributes attributes = s->attributes;
+  sm_parse_attributes(p, &d->attributes);
+  for (uint32_t i = 0; i < d->attributes.len; i++)
+    tm_push(p->arena, &attributes, d->attributes.data[i]);
+  if (sm_at_word(p, SM_K_const)) {
+    sm_unsupported(p, p->t->loc, "methods are not supported");
+    return false;
+  }
+  sm_function parsed = {0};
+  parsed.name = d->name;
+  bool is_kernel = s->is_kernel;
+  for (uint32_t i = 0; i < attributes.len; i++)
+    is_kernel |= strcmp(attributes.data[i].name, "kernel") == 0;
+  check_signature(p, d);
+  sm_function_attributes(p, &parsed, &attributes, &is_kernel);
+  sm_callable *c = declare(p, d, &params, d->type, is_kernel);
+  if (!c) return false;
+  sm_function *f = c->function;
+  bool defines = sm_at(p, SM_P_LBRACE);
+  if (f->body && defines) {
+    sm_error(p, d->loc, "redefinition of '%s'", d->name);
+    return false;
+  }
+  f->name = parsed.name;
+  f->max_threads = parsed.max_threads;
+  if (f->is_kernel && has_name(p, f->name))
+    sm_error(p, d->loc, "two kernels are called '%s'", f->name);
+  if (!f->body) {
+    f->params.data = params.vars.data;
+    f->params.len = params.vars.len;
+    f->params.cap = params.vars.cap;
+    apply_param_attributes(p, f, &params);
+  }
+  if (!defines) return sm_expect(p, SM_P_SEMI, "after the function");
+  f->loc = d->loc;
+  parse_definition(p, c, &params);
+  return true;
+}
+
+/* ---- program scope ---------------------------------------------------- */
+
+static bool is_constant_shape(const sm_type *t) {
+  if (t->kind == SM_T_VECTOR) return !t->packed;
+  return sm_is_scalar(t);
+}
+
+static void function_constant(sm_parser *p, sm_var *var,
+                              const sm_attribute *a) {
+  int64_t index = -1;
+  var->kind = SM_V_FUNCTION_CONSTANT;
+  if (a->value && !sm_is_error(p, a->value) &&
+      !sm_fold_int(p, sm_rvalue(p, a->value), &index))
+    index = -1;
+  if (index < 0 || index > 65535)
+    sm_error(p, a->loc, "'function_constant' attribute parameter must be "
+             "a constant between 0 and 65535");
+  var->index = (uint32_t)index;
+  if (!is_constant_shape(var->type))
+    sm_error(p, var->loc, "invalid type '%s' for a function constant: use a "
+             "scalar or a vector", var->type->spelling);
+  for (uint32_t i = 0; i < p->program->function_constants.len; i++) {
+    const sm_var *old = p->program->function_constants.data[i];
+    if (old->index == var->index)
+      sm_error(p, a->loc, "function constant index %u is used by '%s' too",
+               var->index, old->name);
+  }
+  tm_push(p->arena, &p->program->function_constants, var);
+}
+
+static bool mentions_constant(const sm_expr *e) {
+  if (e->kind == SM_VAR) return true;
+  for (int i = 0; i < 3; i++)
+    if (e->a[i] && mentions_constant(e->a[i])) return true;
+  return e->args.len && mentions_constant(e->args.data[0]);
+}
+
+/* Made of function constants alone: constant bool B = A && X > 2; such a
+ * variable is its expression wherever it is read. */
+static bool derived_constant(const sm_expr *e) {
+  switch ((int)e->kind) {
+    case SM_LITERAL: return true;
+    case SM_READ:
+      return e->a[0]->kind == SM_VAR &&
+             e->a[0]->u.var->kind == SM_V_FUNCTION_CONSTANT;
+    case SM_BUILTIN:
+      return e->u.builtin == SM_B_IS_FUNCTION_CONSTANT_DEFINED;
+    case SM_CAST: case SM_UNARY: case SM_BINARY: case SM_AND: case SM_OR:
+    case SM_SELECT: break;
+    default: return false;
+  }
+  for (int i = 0; i < 3; i++)
+    if (e->a[i] && !derived_constant(e->a[i])) return false;
+  return true;
+}
+
+static void finish_global(sm_parser *p, sm_var *var, sm_expr *init) {
+  const sm_type *t = var->type;
+  if (!init) {
+    sm_error(p, var->loc, "variable '%s' in the constant address space must "
+             "be initialized", var->name);
+    return;
+  }
+  if (t->kind == SM_T_ARRAY && init->kind != SM_CONSTRUCT &&
+      !sm_is_error(p, init)) {
+    sm_error(p, init->loc, "array initializer must be an initializer list");
+    return;
+  }
+  if (t->kind != SM_T_ARRAY)
+    init = sm_convert(p, init, t, "initialize a variable");
+  if (sm_is_error(p, init)) return;
+  sm_expr *folded = sm_fold_initializer(p, init);
+  if (!folded && sm_is_scalar(t) && derived_constant(init) &&
+      mentions_constant(init)) {
+    var->init = init;
+    return;
+  }
+  if (!folded) {
+    sm_error(p, var->loc, "variable '%s' in the constant address space must "
+             "be initialized by a constant expression", var->name);
+    return;
+  }
+  var->init = folded;
+  tm_push(p->arena, &p->program->globals, var);
+}
+
+static bool holds_what_no_constant_has(const sm_type *t) {
+  return t->kind == SM_T_ATOMIC || t->kind == SM_T_FRAGMENT ||
+         t->kind == SM_T_POINTER;
+}
+
+static bool parse_global(sm_parser *p, const sm_specifiers *s,
+                         sm_declarator *d) {
+  bool is_list;
+  if (!d->name) {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, d->loc, "expected a name");
+    return false;
+  }
+  if (s->is_kernel) {
+    sm_error(p, d->loc, "'kernel' only applies to functions");
+    return false;
+  }
+  if (!d->has_space || d->space != SM_CONSTANT) {
+    tm_diag *diag = sm_error(p, d->loc, "program scope variable must reside "
+                             "in constant address space");
+    sm_hint(p, diag, "constant %s%s %s = ...;", s->is_constexpr
+            ? "constexpr " : "", d->type ? d->type->spelling : "auto",
+            d->name);
+  }
+  for (uint32_t i = 0; i < s->attributes.len; i++)
+    tm_push(p->arena, &d->attributes, s->attributes.data[i]);
+  const sm_type *type = d->type ? d->type : p->error_type;
+  sm_var *var = sm_new_var(p, SM_V_GLOBAL, d->name, type, d->loc);
+  var->is_const = true;
+  const sm_attribute *constant = NULL;
+  for (uint32_t i = 0; i < d->attributes.len; i++) {
+    const sm_attribute *a = &d->attributes.data[i];
+    if (strcmp(a->name, "function_constant") == 0)
+      constant = a;
+    else if (strcmp(a->name, "maybe_unused") != 0)
+      sm_unsupported(p, a->loc, "attribute '%s' is not supported on a "
+                     "program scope variable", a->name);
+  }
+  sm_symbol *symbol = NULL;
+  if (!s->is_auto) {
+    symbol = sm_bind(p, SM_SYM_VAR, d->name, d->loc);
+    if (symbol) symbol->var = var;
+  }
+  const sm_type *target = type;
+  sm_expr *init = parse_init(p, &target, d->unsized, &is_list);
+  if (s->is_auto) {
+    if (init) target = deduce(p, s, d, init);
+    else
+      sm_error(p, d->loc, "declaration of variable '%s' with type 'auto' "
+               "requires an initializer", d->name);
+    symbol = sm_bind(p, SM_SYM_VAR, d->name, d->loc);
+    if (symbol) symbol->var = var;
+  }
+  var->type = target;
+  if (!check_object_type(p, d, target, SM_V_GLOBAL)) {
+    var->type = p->error_type;
+    return true;
+  }
+  if (target->kind == SM_T_REFERENCE ||
+      sm_type_holds(target, holds_what_no_constant_has)) {
+    sm_error(p, d->loc, "type '%s' is not allowed for a program scope "
+             "constant", target->spelling);
+    var->type = p->error_type;
+    return true;
+  }
+  if (!constant) {
+    finish_global(p, var, init);
+    return true;
+  }
+  if (init)
+    sm_error(p, d->loc, "function constant '%s' cannot be initialized",
+             d->name);
+  function_constant(p, var, constant);
+  return true;
+}
+
+static void parse_external(sm_parser *p) {
+  sm_specifiers s;
+  if (!sm_parse_specifiers(p, &s)) {
+    sm_recover(p);
+    return;
+  }
+  if (s.is_typedef) {
+    sm_parse_typedef(p, &s);
+    return;
+  }
+  if (sm_accept(p, SM_P_SEMI)) return; /* struct S { ... }; */
+  do {
+    sm_declarator d;
+    if (!sm_parse_declarator(p, &s, false, &d)) {
+      sm_recover(p);
+      return;
+    }
+    if (d.is_function) {
+      if (!parse_function(p, &s, &d)) sm_recover(p);
+      return;
+    }
+    if (!parse_global(p, &s, &d)) {
+      sm_recover(p);
+      return;
+    }
+  } while (sm_accept(p, SM_P_COMMA));
+  if (!sm_expect(p, SM_P_SEMI, "after the declaration")) sm_recover(p);
+}
+
+static void file_pragma(sm_parser *p) {
+  const sm_token *t = p->t;
+  sm_skip(p);
+  if (t->punct == SM_PRAGMA_MATH_MODE) {
+    p->math = (sm_math_mode)t->value;
+    if (!p->program->functions.len) p->program->math_mode = p->math;
+  } else if (t->punct == SM_PRAGMA_CONTRACT) {
+    p->contract = t->value != 0;
+  } else {
+    sm_error(p, t->loc, "a loop pragma must stand before a loop");
+  }
+}
+
+/* `template <...> ...;` or `{...}`: one error, then on. */
+static void skip_refused(sm_parser *p) {
+  sm_refused_word(p);
+  sm_skip(p);
+  sm_recover(p);
+}
+
+void sm_parse_file(sm_parser *p) {
+  while (p->t < p->end) {
+    const sm_token *before = p->t;
+    if (sm_accept(p, SM_P_SEMI)) continue;
+    if (p->t->kind == SM_TK_PRAGMA) {
+      file_pragma(p);
+    } else if (sm_at_word(p, SM_K_using)) {
+      sm_parse_using(p);
+    } else if (sm_at_word(p, SM_K_static_assert)) {
+      sm_parse_static_assert(p);
+    } else if (sm_at_word(p, SM_K_template) || sm_at_word(p, SM_K_class) ||
+               sm_at_word(p, SM_K_namespace) || sm_at_word(p, SM_K_extern) ||
+               sm_at_word(p, SM_K_union)) {
+      skip_refused(p);
+    } else {
+      parse_external(p);
+    }
+    if (p->t == before) { /* an unmatched '}' or ')' */
+      if (!p->gave_up)
+        tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
+                    "extraneous '%.*s'", (int)(p->t->len < 40 ? p->t->len : 40),
+                    p->t->text);
+      sm_skip(p);
+    }
+  }
+}

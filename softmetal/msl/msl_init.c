@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msl_init.c - initialiser lists: { a, { b, c } }.
+ *
+ * A list is read into a small tree first, because only the type says whether
+ * inner braces may be left out. Then the type is filled from it
+ * ([dcl.init.aggr]): each part of the aggregate takes one item, or, where the
+ * item is no list and does not fit, as many as it needs. Parts without an
+ * item are zero. Narrowing conversions of values that are no constants are
+ * errors, as in C++.
+ */
+#include "front.h"
+
+typedef struct item {
+  tm_loc loc;
+  sm_expr *e; /* NULL: a list */
+  TM_VEC(struct item *) list;
+} item;
+
+typedef struct filler { /* a place in one list */
+  const item *list;
+  uint32_t next;
+} filler;
+
+static item *parse_item(sm_parser *p) {
+  item *it = TM_NEW(p->arena, item);
+  it->loc = p->t->loc;
+  if (!sm_at(p, SM_P_LBRACE)) {
+    if (sm_at(p, SM_P_DOT) || sm_at(p, SM_P_LSQUARE)) {
+      sm_unsupported(p, it->loc, "designated initialisers are not supported");
+      it->e = sm_error_expr(p, it->loc);
+      sm_parse_assignment(p);
+      return it;
+    }
+    it->e = sm_parse_assignment(p);
+    return it;
+  }
+  if (sm_enter(p)) {
+    sm_skip(p);
+    while (!sm_at(p, SM_P_RBRACE) && p->t < p->end) {
+      item *part = parse_item(p);
+      tm_push(p->arena, &it->list, part);
+      if (!sm_accept(p, SM_P_COMMA)) break;
+    }
+    if (!sm_expect(p, SM_P_RBRACE, "after the initialiser list"))
+      it->e = sm_error_expr(p, it->loc);
+  } else {
+    it->e = sm_error_expr(p, it->loc);
+  }
+  p->nesting--;
+  return it;
+}
+
+/* ---- narrowing -------------------------------------------------------- */
+
+static bool holds_exactly(sm_parser *p, const sm_expr *e, sm_scalar to) {
+  sm_value v;
+  if (!sm_fold(p, e, &v)) return false;
+  sm_value there = sm_value_convert(v, to);
+  if (sm_is_floating(v.type)) {
+    /* a constant that only loses precision is allowed, out of range is not */
+    return sm_is_floating(to) && (there.f - there.f == 0 || v.f - v.f != 0);
+  }
+  if (sm_is_floating(to)) return true;
+  sm_value back = sm_value_convert(there, v.type);
+  bool sign_kept = sm_is_signed(to) == sm_is_signed(v.type) ||
+                   !((int64_t)v.i < 0 || (int64_t)there.i < 0) ||
+                   (!sm_is_signed(v.type) && sm_scalar_size(to) >
+                                                 sm_scalar_size(v.type));
+  return back.i == v.i && sign_kept;
+}
+
+static bool widens(sm_scalar from, sm_scalar to) {
+  if (from == to || from == SM_BOOL) return true;
+  if (sm_is_floating(from)) return sm_is_floating(to) && to == SM_FLOAT;
+  if (sm_is_floating(to)) return false;
+  uint32_t a = sm_scalar_size(from), b = sm_scalar_size(to);
+  if (to == SM_BOOL) return false;
+  if (sm_is_signed(from) == sm_is_signed(to)) return b >= a;
+  return sm_is_signed(to) && b > a;
+}
+
+static bool check_narrowing(sm_parser *p, const sm_expr *e,
+                            const sm_type *to) {
+  const sm_type *from = e->type;
+  if (!sm_is_scalar(from) || !sm_is_scalar(to)) return true;
+  if (widens(from->scalar, to->scalar)) return true;
+  if (holds_exactly(p, sm_rvalue(p, (sm_expr *)e), to->scalar)) return true;
+  tm_diag *diag = sm_error(
+      p, e->loc, "type '%s' cannot be narrowed to '%s' in initializer list",
+      from->spelling, to->spelling);
+  sm_hint(p, diag, "convert explicitly: %s(x)", to->spelling);
+  return false;
+}
+
+/* ---- filling ---------------------------------------------------------- */
+
+static sm_expr *build(sm_parser *p, const sm_type *type, const item *it);
+
+static bool is_aggregate(const sm_type *t) {
+  return t->kind == SM_T_ARRAY || t->kind == SM_T_STRUCT;
+}
+
+static uint32_t part_count(const sm_type *t) {
+  return t->kind == SM_T_ARRAY ? t->count : t->structure->members.len;
+}
+
+static const sm_type *part_type(const sm_type *t, uint32_t i) {
+  return t->kind == SM_T_ARRAY ? t->element
+                               : t->structure->members.data[i].type;
+}
+
+static sm_expr *fill(sm_parser *p, const sm_type *type, filler *f);
+
+static sm_expr *fill_part(sm_parser *p, const sm_type *type, filler *f) {
+  const item *it = f->list->list.data[f->next];
+  bool whole = !it->e || !is_aggregate(type) || sm_is_error(p, it->e) ||
+               (type->kind == SM_T_STRUCT && it->e->type == type);
+  if (!whole) return fill(p, type, f); /* the inner braces were left out */
+  f->next++;
+  return build(p, type, it);
+}
+
+static sm_expr *fill(sm_parser *p, const sm_type *type, filler *f) {
+  sm_exprs args = {0};
+  tm_loc loc = f->next < f->list->list.len ? f->list->list.data[f->next]->loc
+                                           : f->list->loc;
+  uint32_t n = part_count(type);
+  for (uint32_t i = 0; i < n && f->next < f->list->list.len; i++) {
+    sm_expr *e = fill_part(p, part_type(type, i), f);
+    if (sm_is_error(p, e)) return e;
+    tm_push(p->arena, &args, e);
+  }
+  return sm_node_args(p, SM_CONSTRUCT, type, loc, &args);
+}
+
+static sm_expr *excess(sm_parser *p, const sm_type *type, tm_loc loc) {
+  sm_error(p, loc, "excess elements in initializer of '%s'", type->spelling);
+  return sm_error_expr(p, loc);
+}
+
+static bool is_zero_item(sm_parser *p, const item *it) {
+  sm_value v;
+  if (!it->e || !sm_is_scalar(it->e->type)) return false;
+  return sm_fold(p, sm_rvalue(p, it->e), &v) && v.i == 0 && v.f == 0;
+}
+
+/* {..} for a type that is no aggregate. */
+static sm_expr *build_plain(sm_parser *p, const sm_type *type,
+                            const item *it) {
+  sm_exprs args = {0};
+  uint32_t n = it->list.len;
+  bool zero = n == 1 && is_zero_item(p, it->list.data[0]);
+  bool shaped = type->kind == SM_T_VECTOR || type->kind == SM_T_MATRIX;
+  if (!n || (shaped && zero)) return sm_construct(p, type, &args, it->loc);
+  if (!shaped)
+    return n == 1 ? build(p, type, it->list.data[0])
+                  : excess(p, type, it->list.data[1]->loc);
+  for (uint32_t i = 0; i < n; i++) {
+    const item *part = it->list.data[i];
+    sm_expr *e = part->e;
+    if (!e && type->kind == SM_T_MATRIX)
+      e = build(p, sm_type_vector(p, type->scalar, type->rows, false), part);
+    if (!e) return excess(p, type, part->loc);
+    tm_push(p->arena, &args, e);
+  }
+  if (n == 1 && sm_is_scalar(args.data[0]->type)) {
+    tm_diag *diag = sm_error(p, it->loc, "too few elements in initializer of "
+                             "'%s'", type->spelling);
+    sm_hint(p, diag, "fill every element with %s(x)", type->spelling);
+    return sm_error_expr(p, it->loc);
+  }
+  return sm_construct(p, type, &args, it->loc);
+}
+
+static sm_expr *build(sm_parser *p, const sm_type *type, const item *it) {
+  if (it->e) {
+    if (sm_is_error(p, it->e)) return it->e;
+    if (type->kind == SM_T_ARRAY) {
+      sm_error(p, it->loc, "array initializer must be an initializer list");
+      return sm_error_expr(p, it->loc);
+    }
+    if (type->kind == SM_T_VECTOR && sm_is_scalar(it->e->type) &&
+        !is_zero_item(p, it)) {
+      tm_diag *diag = sm_error(
+          p, it->loc, "a '%s' in a list needs all its elements",
+          type->spelling);
+      sm_hint(p, diag, "write %s(...)", type->spelling);
+      return sm_error_expr(p, it->loc);
+    }
+    if (sm_rank_of(p, it->e, type) != SM_RANK_NONE &&
+        !check_narrowing(p, it->e, type))
+      return sm_error_expr(p, it->loc);
+    return sm_convert(p, it->e, type, "initialize an element");
+  }
+  if (type == p->error_type) return sm_error_expr(p, it->loc);
+  if (!is_aggregate(type)) return build_plain(p, type, it);
+  /* T x = { y } with y of type T is a copy */
+  if (type->kind == SM_T_STRUCT && it->list.len == 1 && it->list.data[0]->e &&
+      it->list.data[0]->e->type == type)
+    return sm_rvalue(p, it->list.data[0]->e);
+  filler f = {it, 0};
+  sm_expr *e = fill(p, type, &f);
+  if (!sm_is_error(p, e) && f.next < it->list.len)
+    return excess(p, type, it->list.data[f.next]->loc);
+  return e;
+}
+
+/* How many elements an open array gets from the list. */
+static uint32_t count_elements(sm_parser *p, const sm_type *element,
+                               const item *it) {
+  filler f = {it, 0};
+  uint32_t n = 0;
+  uint32_t errors = p->diags->errors;
+  while (f.next < it->list.len && p->diags->errors == errors) {
+    uint32_t before = f.next;
+    if (sm_is_error(p, fill_part(p, element, &f)) || f.next == before) break;
+    n++;
+  }
+  return p->diags->errors == errors ? n : 0;
+}
+
+sm_expr *sm_parse_braces(sm_parser *p, const sm_type **type, bool unsized) {
+  item *it = parse_item(p);
+  if (it->e || *type == p->error_type) return sm_error_expr(p, it->loc);
+  if (unsized) {
+    uint32_t errors = p->diags->errors;
+    uint32_t n = count_elements(p, (*type)->element, it);
+    if (p->diags->errors != errors) return sm_error_expr(p, it->loc);
+    if (!n) {
+      sm_error(p, it->loc, "the size of an array must be positive, not 0");
+      return sm_error_expr(p, it->loc);
+    }
+    const sm_type *sized = sm_type_array(p, (*type)->element, n);
+    if (!sized) {
+      tm_error_at(p->diags, TM_DIAG_LIMIT, it->loc, "array is too large");
+      return sm_error_expr(p, it->loc);
+    }
+    *type = sized;
+  }
+  return build(p, *type, it);
+}

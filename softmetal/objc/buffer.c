@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buffer.c - MTLBuffer: pages of memory that both sides see.
+ *
+ * Owned buffers are anonymous mappings, so they come zeroed as Metal's do.
+ * Private storage has no contents pointer, by the API's rule, though the
+ * memory is the same. No-copy buffers follow Apple's rule on page alignment
+ * of the pointer.
+ */
+#define _GNU_SOURCE
+#include "metal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+Class sm_buffer_class;
+
+enum { STORAGE_SHIFT = 4, STORAGE_MASK = 15, STORAGE_PRIVATE = 2 };
+
+static NSUInteger page_round(NSUInteger n) {
+  NSUInteger page = (NSUInteger)sysconf(_SC_PAGESIZE);
+  return (n + page - 1) & ~(page - 1);
+}
+
+static sm_buffer *buffer_make(sm_device *device, NSUInteger length,
+                              NSUInteger options) {
+  sm_buffer *self = sm_new(sm_buffer_class);
+  if (!self) return NULL;
+  self->device = (sm_device *)sm_retain(device);
+  self->length = length;
+  self->options = options;
+  return self;
+}
+
+id sm_buffer_new(sm_device *device, NSUInteger length, NSUInteger options) {
+  if (!length || length > (NSUInteger)1 << 46) return NULL;
+  if (sm_fault_now(SM_FAULT_BUFFER)) return NULL;
+  NSUInteger mapped = page_round(length);
+  void *bytes = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes == MAP_FAILED) return NULL;
+  sm_buffer *self = buffer_make(device, length, options);
+  if (!self) {
+    munmap(bytes, mapped);
+    return NULL;
+  }
+  if (mapped >= (NSUInteger)2 << 20) madvise(bytes, mapped, MADV_HUGEPAGE);
+  self->bytes = bytes;
+  self->mapped = mapped;
+  atomic_fetch_add(&device->allocated, mapped);
+  return (id)self;
+}
+
+id sm_buffer_new_borrowed(sm_device *device, void *bytes, NSUInteger length,
+                          NSUInteger options, const void *deallocator) {
+  NSUInteger page = (NSUInteger)sysconf(_SC_PAGESIZE);
+  if (!bytes || !length || (uintptr_t)bytes % page) return NULL;
+  if (sm_fault_now(SM_FAULT_BUFFER)) return NULL;
+  sm_buffer *self = buffer_make(device, length, options);
+  if (!self) return NULL;
+  self->bytes = bytes;
+  self->borrowed = true;
+  self->deallocator = sm_block_copy(deallocator);
+  return (id)self;
+}
+
+static void buffer_dealloc(sm_buffer *self, SEL cmd) {
+  (void)cmd;
+  if (self->deallocator) {
+    sm_block_call2(self->deallocator, self->bytes, (void *)self->length);
+    sm_block_release(self->deallocator);
+  }
+  if (!self->borrowed) {
+    munmap(self->bytes, self->mapped);
+    atomic_fetch_sub(&self->device->allocated, self->mapped);
+  }
+  sm_release(self->label);
+  sm_release(self->device);
+  sm_object_dealloc(self);
+}
+
+static NSUInteger buffer_storage(sm_buffer *self, SEL cmd) {
+  return (void)cmd, self->options >> STORAGE_SHIFT & STORAGE_MASK;
+}
+static void *buffer_contents(sm_buffer *self, SEL cmd) {
+  return buffer_storage(self, cmd) == STORAGE_PRIVATE ? NULL : self->bytes;
+}
+static NSUInteger buffer_allocated(sm_buffer *self, SEL cmd) {
+  return (void)cmd, page_round(self->length);
+}
+static uint64_t buffer_address(sm_buffer *self, SEL cmd) {
+  return (void)cmd, (uint64_t)(uintptr_t)self->bytes;
+}
+static NSUInteger buffer_cache_mode(sm_buffer *self, SEL cmd) {
+  return (void)cmd, self->options & 15;
+}
+static NSUInteger buffer_hazard(sm_buffer *self, SEL cmd) {
+  (void)cmd;
+  NSUInteger mode = self->options >> 8 & 3;
+  return mode ? mode : 2; /* device buffers default to tracked */
+}
+static NSUInteger buffer_purgeable(sm_buffer *self, SEL cmd,
+                                   NSUInteger state) {
+  return (void)self, (void)cmd, (void)state, 2; /* NonVolatile */
+}
+static void buffer_modified(sm_buffer *self, SEL cmd, NSRange range) {
+  (void)self, (void)cmd, (void)range; /* managed storage only */
+}
+static id buffer_device(sm_buffer *self, SEL cmd) {
+  return (void)cmd, (id)self->device;
+}
+static id buffer_heap(sm_buffer *self, SEL cmd) {
+  return (void)self, (void)cmd, NULL;
+}
+static NSUInteger buffer_heap_offset(sm_buffer *self, SEL cmd) {
+  return (void)self, (void)cmd, 0;
+}
+SM_GETTER(sm_buffer, NSUInteger, length)
+SM_GETTER(sm_buffer, NSUInteger, options)
+SM_OBJECT_PROPERTY(sm_buffer, label)
+
+void sm_register_buffer(void) {
+  static const sm_method methods[] = {
+      SM_METHOD("contents", buffer_contents),
+      SM_METHOD("length", get_length),
+      SM_METHOD("gpuAddress", buffer_address),
+      SM_METHOD("allocatedSize", buffer_allocated),
+      SM_METHOD("resourceOptions", get_options),
+      SM_METHOD("storageMode", buffer_storage),
+      SM_METHOD("cpuCacheMode", buffer_cache_mode),
+      SM_METHOD("hazardTrackingMode", buffer_hazard),
+      SM_METHOD("setPurgeableState:", buffer_purgeable),
+      SM_METHOD("didModifyRange:", buffer_modified),
+      SM_METHOD("device", buffer_device),
+      SM_METHOD("heap", buffer_heap),
+      SM_METHOD("heapOffset", buffer_heap_offset),
+      SM_METHOD("label", get_label),
+      SM_METHOD("setLabel:", set_label),
+      SM_METHOD("dealloc", buffer_dealloc),
+      {NULL, NULL}};
+  sm_buffer_class = sm_class_make("SoftMetalBuffer", sm_NSObject,
+                                  sizeof(sm_buffer), methods, NULL);
+}

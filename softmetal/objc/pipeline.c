@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pipeline.c - MTLComputePipelineState: a kernel compiled to native code.
+ *
+ * As on a GPU, this is where code generation happens and where a kernel that
+ * parses can still be refused: too many threads asked for, no compiler.
+ */
+#define _GNU_SOURCE
+#include "metal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+Class sm_pipeline_class;
+
+enum { /* MTLPipelineOption */ FAIL_ON_ARCHIVE_MISS = 4 };
+enum { MAX_THREADS = 1024, WIDTH = 32 };
+/* The domain that AGX compiler failures come in (METAL-FACTS 1.7). */
+static const char domain[] = "AGXMetalG13X";
+
+const char *softmetal_version(void); /* device.c */
+enum { COMPILER_ERROR = 3 };
+
+/* Threads that the pipeline allows: the strictest of the attribute, the
+ * descriptor and the chip. 0 with a message when they cannot be met. */
+static NSUInteger thread_limit(const sm_code_info *info,
+                               const sm_pipeline_descriptor *descriptor,
+                               const char **message) {
+  NSUInteger asked = descriptor ? descriptor->max_total_threads : 0;
+  if (asked > MAX_THREADS || info->max_threads > MAX_THREADS) {
+    *message = "maxTotalThreadsPerThreadgroup is over the device limit of "
+               "1024";
+    return 0;
+  }
+  NSUInteger limit = info->max_threads ? info->max_threads : MAX_THREADS;
+  return asked && asked < limit ? asked : limit;
+}
+
+/* Everything that native code depends on, as bytes: the key of the store. */
+static void write_key(const sm_function_object *function, bool check,
+                      tm_buf *key) {
+  const sm_library *library = function->library;
+  const sm_parse_options *o = &library->options;
+  tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%s|", softmetal_version(),
+                sm_code_target(), o->language_version, o->family,
+                (int)o->math_mode, o->precise_functions, check,
+                function->function->name);
+  for (uint32_t i = 0; i < function->n_constants; i++)
+    tm_buf_printf(key, "%u=%llx|", function->constants[i].index,
+                  (unsigned long long)function->constants[i].bits);
+  for (uint32_t i = 0; i < o->n_macros; i++)
+    tm_buf_printf(key, "%s=%s|", o->macros[i].name, o->macros[i].value);
+  tm_buf_puts(key, library->text);
+}
+
+static sm_code *compile_or_find(const sm_function_object *function,
+                                bool check, tm_buf *key, sm_code_info *info,
+                                char **message) {
+  sm_code_options options = {function->constants, function->n_constants,
+                             check};
+  void *object = NULL;
+  size_t size = 0;
+  write_key(function, check, key);
+  bool found = sm_store_get(key->data, key->len, info, &object, &size);
+  if (!found &&
+      !sm_code_compile(function->library->program, function->function,
+                       &options, &object, &size, info, message))
+    return NULL;
+  sm_code *code = sm_code_load(object, size, info, message);
+  if (code && !found) sm_store_put(key->data, key->len, info, object, size);
+  free(object);
+  return code;
+}
+
+static sm_code *compile(const sm_function_object *function, bool check,
+                        sm_code_info *info, char **message) {
+  tm_arena arena;
+  jmp_buf guard;
+  tm_arena_init(&arena, 0);
+  sm_code *volatile code = NULL;
+  if (tm_arena_guard(&arena, guard)) {
+    tm_buf key = tm_buf_in(&arena);
+    code = compile_or_find(function, check, &key, info, message);
+  } else {
+    *message = strdup("out of memory");
+  }
+  tm_arena_free(&arena);
+  return code;
+}
+
+id sm_pipeline_new(sm_device *device, sm_function_object *function,
+                   sm_pipeline_descriptor *descriptor, NSUInteger options,
+                   id *error) {
+  if (error) *error = NULL;
+  const char *refused = NULL;
+  if (!function || !sm_is_kind((id)function, sm_function_class))
+    refused = "computeFunction is nil";
+  else if (sm_fault_now(SM_FAULT_PIPELINE))
+    refused = "Compiler encountered an internal error (injected)";
+  else if (options & FAIL_ON_ARCHIVE_MISS)
+    refused = "no binary archive holds this pipeline";
+  if (refused) {
+    sm_nserror_out(error, domain, COMPILER_ERROR, refused);
+    return NULL;
+  }
+  bool check = sm_settings_read().check;
+  sm_code_info info = {0};
+  char *message = NULL;
+  sm_code *code = compile(function, check, &info, &message);
+  NSUInteger limit = code ? thread_limit(&info, descriptor, &refused) : 0;
+  sm_pipeline *self = limit ? sm_new(sm_pipeline_class) : NULL;
+  if (!self) {
+    const char *text = refused   ? refused
+                       : message ? message
+                                 : "Compiler encountered an internal error";
+    sm_nserror_out(error, domain, COMPILER_ERROR, text);
+    free(message);
+    if (code) sm_code_release(code);
+    return NULL;
+  }
+  free(message);
+  self->device = (sm_device *)sm_retain(device);
+  self->name = strdup(function->function->name);
+  self->code = code;
+  self->max_threads = limit;
+  self->check = check;
+  sm_set(&self->label, descriptor ? descriptor->label : NULL);
+  return (id)self;
+}
+
+static NSUInteger pipeline_width(sm_pipeline *self, SEL cmd) {
+  return (void)self, (void)cmd, WIDTH;
+}
+static NSUInteger pipeline_static_memory(sm_pipeline *self, SEL cmd) {
+  (void)cmd;
+  /* Metal reports a multiple of 16. */
+  return (sm_code_get_info(self->code)->threadgroup_bytes + 15u) & ~15ul;
+}
+static id pipeline_device(sm_pipeline *self, SEL cmd) {
+  return (void)cmd, (id)self->device;
+}
+SM_GETTER(sm_pipeline, NSUInteger, max_threads)
+SM_OBJECT_GETTER(sm_pipeline, label)
+static sm_bool pipeline_indirect(sm_pipeline *self, SEL cmd) {
+  return (void)self, (void)cmd, 0;
+}
+static void pipeline_dealloc(sm_pipeline *self, SEL cmd) {
+  (void)cmd;
+  if (self->code) sm_code_release(self->code);
+  free(self->name);
+  sm_release(self->label);
+  sm_release(self->device);
+  sm_object_dealloc(self);
+}
+
+void sm_register_pipeline(void) {
+  static const sm_method methods[] = {
+      SM_METHOD("threadExecutionWidth", pipeline_width),
+      SM_METHOD("maxTotalThreadsPerThreadgroup", get_max_threads),
+      SM_METHOD("staticThreadgroupMemoryLength", pipeline_static_memory),
+      SM_METHOD("supportIndirectCommandBuffers", pipeline_indirect),
+      SM_METHOD("device", pipeline_device),
+      SM_METHOD("label", get_label),
+      SM_METHOD("dealloc", pipeline_dealloc),
+      {NULL, NULL}};
+  sm_pipeline_class =
+      sm_class_make("SoftMetalComputePipelineState", sm_NSObject,
+                    sizeof(sm_pipeline), methods, NULL);
+}
