@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.h - a shared store of bytes by key, in one SQLite database.
+ *
+ * The store knows keys and bytes only. It is an accelerator, never a judge:
+ * a lookup either returns exactly the bytes that were stored under exactly
+ * that key, or it is a miss. A locked, read-only, full, missing or corrupt
+ * file, a foreign database, a wrong checksum: all are counted misses; a
+ * corrupt file is set aside (renamed) and a new one made. Nothing here
+ * prints, and no failure is ever the caller's.
+ *
+ * Any number of processes and threads share one file (WAL). A tm_store may
+ * be used by several threads at once; it holds one connection behind a lock.
+ */
+#ifndef TM_CACHE_H
+#define TM_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct tm_store tm_store;
+
+typedef struct tm_store_stats {
+  uint64_t hits, misses, stores;  /* by this tm_store */
+  uint64_t failures;              /* misses and lost stores caused by errors */
+  uint64_t rows, bytes;           /* in the file now; 0 if it cannot be read */
+  bool usable;                    /* the file is open and can be read */
+  bool writable;
+  char trouble[160];              /* the first failure, in words; "" if none */
+} tm_store_stats;
+
+/* Opens or makes the database at path (its folders too, private to the
+ * user). path NULL: a store that only misses. limit_bytes: evict least
+ * recently used rows above it; 0: 512 MiB. Never fails; NULL only when there
+ * is no memory. */
+tm_store *tm_store_open(const char *path, uint64_t limit_bytes);
+void tm_store_close(tm_store *store);
+
+/* Looks up kind + key (any bytes; stored whole and compared whole). On a hit
+ * *value is malloc'ed, the caller frees it. */
+bool tm_store_get(tm_store *store, const char *kind, const void *key,
+                  size_t key_size, void **value, size_t *value_size);
+/* Stores or replaces. label is shown by lists: kernel and chip. */
+void tm_store_put(tm_store *store, const char *kind, const void *key,
+                  size_t key_size, const void *value, size_t value_size,
+                  const char *label);
+
+void tm_store_get_stats(tm_store *store, tm_store_stats *stats);
+/* Calls back for every row, newest use first, until it returns false. */
+typedef struct tm_store_row {
+  const char *kind, *label;
+  uint64_t hash_high, hash_low; /* xxHash-128 of the key */
+  uint64_t key_size, value_size, uses;
+  int64_t created, used;        /* seconds since 1970 */
+} tm_store_row;
+void tm_store_each(tm_store *store, bool (*row)(void *, const tm_store_row *),
+                   void *payload);
+/* Checks every row's checksum; deletes bad ones. Counts both. */
+void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad);
+/* Deletes every row; true when it could. */
+bool tm_store_clear(tm_store *store);
+/* The path it was opened with; NULL for a store without a file. */
+const char *tm_store_path(const tm_store *store);
+
+#endif

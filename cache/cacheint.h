@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* cacheint.h - what the files of cache/ share. */
+#ifndef TM_CACHEINT_H
+#define TM_CACHEINT_H
+
+#include "cache.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+enum {
+  /* Largest key or value, in bytes. MSL of a kernel is some tens of KB and a
+   * pipeline archive a few MB; more is a mistake or an attack. */
+  TM_STORE_LARGEST = 64 << 20,
+  TM_STORE_TOUCHED = 64 /* hits noted in memory before they are written */
+};
+
+typedef enum tm_store_statement {
+  TM_STORE_GET, TM_STORE_PUT, TM_STORE_DELETE, TM_STORE_TOUCH,
+  TM_STORE_SUM, TM_STORE_OLDEST, TM_STORE_STATEMENTS
+} tm_store_statement;
+
+/* One process's connection. A SQLite connection must not be used on both
+ * sides of a fork(): the child finds another process's number in it, leaves
+ * it as it is, lock and all, and makes its own. */
+typedef struct tm_store_link {
+  pid_t process;
+  pthread_mutex_t lock;  /* over everything below */
+  sqlite3 *db;           /* NULL: not open */
+  sqlite3_stmt *statements[TM_STORE_STATEMENTS]; /* made when first used */
+  bool writable;
+  time_t retry_at;       /* after a failure: not before this time */
+  ino_t inode;           /* of the file that was opened */
+  dev_t device;
+  int64_t touched[TM_STORE_TOUCHED]; /* ids of rows hit since the last write */
+  uint32_t n_touched;
+  bool summed;           /* the file's size has been looked at */
+  uint64_t put_bytes;    /* stored since then */
+  char trouble[160];
+} tm_store_link;
+
+struct tm_store {
+  char *path;            /* NULL: a store that only misses */
+  uint64_t limit;        /* bytes */
+  _Atomic(tm_store_link *) link;
+  atomic_uint_fast64_t hits, misses, stores, failures;
+};
+
+/* Opens link when it is not; false: this call is a miss. Lock held. */
+bool tmi_store_open_link(tm_store *store, tm_store_link *link);
+void tmi_store_close_link(tm_store_link *link);
+/* Renames the file that link had open, unless another process has. */
+void tmi_store_set_aside(tm_store *store, tm_store_link *link);
+/* Notes the first trouble; sets a damaged file aside. */
+void tmi_store_failed(tm_store *store, tm_store_link *link, const char *what,
+                      int rc);
+void tmi_store_trouble(tm_store_link *link, const char *what, int code);
+
+#endif

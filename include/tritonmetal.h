@@ -1,0 +1,977 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tritonmetal.h - Triton kernels on Apple GPUs, from C.
+ *
+ * libtritonmetal takes kernels written in the Triton language, as text or
+ * built by calls, compiles them to Metal Shading Language at run time, lets
+ * Metal build pipelines from that, keeps the results in a cache on disk, and
+ * launches them on unified memory. It needs no Python, no LLVM and no Xcode.
+ * On other systems than macOS the same calls reach softmetal, a Metal of our
+ * own that computes on the CPU.
+ *
+ * A walk-through:
+ *
+ *     tm_error *error = NULL;
+ *     tm_context *context;
+ *     tm_module *module;
+ *     tm_kernel *add;
+ *     tm_stream *stream;
+ *     tm_buffer *x, *y, *out;
+ *
+ *     tm_context_create(&context, NULL, &error);
+ *     tm_module_parse(&module, "ops", "ops.py", text, length, NULL, &error);
+ *
+ *     tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+ *     options.signature = "*fp32:16, *fp32:16, *fp32:16, i32, 1024";
+ *     tm_compile(&add, context, module, "add_kernel", &options, &error);
+ *
+ *     tm_buffer_create(&x, context, n * sizeof(float), NULL, &error);
+ *     ... y, out; fill tm_buffer_contents(x) and tm_buffer_contents(y) ...
+ *     tm_stream_create(&stream, context, NULL, &error);
+ *
+ *     tm_arg args[4];
+ *     args[0] = tm_arg_buffer(x, 0);
+ *     args[1] = tm_arg_buffer(y, 0);
+ *     args[2] = tm_arg_buffer(out, 0);
+ *     args[3] = tm_arg_int(n);
+ *     tm_launch(stream, add, tm_grid_1d((n + 1023) / 1024), args, 4, &error);
+ *     tm_stream_synchronize(stream, TM_WAIT_FOREVER, &error);
+ *     ... read tm_buffer_contents(out) ...
+ *
+ * With tm_function_create and tm_function_launch the library picks the
+ * specialization from the arguments instead, as Triton's launcher does.
+ *
+ * Ownership. What a function hands out through a pointer to a pointer is the
+ * caller's, to be given to the matching _destroy, which takes NULL. What it
+ * returns as a const pointer is borrowed and lives as long as the object it
+ * was asked of. Objects keep alive what they need: they may be destroyed in
+ * any order, and while the GPU still works on them. Text and arrays that are
+ * passed in are copied, or used only during the call.
+ *
+ * Errors. Functions that can fail return a tm_status, TM_OK being zero, and
+ * take a tm_error ** last. It may be NULL; otherwise a failing call stores a
+ * new error object there, which the caller destroys, and a succeeding call
+ * stores NULL. On failure the first out-parameter is NULL. There is no
+ * hidden error state. Launches are asynchronous: what goes wrong on the GPU
+ * is reported by the call that observes it, with the kernel's name.
+ *
+ * Threads. Each function has a Threads: line. "any" means that any number of
+ * threads may call it at once on the same objects; "one per <object>" that
+ * calls on the same object must not overlap. Nothing here survives a fork()
+ * for the child's use except creating a new context.
+ *
+ * Structures. Option structures begin with their size, are made with their
+ * _INIT macro, and mean the default where they are zero; a NULL pointer means
+ * all defaults. Fields are only ever appended. A structure that is larger
+ * than this library knows is refused if the part it does not know is used.
+ *
+ * Versions. TM_VERSION_* tell the header's version, tm_version() the
+ * library's. Until 1.0 a change of the minor version may break; assert that
+ * both agree. What is not declared here is not API. Functions exist since
+ * the version in their Since: line.
+ */
+#ifndef TRITONMETAL_H
+#define TRITONMETAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#error "libtritonmetal is for macOS and other Unix systems"
+#elif defined(__GNUC__)
+#define TM_API __attribute__((visibility("default")))
+#else
+#define TM_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- version ---------------------------------------------------------- */
+
+#define TM_VERSION_MAJOR 0
+#define TM_VERSION_MINOR 1
+#define TM_VERSION_PATCH 0
+#define TM_VERSION_STRING "0.1.0"
+/* Increases with every version: 10000 * major + 100 * minor + patch. */
+#define TM_VERSION_NUMBER \
+  (TM_VERSION_MAJOR * 10000 + TM_VERSION_MINOR * 100 + TM_VERSION_PATCH)
+
+/* The library's TM_VERSION_NUMBER.
+ * Threads: any. Since: 0.1 */
+TM_API uint32_t tm_version(void);
+/* The library's TM_VERSION_STRING. Borrowed, lives for ever.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_version_text(void);
+
+/* ---- status and errors ------------------------------------------------ */
+
+/* X(name, number, sentence). Numbers never change; gaps are for later. */
+#define TM_STATUS_MAP(X)                                                      \
+  X(TM_OK, 0, "success")                                                      \
+  X(TM_E_ARGUMENT, 1, "an argument of the call is not valid")                 \
+  X(TM_E_NOT_FOUND, 2, "the module has no kernel of that name")               \
+  X(TM_E_SYNTAX, 10, "the source is not valid Triton")                        \
+  X(TM_E_SEMANTIC, 11, "the kernel is not well-formed")                       \
+  X(TM_E_UNSUPPORTED, 12, "the kernel uses what cannot be done on this GPU")  \
+  X(TM_E_LIMIT, 13, "a limit of the GPU or of the compiler is exceeded")      \
+  X(TM_E_MEMORY, 20, "there is not enough memory")                            \
+  X(TM_E_IO, 21, "a file cannot be read or written")                          \
+  X(TM_E_NO_DEVICE, 30, "there is no Metal device")                           \
+  X(TM_E_MISSING_LIBRARY, 31, "a library that is needed is not installed")    \
+  X(TM_E_METAL_COMPILE, 32, "Metal does not accept the generated program")    \
+  X(TM_E_DEVICE, 33, "the GPU reported an error")                             \
+  X(TM_E_TIMEOUT, 34, "the work was not done in time")                        \
+  X(TM_E_INTERNAL, 40, "a fault in libtritonmetal; please report it")
+
+typedef enum tm_status {
+#define TM_STATUS_ENUM(name, number, text) name = number,
+  TM_STATUS_MAP(TM_STATUS_ENUM)
+#undef TM_STATUS_ENUM
+  TM_STATUS_FORCE_32_BITS = 0x7fffffff
+} tm_status;
+
+/* "TM_E_SYNTAX" for TM_E_SYNTAX; "TM_E_UNKNOWN" for other numbers. Borrowed,
+ * lives for ever.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_status_name(tm_status status);
+/* The sentence of TM_STATUS_MAP. Borrowed, lives for ever.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_status_text(tm_status status);
+
+/* What went wrong in one call. Immutable. */
+typedef struct tm_error tm_error;
+
+typedef enum tm_severity_level {
+  TM_SEVERITY_NOTE = 0,
+  TM_SEVERITY_WARNING = 1,
+  TM_SEVERITY_ERROR = 2
+} tm_severity_level;
+
+/* One finding in a source text. */
+typedef struct tm_diagnostic {
+  tm_severity_level severity;
+  tm_status status;      /* what kind of error; TM_OK for notes, warnings */
+  const char *file;      /* the file name given with the text; NULL: none */
+  uint32_t line, column; /* from 1; the column in bytes; 0: no place */
+  const char *message;   /* one line */
+  const char *hint;      /* what to do instead; NULL when there is none */
+  const char *rendered;  /* all of it with the source line and a caret */
+} tm_diagnostic;
+
+/* The status of the call that made the error; TM_OK for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_error_status(const tm_error *error);
+/* One line that says what was found and what was expected; "" for NULL.
+ * Borrowed from the error.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_error_message(const tm_error *error);
+/* The message and every rendered diagnostic, to be shown to a person; ends
+ * with a newline. "" for NULL. Borrowed from the error.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_error_text(const tm_error *error);
+/* How many diagnostics the error has; 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_error_diagnostic_count(const tm_error *error);
+/* Diagnostic number index, from 0, in the order of discovery; NULL when
+ * there is none. Borrowed from the error.
+ * Threads: any. Since: 0.1 */
+TM_API const tm_diagnostic *tm_error_diagnostic(const tm_error *error,
+                                                size_t index);
+/* Frees the error; NULL is fine.
+ * Threads: one per error. Since: 0.1 */
+TM_API void tm_error_destroy(tm_error *error);
+
+/* ---- context ---------------------------------------------------------- */
+
+/* Settings, a cache, and one GPU. The GPU is opened by the first call that
+ * needs it: compiling for a named chip needs none. A program may have several
+ * contexts; each has its own buffers, and they may not be mixed. */
+typedef struct tm_context tm_context;
+
+/* Three-valued switch: zero leaves the choice to the next settings layer. */
+typedef enum tm_switch {
+  TM_SWITCH_DEFAULT = 0,
+  TM_SWITCH_ON = 1,
+  TM_SWITCH_OFF = 2
+} tm_switch;
+
+/* Settings, strongest first: this structure; the environment; the file
+ * ~/.triton/metal_config.json; the default. Each field names its environment
+ * variable and its key in the file. */
+typedef struct tm_context_options {
+  size_t struct_size;    /* set by TM_CONTEXT_OPTIONS_INIT */
+  const char *cache_dir; /* folder of kernels.db. TRITON_METAL_CACHE_DIR,
+                            "cache_dir". Default ~/.triton/metal_cache */
+  tm_switch cache;       /* off: neither read nor write the cache.
+                            TRITON_METAL_CACHE=0. Default on */
+  uint64_t cache_limit;  /* bytes; above it the least recently used rows go.
+                            "cache_limit". Default 512 MiB */
+  const char *device;    /* a part of the device's name, or its number.
+                            TRITON_METAL_DEVICE, "device". Default: the
+                            system's default device */
+  const char *chip;      /* compile for this chip ("m1" ... "m5-max") when a
+                            compile does not say. TRITON_METAL_CHIP, "chip".
+                            Default: the device's */
+  tm_switch force_sync;  /* on: every launch waits for its end.
+                            TRITON_METAL_FORCE_SYNC=1. Default off */
+  tm_switch auto_tuning; /* kept for the autotuner.
+                            TRITON_METAL_DISABLE_AUTOTUNING=1,
+                            "auto_tuning". Default on */
+  uint32_t debug_level;  /* 1 to 3: report compiles, launches, texts to log.
+                            TRITON_METAL_DEBUG, "debug_level". Default 0 */
+  uint32_t threadgroup_size; /* threads of a program when num_warps is not
+                            given: 32 to 1024, a power of two.
+                            "preferred_threadgroup_size". Default 128 */
+  uint32_t max_threadgroup_bytes; /* refuse kernels that need more
+                            threadgroup memory. "max_shared_memory".
+                            Default: the chip's limit */
+  uint32_t optimization_level; /* 1: the passes that are needed, 2: all.
+                            "optimization_level". Default 2 */
+  void (*log)(void *payload, uint32_t level, const char *line); /* where
+                            debug_level's lines go; may be called from any
+                            thread that calls the library. NULL: stderr */
+  void *payload;         /* given to log */
+} tm_context_options;
+#define TM_CONTEXT_OPTIONS_INIT \
+  { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
+    TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL }
+
+/* Makes a context. Opens no device and no file but the settings file; that
+ * one being unreadable or strange is no error, see tm_environment. The
+ * context is the caller's.
+ * Errors: TM_E_ARGUMENT (a value out of range, an unknown chip), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_context_create(tm_context **context,
+                                   const tm_context_options *options,
+                                   tm_error **error);
+/* Gives up the context; NULL is fine. Its memory goes when the last object
+ * made with it is destroyed.
+ * Threads: one per context. Since: 0.1 */
+TM_API void tm_context_destroy(tm_context *context);
+
+/* ---- modules ---------------------------------------------------------- */
+
+/* A parsed source file with the modules it imports. Needs no context and no
+ * device. */
+typedef struct tm_module tm_module;
+
+typedef struct tm_module_options {
+  size_t struct_size;  /* set by TM_MODULE_OPTIONS_INIT */
+  uint32_t is_package; /* not 0: the text is a package's __init__.py, where
+                          relative imports start */
+} tm_module_options;
+#define TM_MODULE_OPTIONS_INIT { sizeof(tm_module_options), 0 }
+
+/* Parses a Python file with Triton kernels. name is the dotted name that
+ * other modules import it by ("pkg.ops"); NULL: "__main__". file_name is what
+ * errors show; NULL: "<text>". text is length bytes of UTF-8, need not end in
+ * a zero, and is copied. The module is the caller's.
+ * Errors: TM_E_SYNTAX with every diagnostic, TM_E_ARGUMENT, TM_E_LIMIT,
+ * TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_module_parse(tm_module **module, const char *name,
+                                 const char *file_name, const char *text,
+                                 size_t length,
+                                 const tm_module_options *options,
+                                 tm_error **error);
+/* Parses another file into the set of modules that module may import from,
+ * directly or not. Arguments as for tm_module_parse, but name is needed and
+ * must be new to the set. When it fails the set is as it was. Add before
+ * compiling: kernels of a module that is used by several threads, or by a
+ * tm_function, must find their imports already there.
+ * Errors: as tm_module_parse.
+ * Threads: one per module. Since: 0.1 */
+TM_API tm_status tm_module_add(tm_module *module, const char *name,
+                               const char *file_name, const char *text,
+                               size_t length,
+                               const tm_module_options *options,
+                               tm_error **error);
+/* The absolute dotted name of import number index, from 0, that is named in
+ * the set but is not in it; NULL past the last. Triton's own modules are not
+ * listed. Not every one is needed: host code imports too. Borrowed until the
+ * next tm_module_add.
+ * Threads: one per module. Since: 0.1 */
+TM_API const char *tm_module_missing_import(tm_module *module, size_t index);
+/* How many kernels (jit functions) the module itself has.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_module_kernel_count(const tm_module *module);
+/* The name of kernel number index, from 0, in source order; NULL past the
+ * last. Borrowed from the module.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_module_kernel_name(const tm_module *module,
+                                         size_t index);
+/* The module's text, zero-terminated; for a module built with tm_ast_* the
+ * text that it reads as. Borrowed from the module.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_module_text(const tm_module *module);
+/* Gives up the module; NULL is fine.
+ * Threads: one per module. Since: 0.1 */
+TM_API void tm_module_destroy(tm_module *module);
+
+/* ---- building kernels without text ------------------------------------ */
+
+/*
+ * A builder makes the same tree that the parser makes from text:
+ *
+ *     tm_ast *a;
+ *     tm_ast_create(&a, "ops", &error);
+ *     tm_ast_function(a, "copy", TM_AST_JIT);
+ *     tm_ast_param(a, "x", NULL, NULL);
+ *     tm_ast_param(a, "y", NULL, NULL);
+ *     tm_ast_param(a, "BLOCK", tm_ast_name(a, "tl.constexpr"), NULL);
+ *     tm_expr *range[2] = { tm_ast_int(a, 0), tm_ast_name(a, "BLOCK") };
+ *     tm_ast_assign(a, tm_ast_name(a, "i"), tm_ast_call(a,
+ *         tm_ast_name(a, "tl.arange"), range, 2, NULL, 0));
+ *     ...
+ *     tm_ast_end(a);
+ *     tm_ast_finish(&module, a, &error);
+ *
+ * Expressions belong to the builder and may be used several times. A call
+ * that cannot do what it is told returns NULL and makes tm_ast_finish fail
+ * with the first such error; NULL expressions pass through quietly, so only
+ * tm_ast_finish needs checking. `triton` and `tl` are imported already.
+ * Statements go to the innermost open block.
+ */
+typedef struct tm_ast tm_ast;
+typedef struct tm_expr tm_expr;
+
+typedef struct tm_ast_keyword {
+  const char *name;
+  tm_expr *value;
+} tm_ast_keyword;
+
+enum { TM_AST_PLAIN = 0, TM_AST_JIT = 1 }; /* tm_ast_function's flags */
+
+/* Makes a builder for a module of that dotted name; NULL: "__main__". The
+ * builder is the caller's.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_ast_create(tm_ast **ast, const char *module_name,
+                               tm_error **error);
+/* Gives up the builder and its expressions; NULL is fine. Modules finished
+ * from it stay.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_destroy(tm_ast *ast);
+
+/* A name, "BLOCK"; or a dotted one, "tl.load". Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_name(tm_ast *ast, const char *name);
+/* An integer literal. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_int(tm_ast *ast, int64_t value);
+/* A float literal; infinities and NaN become float("inf") and so on.
+ * Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_float(tm_ast *ast, double value);
+/* A string literal of zero-terminated UTF-8. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_string(tm_ast *ast, const char *text);
+/* True or False. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_bool(tm_ast *ast, int value);
+/* None. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_none(tm_ast *ast);
+/* op x; op is "-", "+", "~" or "not". Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_unary(tm_ast *ast, const char *op, tm_expr *x);
+/* x op y; op as Python writes it: + - * / // % ** @ & | ^ << >>, a comparison
+ * == != < <= > >= is "is not" in "not in", and, or. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_binary(tm_ast *ast, const char *op, tm_expr *x,
+                              tm_expr *y);
+/* `yes if condition else no`. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_select(tm_ast *ast, tm_expr *condition, tm_expr *yes,
+                              tm_expr *no);
+/* x.name. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_attribute(tm_ast *ast, tm_expr *x, const char *name);
+/* x[indices]; one index, or several: x[:, None]. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_subscript(tm_ast *ast, tm_expr *x,
+                                 tm_expr *const *indices, size_t count);
+/* from:to:step, each may be NULL; only as an index. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_slice(tm_ast *ast, tm_expr *from, tm_expr *to,
+                             tm_expr *step);
+/* (items...); count may be 0. Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_tuple(tm_ast *ast, tm_expr *const *items, size_t count);
+/* callee(args..., keywords...). Borrowed from the builder.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_expr *tm_ast_call(tm_ast *ast, tm_expr *callee,
+                            tm_expr *const *args, size_t n_args,
+                            const tm_ast_keyword *keywords,
+                            size_t n_keywords);
+
+/* Opens a function. flags: TM_AST_JIT decorates it with @triton.jit, as
+ * kernels and their helpers are. Close it with tm_ast_end.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_function(tm_ast *ast, const char *name, uint32_t flags);
+/* Adds a parameter to the function just opened; annotation and value (its
+ * default) may be NULL.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_param(tm_ast *ast, const char *name, tm_expr *annotation,
+                         tm_expr *value);
+/* target = value; target is a name or a tuple of names. Outside a function: a
+ * module-level constant.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_assign(tm_ast *ast, tm_expr *target, tm_expr *value);
+/* target op= value; op as for tm_ast_binary's arithmetic, "+".
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_update(tm_ast *ast, const char *op, tm_expr *target,
+                          tm_expr *value);
+/* An expression as a statement: a call of tl.store.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_do(tm_ast *ast, tm_expr *expression);
+/* return value; NULL: return nothing.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_return(tm_ast *ast, tm_expr *value);
+/* Opens `for target in iterable`. Close it with tm_ast_end.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_for(tm_ast *ast, tm_expr *target, tm_expr *iterable);
+/* Opens `while condition`. Close it with tm_ast_end.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_while(tm_ast *ast, tm_expr *condition);
+/* Opens `if condition`. Close it with tm_ast_end.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_if(tm_ast *ast, tm_expr *condition);
+/* The `else` of the innermost open if.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_else(tm_ast *ast);
+/* Closes the innermost open block.
+ * Threads: one per builder. Since: 0.1 */
+TM_API void tm_ast_end(tm_ast *ast);
+/* Makes a module of what was built; positions in errors refer to its
+ * tm_module_text. The builder may go on and be finished again. The module is
+ * the caller's.
+ * Errors: TM_E_ARGUMENT with the first mistake in building, TM_E_SYNTAX,
+ * TM_E_LIMIT, TM_E_MEMORY.
+ * Threads: one per builder. Since: 0.1 */
+TM_API tm_status tm_ast_finish(tm_module **module, tm_ast *ast,
+                               tm_error **error);
+
+/* ---- arguments -------------------------------------------------------- */
+
+/* A block of memory that host and GPU share; see below. */
+typedef struct tm_buffer tm_buffer;
+
+/* X(name, number, Triton's spelling): types of elements and numbers. */
+#define TM_DTYPE_MAP(X)          \
+  X(TM_DTYPE_NONE, 0, "")        \
+  X(TM_DTYPE_I1, 1, "i1")        \
+  X(TM_DTYPE_I8, 2, "i8")        \
+  X(TM_DTYPE_I16, 3, "i16")      \
+  X(TM_DTYPE_I32, 4, "i32")      \
+  X(TM_DTYPE_I64, 5, "i64")      \
+  X(TM_DTYPE_U8, 6, "u8")        \
+  X(TM_DTYPE_U16, 7, "u16")      \
+  X(TM_DTYPE_U32, 8, "u32")      \
+  X(TM_DTYPE_U64, 9, "u64")      \
+  X(TM_DTYPE_F16, 10, "fp16")    \
+  X(TM_DTYPE_BF16, 11, "bf16")   \
+  X(TM_DTYPE_F32, 12, "fp32")    \
+  X(TM_DTYPE_F64, 13, "fp64")    \
+  X(TM_DTYPE_F8E4M3, 14, "fp8e4nv") \
+  X(TM_DTYPE_F8E5M2, 15, "fp8e5")
+
+typedef enum tm_dtype {
+#define TM_DTYPE_ENUM(name, number, text) name = number,
+  TM_DTYPE_MAP(TM_DTYPE_ENUM)
+#undef TM_DTYPE_ENUM
+  TM_DTYPE_FORCE_32_BITS = 0x7fffffff
+} tm_dtype;
+
+typedef enum tm_arg_tag {
+  TM_GIVE_NOTHING = 0, /* for functions: the parameter's default */
+  TM_GIVE_BUFFER = 1,  /* buffer, offset; dtype is needed by functions */
+  TM_GIVE_INT = 2,     /* i */
+  TM_GIVE_FLOAT = 3,   /* f */
+  TM_GIVE_BOOL = 4,    /* i: 0 or 1 */
+  TM_GIVE_NONE = 5,    /* Python's None: a missing pointer, or a constexpr */
+  TM_GIVE_TEXT = 6,    /* text: a constexpr string; borrowed for the call */
+  TM_GIVE_DTYPE = 7    /* dtype: a constexpr such as tl.float16 */
+} tm_arg_tag;
+
+/* One argument of a launch, or a compile-time value. Make it with the
+ * functions below. */
+typedef struct tm_arg {
+  uint32_t tag;        /* tm_arg_tag */
+  uint32_t dtype;      /* tm_dtype. BUFFER: of the elements. INT, FLOAT: of
+                          the number, or TM_DTYPE_NONE for Triton's choice */
+  union {
+    tm_buffer *buffer;
+    int64_t i;
+    double f;
+    const char *text;
+  } u;
+  uint64_t offset;     /* BUFFER: bytes to the first element. TEXT: bytes of
+                          text; 0: it ends at its zero byte */
+} tm_arg;
+
+static inline tm_arg tm_arg_make(tm_arg_tag tag) {
+  tm_arg arg;
+  memset(&arg, 0, sizeof arg);
+  arg.tag = (uint32_t)tag;
+  return arg;
+}
+/* The memory of buffer from offset bytes on. */
+static inline tm_arg tm_arg_buffer(tm_buffer *buffer, uint64_t offset) {
+  tm_arg arg = tm_arg_make(TM_GIVE_BUFFER);
+  arg.u.buffer = buffer;
+  arg.offset = offset;
+  return arg;
+}
+/* The same with the element type, which functions specialise by. */
+static inline tm_arg tm_arg_tensor(tm_buffer *buffer, uint64_t offset,
+                                   tm_dtype dtype) {
+  tm_arg arg = tm_arg_buffer(buffer, offset);
+  arg.dtype = (uint32_t)dtype;
+  return arg;
+}
+static inline tm_arg tm_arg_int(int64_t value) {
+  tm_arg arg = tm_arg_make(TM_GIVE_INT);
+  arg.u.i = value;
+  return arg;
+}
+static inline tm_arg tm_arg_float(double value) {
+  tm_arg arg = tm_arg_make(TM_GIVE_FLOAT);
+  arg.u.f = value;
+  return arg;
+}
+static inline tm_arg tm_arg_bool(int value) {
+  tm_arg arg = tm_arg_make(TM_GIVE_BOOL);
+  arg.u.i = value != 0;
+  return arg;
+}
+static inline tm_arg tm_arg_none(void) { return tm_arg_make(TM_GIVE_NONE); }
+static inline tm_arg tm_arg_text(const char *text) {
+  tm_arg arg = tm_arg_make(TM_GIVE_TEXT);
+  arg.u.text = text;
+  return arg;
+}
+static inline tm_arg tm_arg_dtype(tm_dtype dtype) {
+  tm_arg arg = tm_arg_make(TM_GIVE_DTYPE);
+  arg.dtype = (uint32_t)dtype;
+  return arg;
+}
+
+/* A value for the parameter of that name. */
+typedef struct tm_define {
+  const char *name;
+  tm_arg value;
+} tm_define;
+
+/* Reads a compile-time value as a command line gives it: an integer, a float,
+ * true, false, none, the name of a type, or other text, quoted or not. Text
+ * in *value is borrowed from text.
+ * Errors: TM_E_ARGUMENT (empty text, quotes that do not match, an integer of
+ * more than 64 bits).
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_arg_parse(tm_arg *value, const char *text,
+                              tm_error **error);
+
+/* ---- compiling -------------------------------------------------------- */
+
+/* A compiled kernel: MSL with what a launch must know. Immutable. */
+typedef struct tm_kernel tm_kernel;
+
+typedef enum tm_spec_form {
+  TM_FORM_DEFAULT = 0, /* the parameter's default value */
+  TM_FORM_POINTER = 1, /* a buffer of dtype elements */
+  TM_FORM_NUMBER = 2,  /* a run-time number of type dtype */
+  TM_FORM_CONSTANT = 3 /* the compile-time value `value` */
+} tm_spec_form;
+
+/* What is known of one parameter at compile time. */
+typedef struct tm_param_spec {
+  uint32_t form;         /* tm_spec_form */
+  uint32_t dtype;        /* tm_dtype; POINTER, NUMBER */
+  uint32_t divisibility; /* 16: pointer (in bytes) or number is a multiple of
+                            16; 0 or 1: nothing is known */
+  tm_arg value;          /* CONSTANT: not a buffer */
+} tm_param_spec;
+
+typedef struct tm_compile_options {
+  size_t struct_size;    /* set by TM_COMPILE_OPTIONS_INIT */
+  const char *signature; /* Triton's: one entry a parameter, separated by
+                            commas: "*fp32:16, i32, i32:16, 1024, none".
+                            Parameters named in defines have no entry */
+  const tm_param_spec *params; /* or one element for each parameter;
+                            signature must then be NULL */
+  size_t n_params;
+  const tm_define *defines; /* compile-time values by name */
+  size_t n_defines;
+  const char *chip;      /* "m1" ... "m5-max"; NULL: the context's */
+  uint32_t num_warps;    /* simdgroups of a program: a power of two up to 32;
+                            0: by threadgroup_size of the context */
+  uint32_t num_stages;   /* 0: 3, as Triton */
+  tm_switch cache;       /* off: compile anew and store nothing */
+} tm_compile_options;
+#define TM_COMPILE_OPTIONS_INIT \
+  { sizeof(tm_compile_options), NULL, NULL, 0, NULL, 0, NULL, 0, 0, \
+    TM_SWITCH_DEFAULT }
+
+/* Compiles the kernel of that name, or takes it from the cache. Needs no
+ * device when a chip is named; the GPU's pipeline is made by the first
+ * launch, or by tm_kernel_load. The kernel is the caller's.
+ * Errors: TM_E_ARGUMENT, TM_E_NOT_FOUND, TM_E_SYNTAX (in the signature),
+ * TM_E_SEMANTIC, TM_E_UNSUPPORTED, TM_E_LIMIT with diagnostics; TM_E_MEMORY;
+ * TM_E_NO_DEVICE or TM_E_MISSING_LIBRARY when no chip is named.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_compile(tm_kernel **kernel, tm_context *context,
+                            const tm_module *module, const char *name,
+                            const tm_compile_options *options,
+                            tm_error **error);
+/* Makes the GPU's pipeline now rather than in the first launch. Compiling is
+ * Metal's slow part.
+ * Errors: TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY, TM_E_METAL_COMPILE with
+ * Metal's text, TM_E_LIMIT (the pipeline takes fewer threads than the kernel
+ * has), TM_E_UNSUPPORTED (the device is older than the kernel's chip).
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error);
+
+typedef enum tm_stage {
+  TM_STAGE_AST = 0,    /* Triton source, printed from the tree */
+  TM_STAGE_TTIR = 1,   /* optimised TTIR */
+  TM_STAGE_LAYOUT = 2, /* TTIR with layouts */
+  TM_STAGE_MSL = 3     /* what Metal gets */
+} tm_stage;
+
+/* The kernel at a stage of the compiler. Stages before MSL are made again
+ * when first asked for. NULL for an unknown stage or without memory. Borrowed
+ * from the kernel.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_kernel_text(tm_kernel *kernel, tm_stage stage);
+
+/* One run-time argument: what tm_launch takes, in order. */
+typedef struct tm_kernel_arg {
+  const char *name;
+  const char *type;  /* "*fp32" or "i32", Triton's spelling */
+  uint32_t is_buffer;
+  uint32_t dtype;    /* tm_dtype of the elements or of the number */
+  uint32_t reads, writes; /* BUFFER: not 0 when the kernel does */
+  uint32_t divisibility;  /* what the kernel relies on: 16, or 0 */
+} tm_kernel_arg;
+
+typedef struct tm_kernel_facts {
+  size_t struct_size;
+  const char *name;
+  const char *chip;            /* what it was compiled for */
+  const tm_kernel_arg *args;
+  size_t n_args;
+  uint32_t num_warps, num_stages;
+  uint32_t threads;            /* of a threadgroup */
+  uint32_t threadgroup_bytes;  /* memory of a threadgroup */
+  uint32_t language_version;   /* MSL: (major << 16) + minor */
+  uint32_t family;             /* lowest Apple GPU family it runs on */
+  uint32_t from_cache;         /* not 0: it was found in the cache */
+  double compile_seconds;      /* this tm_compile took */
+} tm_kernel_facts;
+
+/* What is known of the kernel; NULL for NULL. Borrowed from the kernel.
+ * Threads: any. Since: 0.1 */
+TM_API const tm_kernel_facts *tm_kernel_info(const tm_kernel *kernel);
+/* Gives up the kernel; NULL is fine. Launches in flight keep what they need.
+ * Threads: one per kernel. Since: 0.1 */
+TM_API void tm_kernel_destroy(tm_kernel *kernel);
+
+/* ---- buffers ---------------------------------------------------------- */
+
+typedef struct tm_buffer_options {
+  size_t struct_size; /* set by TM_BUFFER_OPTIONS_INIT */
+  uint32_t zero;      /* not 0: fill with zeros; otherwise the contents are
+                         undefined, as freed memory is used again */
+} tm_buffer_options;
+#define TM_BUFFER_OPTIONS_INIT { sizeof(tm_buffer_options), 0 }
+
+/* Makes a buffer of size bytes in memory that host and GPU share. The buffer
+ * is the caller's.
+ * Errors: TM_E_ARGUMENT (size 0), TM_E_LIMIT (over the device's largest
+ * buffer), TM_E_MEMORY, TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_create(tm_buffer **buffer, tm_context *context,
+                                  uint64_t size,
+                                  const tm_buffer_options *options,
+                                  tm_error **error);
+/* Makes a buffer of the caller's own memory, without copying. pointer must be
+ * the start of a memory page (sysconf(_SC_PAGESIZE); mmap and posix_memalign
+ * give such), and the memory must stay until the buffer is destroyed and the
+ * work on it is done. The GPU sees whole pages: the last one to its end. To
+ * pass a part, wrap all and use the argument's offset. The buffer is the
+ * caller's.
+ * Errors: TM_E_ARGUMENT (NULL, not aligned, size 0), TM_E_LIMIT, TM_E_MEMORY,
+ * TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_wrap(tm_buffer **buffer, tm_context *context,
+                                void *pointer, uint64_t size,
+                                tm_error **error);
+/* Makes a buffer of size bytes from offset of a foreign id<MTLBuffer> of the
+ * same device, which is retained. size 0: to its end. Private storage works
+ * too; tm_buffer_contents is then NULL. The buffer is the caller's.
+ * Errors: TM_E_ARGUMENT (NULL, not in the buffer), TM_E_MEMORY,
+ * TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_import(tm_buffer **buffer, tm_context *context,
+                                  void *mtl_buffer, uint64_t offset,
+                                  uint64_t size, tm_error **error);
+/* The first byte for the host; NULL for NULL. The host must not touch it
+ * between a launch that uses it and the synchronize that follows. Borrowed
+ * from the buffer.
+ * Threads: any. Since: 0.1 */
+TM_API void *tm_buffer_contents(const tm_buffer *buffer);
+/* Bytes; 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API uint64_t tm_buffer_size(const tm_buffer *buffer);
+/* The id<MTLBuffer> behind the buffer; its offset in it goes to *offset when
+ * that is not NULL. Borrowed from the buffer.
+ * Threads: any. Since: 0.1 */
+TM_API void *tm_buffer_metal(const tm_buffer *buffer, uint64_t *offset);
+/* Gives up the buffer; NULL is fine. Work in flight keeps its memory.
+ * Threads: one per buffer. Since: 0.1 */
+TM_API void tm_buffer_destroy(tm_buffer *buffer);
+
+typedef struct tm_memory_facts {
+  size_t struct_size;
+  uint64_t used;           /* bytes of live buffers, as rounded to classes */
+  uint64_t used_peak;      /* the most that `used` has been */
+  uint64_t pooled;         /* bytes kept for reuse */
+  uint64_t wrapped;        /* bytes of the caller's memory, and imported */
+  uint64_t buffers;        /* live buffers of every kind */
+  uint64_t requests;       /* tm_buffer_create calls that succeeded */
+  uint64_t reuses;         /* of these, served from the pool */
+  uint64_t device_limit;   /* recommendedMaxWorkingSetSize; 0: no device yet */
+} tm_memory_facts;
+#define TM_MEMORY_FACTS_INIT { sizeof(tm_memory_facts), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Fills facts with the context's use of GPU memory.
+ * Errors: TM_E_ARGUMENT.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_memory_info(tm_context *context, tm_memory_facts *facts,
+                                tm_error **error);
+/* Returns the memory kept for reuse to the system.
+ * Threads: any. Since: 0.1 */
+TM_API void tm_memory_trim(tm_context *context);
+
+/* ---- streams and launches --------------------------------------------- */
+
+/* Launches in order: each sees what the ones before it on the same stream
+ * wrote. Streams are independent of each other. */
+typedef struct tm_stream tm_stream;
+
+#define TM_WAIT_FOREVER UINT64_MAX
+
+typedef struct tm_stream_options {
+  size_t struct_size;    /* set by TM_STREAM_OPTIONS_INIT */
+  uint32_t batch;        /* launches handed to the GPU at a time; 0: 40. More
+                            wait for fewer submissions */
+  uint64_t stall_ms;     /* how long a launch may wait when too much is in
+                            flight before it fails; 0: 60000 */
+} tm_stream_options;
+#define TM_STREAM_OPTIONS_INIT { sizeof(tm_stream_options), 0, 0 }
+
+/* Makes a stream on the context's device. The stream is the caller's.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY, TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_create(tm_stream **stream, tm_context *context,
+                                  const tm_stream_options *options,
+                                  tm_error **error);
+/* Hands what was launched to the GPU now.
+ * Errors: TM_E_ARGUMENT, TM_E_DEVICE, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_flush(tm_stream *stream, tm_error **error);
+/* Waits until all that was launched is done, at most timeout_ms milliseconds
+ * (0: only looks; TM_WAIT_FOREVER). After TM_E_TIMEOUT the work goes on and
+ * may be waited for again. After TM_E_DEVICE the stream is usable, but what
+ * the failed launches should have written is undefined.
+ * Errors: TM_E_ARGUMENT, TM_E_TIMEOUT, TM_E_DEVICE with Metal's text.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
+                                       tm_error **error);
+/* Waits for the stream's work, at most stall_ms, and gives the stream up;
+ * NULL is fine. Errors of work that nobody synchronized with are lost.
+ * Threads: one per stream. Since: 0.1 */
+TM_API void tm_stream_destroy(tm_stream *stream);
+
+/* How many programs (threadgroups) run, in each direction. */
+typedef struct tm_grid {
+  uint32_t x, y, z;
+} tm_grid;
+static inline tm_grid tm_grid_3d(uint32_t x, uint32_t y, uint32_t z) {
+  tm_grid grid;
+  grid.x = x;
+  grid.y = y;
+  grid.z = z;
+  return grid;
+}
+static inline tm_grid tm_grid_1d(uint32_t x) { return tm_grid_3d(x, 1, 1); }
+
+/* Launches kernel with one element of args for each of its run-time arguments
+ * (tm_kernel_info), and returns when that is queued. Buffers and the kernel
+ * are kept until it is done. A number must fit its argument's type; one that
+ * was promised divisible must be.
+ * Errors: TM_E_ARGUMENT (count, kinds, ranges, broken promises, another
+ * context's objects, an empty grid), TM_E_LIMIT (a grid of 2^32 threads or
+ * more in a direction), what tm_kernel_load gives on the first launch, and
+ * TM_E_DEVICE, TM_E_TIMEOUT of earlier launches.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
+                           const tm_arg *args, size_t n_args,
+                           tm_error **error);
+
+/* ---- functions that specialise themselves ----------------------------- */
+
+/* A kernel with all its variants. As Triton's launcher does, each launch
+ * picks one by the types of its arguments, by whether pointers and integers
+ * are multiples of 16, by which integers are 1, and by its compile-time
+ * values; a new combination is compiled. Parameters that the kernel's
+ * decorator lists in do_not_specialize are looked at by type only. */
+typedef struct tm_function tm_function;
+
+typedef struct tm_function_options {
+  size_t struct_size;       /* set by TM_FUNCTION_OPTIONS_INIT */
+  const tm_define *defines; /* values by name, for launches that do not say */
+  size_t n_defines;
+  uint32_t num_warps, num_stages; /* as in tm_compile_options */
+} tm_function_options;
+#define TM_FUNCTION_OPTIONS_INIT \
+  { sizeof(tm_function_options), NULL, 0, 0, 0 }
+
+typedef struct tm_launch_options {
+  size_t struct_size;     /* set by TM_LAUNCH_OPTIONS_INIT */
+  const tm_define *named; /* arguments by name, as Python's keywords */
+  size_t n_named;
+  uint32_t num_warps, num_stages; /* 0: the function's */
+} tm_launch_options;
+#define TM_LAUNCH_OPTIONS_INIT { sizeof(tm_launch_options), NULL, 0, 0, 0 }
+
+/* Makes a function of the kernel of that name. The function is the caller's.
+ * Errors: TM_E_ARGUMENT, TM_E_NOT_FOUND, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_function_create(tm_function **function,
+                                    tm_context *context,
+                                    const tm_module *module, const char *name,
+                                    const tm_function_options *options,
+                                    tm_error **error);
+/* Launches the variant for these arguments. args go to the parameters in
+ * order, constexprs among them; the rest come by name, from the function's
+ * defines, or from defaults. Buffers need a dtype (tm_arg_tensor). Threads
+ * that need the same new variant wait for one compile.
+ * Errors: those of tm_compile and tm_launch.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_function_launch(tm_stream *stream, tm_function *function,
+                                    tm_grid grid, const tm_arg *args,
+                                    size_t n_args,
+                                    const tm_launch_options *options,
+                                    tm_error **error);
+/* The variant that tm_function_launch would take, compiled but not launched;
+ * options may be NULL. The kernel is the caller's.
+ * Errors: those of tm_compile.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
+                                    const tm_arg *args, size_t n_args,
+                                    const tm_launch_options *options,
+                                    tm_error **error);
+/* How many variants there are.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_function_variants(const tm_function *function);
+/* Gives up the function; NULL is fine.
+ * Threads: one per function. Since: 0.1 */
+TM_API void tm_function_destroy(tm_function *function);
+
+/* ---- cache ------------------------------------------------------------ */
+
+/*
+ * Compiled kernels are kept in kernels.db, an SQLite database in the cache
+ * folder that any number of processes share. It only ever saves time: a file
+ * that is locked, read-only, full or damaged makes kernels compile again, and
+ * a damaged one is set aside. It holds programs for the GPU, so the folder
+ * must be as private as the user's own programs; it is made so.
+ */
+typedef struct tm_cache_facts {
+  size_t struct_size;
+  const char *path;          /* borrowed from the context; NULL: no cache */
+  uint64_t hits, misses, stores; /* of this context */
+  uint64_t failures;         /* misses and lost stores because of errors */
+  uint64_t rows, bytes;      /* in the file; 0 if it cannot be read */
+  uint32_t usable, writable; /* not 0: the file can be read, written */
+  char trouble[160];         /* the first failure, in words; or "" */
+} tm_cache_facts;
+
+typedef struct tm_cache_entry {
+  size_t struct_size;
+  const char *kind;   /* "kernel" */
+  const char *label;  /* the kernel's name and chip */
+  char hash[33];      /* xxHash-128 of the key, in hexadecimal */
+  uint64_t key_size, value_size; /* bytes */
+  uint64_t uses;
+  int64_t created, used; /* seconds since 1970 */
+} tm_cache_entry;
+
+/* Fills facts, whose struct_size the caller has set.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
+                                tm_error **error);
+/* Calls entry for every row, last used first, until it returns 0. What it
+ * gets is borrowed for the call, in which the cache must not be used.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_list(tm_context *context,
+                               int (*entry)(void *payload,
+                                            const tm_cache_entry *row),
+                               void *payload, tm_error **error);
+/* Checks every row's checksum and deletes bad rows; counts both kinds.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be read), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_verify(tm_context *context, uint64_t *good,
+                                 uint64_t *bad, tm_error **error);
+/* Deletes every row.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be written), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_clear(tm_context *context, tm_error **error);
+
+/* ---- the compatibility check ------------------------------------------ */
+
+typedef struct tm_environment_facts {
+  size_t struct_size;
+  uint32_t has_device;        /* not 0: kernels can be launched */
+  uint32_t is_apple;          /* not 0: Apple's Metal; 0: softmetal */
+  const char *device;         /* "Apple M3 Max"; NULL: none */
+  const char *chip;           /* "m3-max"; NULL: none */
+  uint32_t family;            /* Apple GPU family: 7 to 10; 0: none */
+  uint32_t supports_metal3, supports_metal4;
+  uint32_t max_threads;       /* of a threadgroup */
+  uint32_t threadgroup_bytes; /* memory of a threadgroup */
+  uint64_t max_buffer;        /* bytes of the largest buffer */
+  uint64_t working_set;       /* bytes the device recommends to stay under */
+  uint32_t language_version;  /* newest MSL: (major << 16) + minor; 0: none */
+  const char *metal_library;  /* the file Metal came from; NULL: none */
+  const char *cache_path;     /* NULL: none */
+  const char *config_path;    /* the settings file; NULL: no home folder */
+  const char *report;         /* all of it, and what is missing and how to
+                                 get it, to be shown to a person */
+} tm_environment_facts;
+
+/* Looks at the device, the libraries and the settings, once per context, and
+ * fills facts, whose struct_size the caller has set. A missing device is not
+ * an error here: the report says what to do. Text is borrowed from the
+ * context.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_environment(tm_context *context,
+                                tm_environment_facts *facts, tm_error **error);
+/* The name of chip number index, from 0, that kernels can be compiled for
+ * ("m1", "m1-pro" ...); NULL past the last. Borrowed, lives for ever.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_chip_name(size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context.c - tm_context: settings, a cache, and one GPU.
+ *
+ * The device is opened by the first call that needs one, so that compiling
+ * works where there is none; a failure is not remembered, since what was
+ * missing may have been installed meanwhile.
+ */
+#define _GNU_SOURCE
+#include "context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double tmi_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+tm_status tm_context_create(tm_context **out, const tm_context_options *options,
+                            tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(out != NULL, error);
+  *out = NULL;
+  tm_context *context = calloc(1, sizeof *context);
+  if (!context) return tmi_fail_memory(error);
+  tm_status status = tmi_settings_read(&context->settings, options, error);
+  if (status) {
+    free(context);
+    return status;
+  }
+  const char *chip = context->settings.chip;
+  if (chip && !tm_chip_by_name(chip))
+    status = tmi_fail(error, TM_E_ARGUMENT,
+                      "there is no chip '%s': m1 to m5, with -pro, -max or "
+                      "-ultra",
+                      chip);
+  if (!status) {
+    context->store = tm_store_open(context->settings.cache_path,
+                                   context->settings.cache_limit);
+    if (!context->store) status = tmi_fail_memory(error);
+  }
+  if (status) {
+    tmi_settings_free(&context->settings);
+    free(context);
+    return status;
+  }
+  atomic_init(&context->references, 1);
+  pthread_mutex_init(&context->lock, NULL);
+  tmi_pool_init(&context->pool);
+  tm_arena_init(&context->texts, 16 << 20);
+  *out = context;
+  return TM_OK;
+}
+
+void tmi_context_retain(tm_context *context) {
+  atomic_fetch_add(&context->references, 1);
+}
+
+void tmi_context_release(tm_context *context) {
+  if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
+  tmi_pool_free(&context->pool);
+  if (context->has_device) tm_metal_device_close(&context->device);
+  tm_store_close(context->store);
+  tmi_settings_free(&context->settings);
+  tm_arena_free(&context->texts);
+  pthread_mutex_destroy(&context->lock);
+  free(context);
+}
+
+void tm_context_destroy(tm_context *context) { tmi_context_release(context); }
+
+/* ---- the device ---------------------------------------------------------- */
+
+tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
+                         char *text) {
+  /* softmetal finds its compiler only when it must compile. */
+  if (text && strstr(text, "libLLVM not found")) status = TM_E_MISSING_LIBRARY;
+  status = text ? tmi_fail(error, status, "%s%s", what, text)
+                : tmi_fail_memory(error);
+  free(text);
+  return status;
+}
+
+/* Lock held. */
+static tm_status open_device(tm_context *context, tm_error **error) {
+  char *text = NULL;
+  if (!tm_metal_load(&text))
+    return tmi_fail_metal(error, TM_E_MISSING_LIBRARY, "", text);
+  tm_metal_device device;
+  if (!tm_metal_device_open(&device, context->settings.device, &text))
+    return tmi_fail_metal(error, TM_E_NO_DEVICE, "", text);
+  context->device = device;
+  context->device_chip = tm_chip_by_device(device.name);
+  if (!context->device_chip && device.family)
+    context->device_chip = tm_chip_by_family(device.family);
+  atomic_store(&context->has_device, true);
+  tmi_log(context, 1, "device %s, from %s", device.name, tm_mtl.path);
+  return TM_OK;
+}
+
+tm_status tmi_context_device(tm_context *context, tm_error **error) {
+  if (atomic_load_explicit(&context->has_device, memory_order_acquire))
+    return TM_OK;
+  pthread_mutex_lock(&context->lock);
+  tm_status status = TM_OK;
+  if (!context->has_device) status = open_device(context, error);
+  pthread_mutex_unlock(&context->lock);
+  return status;
+}
+
+tm_status tmi_context_chip(tm_context *context, const char *name,
+                           const tm_chip **chip, tm_error **error) {
+  if (!name) name = context->settings.chip;
+  if (name) {
+    *chip = tm_chip_by_name(name);
+    if (*chip) return TM_OK;
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "there is no chip '%s': m1 to m5, with -pro, -max or "
+                    "-ultra",
+                    name);
+  }
+  tm_status status = tmi_context_device(context, error);
+  if (status) return status;
+  *chip = context->device_chip;
+  if (*chip) return TM_OK;
+  return tmi_fail(error, TM_E_UNSUPPORTED,
+                  "the device '%s' is not an Apple GPU of the M series",
+                  context->device.name);
+}
+
+const char *tm_chip_name(size_t index) {
+  uint32_t count;
+  const tm_chip *table = tm_chip_table(&count);
+  return index < count ? table[index].name : NULL;
+}
+
+/* ---- the log ------------------------------------------------------------- */
+
+void tmi_log(tm_context *context, uint32_t level, const char *format, ...) {
+  if (level > context->settings.debug_level) return;
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  char *line = n < 0 ? NULL : malloc((size_t)n + 1);
+  if (line) {
+    vsnprintf(line, (size_t)n + 1, format, again);
+    if (context->settings.log)
+      context->settings.log(context->settings.payload, level, line);
+    else
+      fprintf(stderr, "tritonmetal: %s\n", line);
+  }
+  free(line);
+  va_end(again);
+  va_end(args);
+}
+
+/* ---- the cache ----------------------------------------------------------- */
+
+tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
+                         tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(context != NULL, error);
+  TMI_CHECK(facts != NULL, error);
+  tm_store_stats stats;
+  tm_store_get_stats(context->store, &stats);
+  tm_cache_facts now = {.path = tm_store_path(context->store),
+                        .hits = stats.hits,
+                        .misses = stats.misses,
+                        .stores = stats.stores,
+                        .failures = stats.failures,
+                        .rows = stats.rows,
+                        .bytes = stats.bytes,
+                        .usable = stats.usable,
+                        .writable = stats.writable};
+  memcpy(now.trouble, stats.trouble, sizeof now.trouble);
+  return tmi_facts(facts, &now, sizeof now, sizeof now, "facts", error);
+}
+
+typedef struct listing {
+  int (*entry)(void *, const tm_cache_entry *);
+  void *payload;
+} listing;
+
+static bool list_row(void *payload, const tm_store_row *row) {
+  listing *to = payload;
+  tm_cache_entry entry = {.struct_size = sizeof entry,
+                          .kind = row->kind,
+                          .label = row->label,
+                          .key_size = row->key_size,
+                          .value_size = row->value_size,
+                          .uses = row->uses,
+                          .created = row->created,
+                          .used = row->used};
+  snprintf(entry.hash, sizeof entry.hash, "%016llx%016llx",
+           (unsigned long long)row->hash_high,
+           (unsigned long long)row->hash_low);
+  return to->entry(to->payload, &entry) != 0;
+}
+
+tm_status tm_cache_list(tm_context *context,
+                        int (*entry)(void *payload, const tm_cache_entry *row),
+                        void *payload, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(context != NULL, error);
+  TMI_CHECK(entry != NULL, error);
+  listing to = {entry, payload};
+  tm_store_each(context->store, list_row, &to);
+  return TM_OK;
+}
+
+/* TM_E_IO with the store's own words. */
+static tm_status cache_trouble(tm_context *context, const char *what,
+                               tm_error **error) {
+  tm_store_stats stats;
+  tm_store_get_stats(context->store, &stats);
+  const char *path = tm_store_path(context->store);
+  return tmi_fail(error, TM_E_IO, "the cache %s cannot be %s%s%s",
+                  path ? path : "(there is none)", what,
+                  stats.trouble[0] ? ": " : "", stats.trouble);
+}
+
+tm_status tm_cache_verify(tm_context *context, uint64_t *good, uint64_t *bad,
+                          tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(context != NULL, error);
+  TMI_CHECK(good != NULL && bad != NULL, error);
+  tm_store_verify(context->store, good, bad);
+  tm_store_stats stats;
+  tm_store_get_stats(context->store, &stats);
+  if (!stats.usable) return cache_trouble(context, "read", error);
+  return TM_OK;
+}
+
+tm_status tm_cache_clear(tm_context *context, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(context != NULL, error);
+  if (tm_store_clear(context->store)) return TM_OK;
+  return cache_trouble(context, "written", error);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context.h - the objects of the runtime, as its files see them.
+ *
+ *   context.c      tm_context: settings, cache, the device when it is needed
+ *   environment.c  the compatibility check
+ *   memory_pool.c  tm_buffer and the pool of freed memory
+ *   kernel.c       tm_compile: cache or compiler; pipelines
+ *   kernel_row.c   a compiled kernel as bytes
+ *   launch.c       arguments to a dispatch
+ *   stream.c       batches of dispatches in flight
+ *   function.c     variants by arguments
+ *
+ * Every object counts references; those who need one retain it. Locks are
+ * taken in the order function, stream, kernel, context, pool; none is held
+ * while Metal or the compiler compiles, except the kernel's own.
+ */
+#ifndef TM_CONTEXT_H
+#define TM_CONTEXT_H
+
+#include "error.h"
+#include "kernel_row.h"
+#include "metal/metal.h"
+#include "module.h"
+#include "settings.h"
+
+#include "../cache/cache.h"
+#include "../lib/compile.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- memory_pool.c ------------------------------------------------------ */
+
+enum { TMI_SIZE_CLASSES = 160 };
+
+/* Freed memory, kept for the next buffer of its size class. */
+typedef struct tmi_block {
+  struct tmi_block *next;
+  tm_id object; /* +1 */
+  void *contents;
+} tmi_block;
+
+typedef struct tmi_pool {
+  pthread_mutex_t lock;
+  tmi_block *free[TMI_SIZE_CLASSES];
+  uint64_t used, used_peak, pooled, wrapped, buffers, requests, reuses;
+} tmi_pool;
+
+struct tm_buffer {
+  atomic_int references;
+  tm_context *context;
+  tm_id object;        /* +1 */
+  unsigned char *contents; /* at offset; NULL: private storage */
+  uint64_t offset, size;   /* in the MTLBuffer, bytes */
+  uint64_t capacity;   /* pooled: bytes of its class; else bytes counted */
+  int size_class;      /* -1: wrapped or imported, not pooled */
+  _Atomic uint64_t batch; /* the last batch that retains it */
+};
+
+void tmi_pool_init(tmi_pool *pool);
+/* Releases all that is kept. */
+void tmi_pool_trim(tmi_pool *pool);
+void tmi_pool_free(tmi_pool *pool);
+void tmi_buffer_release(tm_buffer *buffer);
+
+/* ---- context.c ---------------------------------------------------------- */
+
+struct tm_context {
+  atomic_int references;
+  tmi_settings settings;
+  tm_store *store;
+  pthread_mutex_t lock;     /* opening the device, the environment */
+  atomic_bool has_device;
+  tm_metal_device device;   /* valid when has_device */
+  const tm_chip *device_chip;
+  tmi_pool pool;
+  tm_arena texts;           /* of the environment */
+  bool has_environment;
+  tm_environment_facts environment;
+};
+
+void tmi_context_retain(tm_context *context);
+void tmi_context_release(tm_context *context);
+/* Opens the device if it is not open. */
+tm_status tmi_context_device(tm_context *context, tm_error **error);
+/* The chip to compile for: name, else the context's, else the device's. */
+tm_status tmi_context_chip(tm_context *context, const char *name,
+                           const tm_chip **chip, tm_error **error);
+/* A line to the log when the debug level is at least `level`. */
+void tmi_log(tm_context *context, uint32_t level, const char *format, ...)
+    TM_PRINTF(3, 4);
+/* Seconds on a clock that only goes forward. */
+double tmi_seconds(void);
+/* NULL handles and other plain mistakes. */
+#define TMI_CHECK(condition, error)                                  \
+  do {                                                               \
+    if (!(condition))                                                \
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: this must hold: %s", \
+                      __func__, #condition);                         \
+  } while (0)
+/* A message of Metal's, which is freed; text may be NULL. A missing compiler
+ * behind softmetal becomes TM_E_MISSING_LIBRARY. */
+tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
+                         char *text);
+
+/* ---- kernel.c ------------------------------------------------------------ */
+
+/* One run-time argument, as a launch reads it. */
+typedef struct tmi_slot {
+  bool is_buffer, is_unsigned;
+  uint8_t slot;          /* is_buffer: index of the binding */
+  uint8_t divisibility;  /* 16: promised; else 0 */
+  uint16_t offset, size; /* number: place in the struct; buffer: size is the
+                            element's */
+  tm_scalar scalar;
+} tmi_slot;
+
+struct tm_kernel {
+  atomic_int references;
+  tm_context *context;
+  tm_module *module;
+  tm_arena arena;        /* everything below that is pointed at */
+  tm_program program;
+  tmi_slot *slots;       /* program.n_args */
+  tm_kernel_facts facts;
+  tm_spec spec;
+  const tm_chip *chip;
+  pthread_mutex_t lock;  /* over the rest */
+  atomic_bool is_loaded; /* pipeline may be read without the lock */
+  tm_metal_pipeline pipeline;
+  bool has_texts;
+  const char *texts[3];  /* by tm_stage, up to layout */
+  _Atomic uint64_t batch;/* the last batch that retains it */
+};
+
+void tmi_kernel_retain(tm_kernel *kernel);
+void tmi_kernel_release(tm_kernel *kernel);
+/* Triton's spelling of a dtype; NULL for numbers that are none. */
+const char *tmi_dtype_name(uint32_t dtype);
+
+/* ---- stream.c ------------------------------------------------------------ */
+
+/* Dispatches that go to the GPU together, and what they keep alive. */
+typedef struct tmi_batch {
+  struct tmi_batch *next;
+  uint64_t id;           /* unique in the process */
+  tm_id command, encoder;/* +1; encoder NULL: committed */
+  TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
+  TM_VEC(tm_kernel *) kernels;
+  uint32_t launches;
+  uint64_t bytes;        /* of its buffers */
+  tm_id pipeline;        /* what the encoder has set */
+  struct { tm_id object; uint64_t offset; } bound[TM_MOST_BUFFER_INDEX + 1];
+} tmi_batch;
+
+struct tm_stream {
+  tm_context *context;
+  pthread_mutex_t lock;
+  tm_id queue;           /* +1 */
+  uint32_t batch_limit;  /* launches */
+  uint64_t stall_ms;
+  tmi_batch *open;       /* being filled; or NULL */
+  tmi_batch *first, *last; /* in flight, oldest first */
+  uint32_t in_flight;
+  tmi_batch *spare;      /* emptied, for reuse */
+  char *failure;         /* what went wrong on the GPU and is not reported */
+  uint64_t done;         /* every batch up to this id has ended */
+};
+
+/* The open batch with its encoder, made when there is none. Lock held. */
+tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **batch,
+                           tm_error **error);
+/* Makes batch keep the objects until it has ended; false without memory. */
+bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
+bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
+/* Counts a dispatch and commits when the batch is full. Lock held. */
+tm_status tmi_stream_count(tm_stream *stream, tm_error **error);
+
+/* ---- launch.c ------------------------------------------------------------ */
+
+tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
+                     const tm_arg *args, size_t n_args, tm_error **error);
+
+#endif

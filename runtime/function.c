@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * function.c - a kernel with its variants.
+ *
+ * A launch binds its arguments to the parameters, describes each as Triton's
+ * launcher does, and looks the description up:
+ *
+ *   buffer   *type, and whether it starts at a multiple of 16 bytes
+ *   integer  i32, i64 or u64 by its value; the constant 1; multiple of 16
+ *   float    fp32        bool  i1        None, text, dtype  a constant
+ *   a parameter annotated tl.constexpr: its value
+ *
+ * (triton/runtime/jit.py, native_specialize_impl.) The description is the
+ * bytes of tm_param_spec-like records on the stack; equal bytes, same
+ * variant. A missing variant is entered as "compiling", compiled outside the
+ * lock, and published; other threads that need it wait for it.
+ */
+#define _GNU_SOURCE
+#include "context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PARAMS = 256, KEY_BYTES = 2048 };
+
+/* One parameter, as its declaration says. */
+typedef struct param {
+  const char *name;
+  bool is_constexpr;
+  bool has_default;
+  bool by_type_only;      /* do_not_specialize */
+  bool by_alignment;      /* false: do_not_specialize_on_alignment */
+  uint32_t annotated;     /* tm_dtype of `x: tl.int64`; or NONE */
+  bool has_define;
+  tm_arg define;          /* of the function's options; text owned */
+} param;
+
+typedef enum variant_state { COMPILING, READY } variant_state;
+
+typedef struct variant {
+  struct variant *next;   /* in its bucket */
+  uint64_t hash;
+  variant_state state;
+  tm_kernel *kernel;      /* READY: one reference */
+  size_t key_size;
+  unsigned char key[];
+} variant;
+
+struct tm_function {
+  tm_context *context;
+  tm_module *module;
+  char *name;
+  param *params;
+  uint32_t n_params;
+  uint32_t num_warps, num_stages;
+  pthread_mutex_t lock;   /* over the rest */
+  pthread_cond_t changed; /* a compile has ended */
+  variant **buckets;
+  size_t n_buckets;       /* a power of two */
+  size_t n_variants;
+};
+
+/* ---- reading the declaration --------------------------------------------- */
+
+static bool text_is(tm_str text, const char *word) {
+  return tm_str_eq(text, tm_cstr(word));
+}
+
+/* As the compiler judges it. */
+static bool is_constexpr(const tm_expr *annotation) {
+  if (!annotation) return false;
+  if (annotation->kind == TM_EXPR_NAME || annotation->kind == TM_EXPR_ATTRIBUTE)
+    return strcmp(annotation->name, "constexpr") == 0;
+  static const char word[] = "constexpr";
+  size_t n = sizeof word - 1;
+  return annotation->kind == TM_EXPR_STRING && annotation->text.len >= n &&
+         memcmp(annotation->text.ptr + annotation->text.len - n, word, n) == 0;
+}
+
+/* The type that `x: tl.int64` or `x: "i64"` fixes. */
+static uint32_t annotated_dtype(const tm_expr *annotation) {
+  static const struct { const char *name; uint32_t dtype; } names[] = {
+      {"int1", TM_DTYPE_I1},   {"int8", TM_DTYPE_I8},
+      {"int16", TM_DTYPE_I16}, {"int32", TM_DTYPE_I32},
+      {"int64", TM_DTYPE_I64}, {"uint8", TM_DTYPE_U8},
+      {"uint16", TM_DTYPE_U16}, {"uint32", TM_DTYPE_U32},
+      {"uint64", TM_DTYPE_U64}, {"float16", TM_DTYPE_F16},
+      {"bfloat16", TM_DTYPE_BF16}, {"float32", TM_DTYPE_F32},
+      {"float64", TM_DTYPE_F64},
+#define ROW(name, number, text) {text, number},
+      TM_DTYPE_MAP(ROW)
+#undef ROW
+  };
+  if (!annotation) return TM_DTYPE_NONE;
+  tm_str text;
+  if (annotation->kind == TM_EXPR_NAME || annotation->kind == TM_EXPR_ATTRIBUTE)
+    text = tm_cstr(annotation->name);
+  else if (annotation->kind == TM_EXPR_STRING)
+    text = annotation->text;
+  else
+    return TM_DTYPE_NONE;
+  for (size_t i = 0; text.len && i < TM_COUNT(names); i++)
+    if (text_is(text, names[i].name)) return names[i].dtype;
+  return TM_DTYPE_NONE;
+}
+
+/* Is parameter i among the names and numbers of a list? */
+static bool is_listed(const tm_expr *list, uint32_t i, const char *name) {
+  if (list->kind != TM_EXPR_LIST && list->kind != TM_EXPR_TUPLE) return false;
+  for (uint32_t k = 0; k < list->items.len; k++) {
+    const tm_expr *item = list->items.data[k];
+    if (item->kind == TM_EXPR_STRING && text_is(item->text, name)) return true;
+    if (item->kind == TM_EXPR_INT && !item->big && item->u.i == i) return true;
+  }
+  return false;
+}
+
+/* What the keywords of the function's decorators say of a parameter. */
+static void read_decorators(const tm_function_def *def, uint32_t i, param *p) {
+  for (uint32_t d = 0; d < def->decorators.len; d++) {
+    const tm_expr *call = def->decorators.data[d];
+    if (call->kind != TM_EXPR_CALL) continue;
+    for (uint32_t k = 0; k < call->keywords.len; k++) {
+      const tm_keyword *keyword = &call->keywords.data[k];
+      if (!keyword->name || !is_listed(keyword->value, i, p->name)) continue;
+      if (strcmp(keyword->name, "do_not_specialize") == 0)
+        p->by_type_only = true;
+      if (strcmp(keyword->name, "do_not_specialize_on_alignment") == 0)
+        p->by_alignment = false;
+    }
+  }
+}
+
+static void read_param(const tm_function_def *def, uint32_t i, param *p) {
+  const tm_param_decl *decl = &def->params.data[i];
+  *p = (param){.name = decl->name,
+               .is_constexpr = is_constexpr(decl->annotation),
+               .has_default = decl->value != NULL,
+               .by_alignment = true,
+               .annotated = annotated_dtype(decl->annotation)};
+  read_decorators(def, i, p);
+}
+
+/* ---- binding -------------------------------------------------------------- */
+
+static size_t text_size(const tm_arg *arg) {
+  return arg->offset ? (size_t)arg->offset : strlen(arg->u.text);
+}
+
+static int param_named(const tm_function *f, const char *name) {
+  for (uint32_t i = 0; i < f->n_params; i++)
+    if (strcmp(f->params[i].name, name) == 0) return (int)i;
+  return -1;
+}
+
+/* The value of each parameter: by place, by name, by the function's defines,
+ * or its default (TM_GIVE_NOTHING). */
+static tm_status bind(const tm_function *f, const tm_arg *args, size_t n_args,
+                      const tm_launch_options *options, tm_arg *bound,
+                      tm_error **error) {
+  if (n_args > f->n_params)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "kernel '%s' has %u parameters and is given %zu", f->name,
+                    (unsigned)f->n_params, n_args);
+  for (uint32_t i = 0; i < f->n_params; i++)
+    bound[i] = i < n_args ? args[i] : tm_arg_make(TM_GIVE_NOTHING);
+  for (size_t k = 0; k < options->n_named; k++) {
+    const char *name = options->named[k].name;
+    int i = name ? param_named(f, name) : -1;
+    if (i < 0)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s' has no parameter named '%s'", f->name,
+                      name ? name : "NULL");
+    if ((size_t)i < n_args && args[i].tag != TM_GIVE_NOTHING)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': '%s' is given by place and by name",
+                      f->name, name);
+    bound[i] = options->named[k].value;
+  }
+  for (uint32_t i = 0; i < f->n_params; i++) {
+    const param *p = &f->params[i];
+    if (bound[i].tag != TM_GIVE_NOTHING) continue;
+    if (p->has_define)
+      bound[i] = p->define;
+    else if (!p->has_default)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': parameter '%s' is given no value", f->name,
+                      p->name);
+  }
+  return TM_OK;
+}
+
+/* ---- describing ----------------------------------------------------------- */
+
+static tm_param_spec constant(const tm_arg *value) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = TM_FORM_CONSTANT;
+  spec.value = *value;
+  return spec;
+}
+
+static tm_param_spec run_time(uint32_t form, uint32_t dtype, bool multiple) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = form;
+  spec.dtype = dtype;
+  spec.divisibility = multiple ? 16 : 0;
+  return spec;
+}
+
+static tm_param_spec describe_int(const param *p, const tm_arg *arg) {
+  int64_t x = arg->u.i;
+  uint32_t dtype = p->annotated ? p->annotated : arg->dtype;
+  bool look = !p->by_type_only;
+  /* A type that somebody fixed stays; else a 1 becomes a constant. */
+  if (!dtype && look && x == 1) return constant(arg);
+  if (!dtype)
+    dtype = x >= INT32_MIN && x <= INT32_MAX ? TM_DTYPE_I32 : TM_DTYPE_I64;
+  bool is_float = dtype >= TM_DTYPE_F16;
+  bool multiple = look && p->by_alignment && !is_float &&
+                  dtype != TM_DTYPE_I1 && x % 16 == 0;
+  return run_time(TM_FORM_NUMBER, dtype, multiple);
+}
+
+static tm_status describe(const tm_function *f, const param *p,
+                          const tm_arg *arg, tm_param_spec *out,
+                          tm_error **error) {
+  memset(out, 0, sizeof *out);
+  if (p->is_constexpr && arg->tag != TM_GIVE_NOTHING) {
+    if (arg->tag == TM_GIVE_BUFFER)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': '%s' is a constexpr and is given a buffer",
+                      f->name, p->name);
+    *out = constant(arg);
+    return TM_OK;
+  }
+  switch (arg->tag) {
+    case TM_GIVE_NOTHING:
+      return TM_OK;
+    case TM_GIVE_BUFFER:
+      if (!arg->u.buffer || !tmi_dtype_name(arg->dtype))
+        return tmi_fail(error, TM_E_ARGUMENT,
+                        "kernel '%s': '%s' is given %s", f->name, p->name,
+                        arg->u.buffer ? "a buffer without the type of its "
+                                        "elements: use tm_arg_tensor"
+                                      : "no buffer (NULL)");
+      *out = run_time(TM_FORM_POINTER, arg->dtype,
+                      !p->by_type_only && p->by_alignment &&
+                          (arg->u.buffer->offset + arg->offset) % 16 == 0);
+      return TM_OK;
+    case TM_GIVE_INT:
+      *out = describe_int(p, arg);
+      return TM_OK;
+    case TM_GIVE_FLOAT:
+      *out = run_time(TM_FORM_NUMBER,
+                      p->annotated  ? p->annotated
+                      : arg->dtype  ? arg->dtype
+                                    : (uint32_t)TM_DTYPE_F32,
+                      false);
+      return TM_OK;
+    case TM_GIVE_BOOL:
+      *out = run_time(TM_FORM_NUMBER,
+                      p->annotated ? p->annotated : (uint32_t)TM_DTYPE_I1,
+                      false);
+      return TM_OK;
+    case TM_GIVE_TEXT:
+      if (!arg->u.text)
+        return tmi_fail(error, TM_E_ARGUMENT,
+                        "kernel '%s': the text of '%s' is NULL", f->name,
+                        p->name);
+      *out = constant(arg);
+      return TM_OK;
+    case TM_GIVE_NONE:
+    case TM_GIVE_DTYPE:
+      *out = constant(arg);
+      return TM_OK;
+    default:
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': the tag of '%s' is %u, no tm_arg_tag",
+                      f->name, p->name, (unsigned)arg->tag);
+  }
+}
+
+/* Appends a description to the key; false when the key is full. */
+static bool key_add(const tm_param_spec *spec, unsigned char *key,
+                    size_t *used) {
+  unsigned char head[4] = {(unsigned char)spec->form,
+                           (unsigned char)spec->dtype,
+                           (unsigned char)spec->divisibility,
+                           (unsigned char)spec->value.tag};
+  const void *payload = NULL;
+  size_t size = 0;
+  uint64_t bits = 0;
+  if (spec->form == TM_FORM_CONSTANT) {
+    if (spec->value.tag == TM_GIVE_TEXT) {
+      payload = spec->value.u.text;
+      size = text_size(&spec->value);
+    } else if (spec->value.tag != TM_GIVE_NONE) {
+      bits = spec->value.tag == TM_GIVE_DTYPE ? spec->value.dtype
+                                              : (uint64_t)spec->value.u.i;
+      if (spec->value.tag == TM_GIVE_FLOAT)
+        memcpy(&bits, &spec->value.u.f, sizeof bits);
+      payload = &bits;
+      size = sizeof bits;
+    }
+  }
+  uint32_t length = (uint32_t)size;
+  if (size > KEY_BYTES || *used + sizeof head + sizeof length + size > KEY_BYTES)
+    return false;
+  memcpy(key + *used, head, sizeof head);
+  *used += sizeof head;
+  if (spec->form != TM_FORM_CONSTANT) return true;
+  memcpy(key + *used, &length, sizeof length);
+  *used += sizeof length;
+  if (size) memcpy(key + *used, payload, size);
+  *used += size;
+  return true;
+}
+
+/* ---- the table ------------------------------------------------------------- */
+
+static variant **find(tm_function *f, uint64_t hash, const void *key,
+                      size_t size) {
+  variant **at = &f->buckets[hash & (f->n_buckets - 1)];
+  while (*at && ((*at)->hash != hash || (*at)->key_size != size ||
+                 memcmp((*at)->key, key, size) != 0))
+    at = &(*at)->next;
+  return at;
+}
+
+/* Twice the buckets; without memory it stays as it is. Lock held. */
+static void grow(tm_function *f) {
+  variant **more = calloc(f->n_buckets * 2, sizeof *more);
+  if (!more) return;
+  for (size_t i = 0; i < f->n_buckets; i++) {
+    for (variant *v = f->buckets[i], *next; v; v = next) {
+      next = v->next;
+      variant **bucket = &more[v->hash & (f->n_buckets * 2 - 1)];
+      v->next = *bucket;
+      *bucket = v;
+    }
+  }
+  free(f->buckets);
+  f->buckets = more;
+  f->n_buckets *= 2;
+}
+
+static variant *enter(tm_function *f, uint64_t hash, const void *key,
+                      size_t size) {
+  variant *v = calloc(1, sizeof *v + size);
+  if (!v) return NULL;
+  if (f->n_variants >= f->n_buckets) grow(f);
+  v->hash = hash;
+  v->key_size = size;
+  memcpy(v->key, key, size);
+  variant **bucket = &f->buckets[hash & (f->n_buckets - 1)];
+  v->next = *bucket;
+  *bucket = v;
+  f->n_variants++;
+  return v;
+}
+
+/* Takes a variant whose compile failed out again. Lock held. */
+static void withdraw(tm_function *f, variant *v) {
+  *find(f, v->hash, v->key, v->key_size) = v->next;
+  f->n_variants--;
+  free(v);
+}
+
+typedef struct choice {
+  tm_param_spec specs[MOST_PARAMS];
+  tm_arg bound[MOST_PARAMS];
+  unsigned char key[KEY_BYTES];
+  size_t key_size;
+  uint32_t num_warps, num_stages;
+} choice;
+
+static tm_status compile(tm_function *f, const choice *c, tm_kernel **kernel,
+                         tm_error **error) {
+  tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+  options.params = c->specs;
+  options.n_params = f->n_params;
+  options.num_warps = c->num_warps;
+  options.num_stages = c->num_stages;
+  return tm_compile(kernel, f->context, f->module, f->name, &options, error);
+}
+
+/* The variant's kernel, with a reference for the caller. */
+static tm_status look_up(tm_function *f, const choice *c, tm_kernel **kernel,
+                         tm_error **error) {
+  uint64_t hash = tm_hash_bytes(c->key, c->key_size, 0);
+  pthread_mutex_lock(&f->lock);
+  variant *v;
+  while ((v = *find(f, hash, c->key, c->key_size)) && v->state == COMPILING)
+    pthread_cond_wait(&f->changed, &f->lock);
+  if (v) {
+    *kernel = v->kernel;
+    tmi_kernel_retain(v->kernel);
+    pthread_mutex_unlock(&f->lock);
+    return TM_OK;
+  }
+  v = enter(f, hash, c->key, c->key_size);
+  pthread_mutex_unlock(&f->lock);
+  if (!v) return tmi_fail_memory(error);
+  tm_kernel *made = NULL;
+  tm_status status = compile(f, c, &made, error);
+  pthread_mutex_lock(&f->lock);
+  if (status) {
+    withdraw(f, v);
+  } else {
+    v->kernel = made;
+    v->state = READY;
+    *kernel = made;
+    tmi_kernel_retain(made);
+  }
+  pthread_cond_broadcast(&f->changed);
+  pthread_mutex_unlock(&f->lock);
+  return status;
+}
+
+/* Binds, describes and keys. */
+static tm_status choose(const tm_function *f, const tm_arg *args,
+                        size_t n_args, const tm_launch_options *given,
+                        choice *c, tm_error **error) {
+  tm_launch_options options;
+  tm_status status = tmi_options(&options, sizeof options, sizeof options,
+                                 given, "tm_launch_options", error);
+  if (status) return status;
+  TMI_CHECK(options.named != NULL || !options.n_named, error);
+  status = bind(f, args, n_args, &options, c->bound, error);
+  if (status) return status;
+  c->num_warps = options.num_warps ? options.num_warps : f->num_warps;
+  c->num_stages = options.num_stages ? options.num_stages : f->num_stages;
+  memcpy(c->key, &c->num_warps, 4);
+  memcpy(c->key + 4, &c->num_stages, 4);
+  c->key_size = 8;
+  for (uint32_t i = 0; i < f->n_params; i++) {
+    status = describe(f, &f->params[i], &c->bound[i], &c->specs[i], error);
+    if (status) return status;
+    if (!key_add(&c->specs[i], c->key, &c->key_size))
+      return tmi_fail(error, TM_E_LIMIT,
+                      "kernel '%s': its compile-time values take more than "
+                      "%d bytes",
+                      f->name, KEY_BYTES);
+  }
+  return TM_OK;
+}
+
+/* ---- the public calls ------------------------------------------------------- */
+
+tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
+                             const tm_arg *args, size_t n_args,
+                             const tm_launch_options *options,
+                             tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(kernel != NULL, error);
+  *kernel = NULL;
+  TMI_CHECK(function != NULL, error);
+  TMI_CHECK(args != NULL || !n_args, error);
+  choice c;
+  tm_status status = choose(function, args, n_args, options, &c, error);
+  return status ? status : look_up(function, &c, kernel, error);
+}
+
+tm_status tm_function_launch(tm_stream *stream, tm_function *function,
+                             tm_grid grid, const tm_arg *args, size_t n_args,
+                             const tm_launch_options *options,
+                             tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK(function != NULL, error);
+  TMI_CHECK(args != NULL || !n_args, error);
+  choice c;
+  tm_status status = choose(function, args, n_args, options, &c, error);
+  if (status) return status;
+  tm_kernel *kernel = NULL;
+  if ((status = look_up(function, &c, &kernel, error))) return status;
+  size_t n = 0;
+  for (uint32_t i = 0; i < function->n_params; i++)
+    if (c.specs[i].form == TM_FORM_POINTER || c.specs[i].form == TM_FORM_NUMBER)
+      c.bound[n++] = c.bound[i];
+  status = tmi_launch(stream, kernel, grid, c.bound, n, error);
+  tmi_kernel_release(kernel);
+  return status;
+}
+
+static tm_status read_defines(tm_function *f,
+                              const tm_function_options *options,
+                              tm_error **error) {
+  for (size_t k = 0; k < options->n_defines; k++) {
+    const tm_define *define = &options->defines[k];
+    int i = define->name ? param_named(f, define->name) : -1;
+    if (i < 0)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s' has no parameter named '%s'", f->name,
+                      define->name ? define->name : "NULL");
+    param *p = &f->params[i];
+    if (define->value.tag == TM_GIVE_BUFFER || p->has_define ||
+        (define->value.tag == TM_GIVE_TEXT && !define->value.u.text))
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': the value of '%s' %s", f->name, p->name,
+                      p->has_define ? "is given twice"
+                                    : "is not a compile-time value");
+    p->define = define->value;
+    if (p->define.tag == TM_GIVE_TEXT) {
+      p->define.u.text = strndup(define->value.u.text,
+                                 text_size(&define->value));
+      p->define.offset = 0;
+      if (!p->define.u.text) return tmi_fail_memory(error);
+    }
+    p->has_define = true;
+  }
+  return TM_OK;
+}
+
+static tm_status fill(tm_function *f, const tm_function_def *def,
+                      const tm_function_options *options, tm_error **error) {
+  f->n_params = def->params.len;
+  f->params = calloc(f->n_params + 1, sizeof *f->params);
+  f->n_buckets = 8;
+  f->buckets = calloc(f->n_buckets, sizeof *f->buckets);
+  if (!f->name || !f->params || !f->buckets) return tmi_fail_memory(error);
+  for (uint32_t i = 0; i < f->n_params; i++)
+    read_param(def, i, &f->params[i]);
+  f->num_warps = options->num_warps;
+  f->num_stages = options->num_stages;
+  return read_defines(f, options, error);
+}
+
+tm_status tm_function_create(tm_function **out, tm_context *context,
+                             const tm_module *module, const char *name,
+                             const tm_function_options *given,
+                             tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(out != NULL, error);
+  *out = NULL;
+  TMI_CHECK(context != NULL, error);
+  TMI_CHECK(module != NULL, error);
+  TMI_CHECK(name != NULL, error);
+  tm_function_options options;
+  tm_status status = tmi_options(&options, sizeof options, sizeof options,
+                                 given, "tm_function_options", error);
+  if (status) return status;
+  TMI_CHECK(options.defines != NULL || !options.n_defines, error);
+  const tm_function_def *def = tm_module_kernel(module, name);
+  if (!def)
+    return tmi_fail(error, TM_E_NOT_FOUND,
+                    "module '%s' has no kernel named '%s'", module->name,
+                    name);
+  if (def->params.len > MOST_PARAMS)
+    return tmi_fail(error, TM_E_LIMIT, "kernel '%s' has more than %d "
+                    "parameters", name, MOST_PARAMS);
+  tm_function *f = calloc(1, sizeof *f);
+  if (!f) return tmi_fail_memory(error);
+  pthread_mutex_init(&f->lock, NULL);
+  pthread_cond_init(&f->changed, NULL);
+  f->context = context;
+  tmi_context_retain(context);
+  f->module = (tm_module *)(uintptr_t)module;
+  tmi_module_retain(module);
+  f->name = strdup(name);
+  status = fill(f, def, &options, error);
+  if (status) {
+    tm_function_destroy(f);
+    return status;
+  }
+  *out = f;
+  return TM_OK;
+}
+
+size_t tm_function_variants(const tm_function *function) {
+  if (!function) return 0;
+  tm_function *f = (tm_function *)(uintptr_t)function;
+  pthread_mutex_lock(&f->lock);
+  size_t n = f->n_variants;
+  pthread_mutex_unlock(&f->lock);
+  return n;
+}
+
+void tm_function_destroy(tm_function *f) {
+  if (!f) return;
+  for (size_t i = 0; f->buckets && i < f->n_buckets; i++) {
+    for (variant *v = f->buckets[i], *next; v; v = next) {
+      next = v->next;
+      tmi_kernel_release(v->kernel);
+      free(v);
+    }
+  }
+  for (uint32_t i = 0; f->params && i < f->n_params; i++)
+    if (f->params[i].define.tag == TM_GIVE_TEXT)
+      free((char *)(uintptr_t)f->params[i].define.u.text);
+  free(f->buckets);
+  free(f->params);
+  free(f->name);
+  pthread_cond_destroy(&f->changed);
+  pthread_mutex_destroy(&f->lock);
+  tmi_module_release(f->module);
+  tmi_context_release(f->context);
+  free(f);
+}

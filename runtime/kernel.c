@@ -1,0 +1,793 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.c - tm_compile: from the cache, or from the compiler.
+ *
+ *   spec from signature, params, defines
+ *   key  = build + chip + options + spec + every text of the module's set
+ *   row found and sound -> program      else compile -> program -> row
+ *   program + spec -> tm_kernel;  first launch -> MTLComputePipelineState
+ *
+ * The key holds the texts themselves, whole, rather than what the kernel is
+ * thought to depend on: an edit anywhere in the files compiles again, and
+ * nothing stale can be found. The stages before MSL are not stored, since
+ * they can be made again from what the kernel keeps.
+ */
+#define _GNU_SOURCE
+#include "context.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef TM_BUILD_ID
+#define TM_BUILD_ID TM_VERSION_STRING
+#endif
+
+enum { KEY_FORMAT = 1, MOST_PARAMS = 512 };
+
+/* ---- the build ------------------------------------------------------------ */
+
+static pthread_once_t build_once = PTHREAD_ONCE_INIT;
+static char build_id[128];
+
+/* The version, and the time and size of the file that this code is in: a
+ * compiler that was changed and rebuilt must not find its older self's
+ * kernels. */
+static void make_build_id(void) {
+  Dl_info info;
+  void *address;
+  void (*self)(void) = make_build_id;
+  memcpy(&address, &self, sizeof address);
+  struct stat st;
+  const char *path = dladdr(address, &info) ? info.dli_fname : NULL;
+  if (!path || stat(path, &st) != 0) path = "/proc/self/exe";
+  if (stat(path, &st) != 0) memset(&st, 0, sizeof st);
+#if defined(__APPLE__)
+  long fraction = st.st_mtimespec.tv_nsec;
+#else
+  long fraction = st.st_mtim.tv_nsec;
+#endif
+  snprintf(build_id, sizeof build_id, "%s %lld.%09ld %lld", TM_BUILD_ID,
+           (long long)st.st_mtime, fraction, (long long)st.st_size);
+}
+
+/* ---- the key --------------------------------------------------------------- */
+
+static void key_number(tm_buf *key, uint64_t x) {
+  tm_buf_add(key, (const char *)&x, sizeof x);
+}
+
+static void key_text(tm_buf *key, const char *text, size_t n) {
+  key_number(key, n);
+  tm_buf_add(key, text, n);
+}
+
+static void key_name(tm_buf *key, const char *text) {
+  key_text(key, text ? text : "", text ? strlen(text) : 0);
+}
+
+static void key_arg(tm_buf *key, const tm_spec_arg *arg) {
+  key_number(key, arg->kind);
+  key_name(key, arg->type);
+  key_number(key, arg->divisibility);
+  if (arg->kind != TM_SPEC_CONST) return;
+  uint64_t bits;
+  memcpy(&bits, &arg->value.f, sizeof bits);
+  key_number(key, arg->value.kind);
+  key_number(key, (uint64_t)arg->value.i);
+  key_number(key, bits);
+  key_name(key, arg->value.text);
+}
+
+/* Everything the program is a function of. */
+static void make_key(const tm_module *module, const char *name,
+                     const tm_spec *spec, const tm_chip *chip,
+                     uint32_t optimization_level, tm_buf *key) {
+  pthread_once(&build_once, make_build_id);
+  key_number(key, KEY_FORMAT);
+  key_name(key, build_id);
+  key_name(key, chip->name);
+  key_number(key, optimization_level);
+  key_number(key, spec->num_warps);
+  key_number(key, spec->num_stages);
+  key_name(key, name);
+  key_name(key, module->name);
+  key_number(key, spec->n_args);
+  for (uint32_t i = 0; i < spec->n_args; i++) key_arg(key, &spec->args[i]);
+  const tm_modules *set = module->owner;
+  key_number(key, set->list.len);
+  for (uint32_t i = 0; i < set->list.len; i++) {
+    const tm_module *each = set->list.data[i];
+    tm_str text = set->diags->sources.data[each->file - 1].text;
+    key_name(key, each->name);
+    key_number(key, each->is_package);
+    key_text(key, text.ptr, text.len);
+  }
+}
+
+/* ---- the specialization ---------------------------------------------------- */
+
+const char *tmi_dtype_name(uint32_t dtype) {
+  switch (dtype) {
+#define CASE(name, number, text) \
+  case number:                   \
+    return number ? text : NULL;
+    TM_DTYPE_MAP(CASE)
+#undef CASE
+    default:
+      return NULL;
+  }
+}
+
+static uint32_t dtype_number(const char *type) {
+#define TEST(name, number, text) \
+  if (strcmp(type, text) == 0) return number;
+  TM_DTYPE_MAP(TEST)
+#undef TEST
+  return TM_DTYPE_NONE;
+}
+
+/* A compile-time value in the compiler's form. */
+static tm_status read_const(tm_arena *arena, const char *name,
+                            const tm_arg *arg, tm_const *out,
+                            tm_error **error) {
+  memset(out, 0, sizeof *out);
+  switch (arg->tag) {
+    case TM_GIVE_INT:
+      *out = (tm_const){.kind = TM_CONST_INT, .i = arg->u.i};
+      return TM_OK;
+    case TM_GIVE_BOOL:
+      *out = (tm_const){.kind = TM_CONST_BOOL, .i = arg->u.i != 0};
+      return TM_OK;
+    case TM_GIVE_FLOAT:
+      *out = (tm_const){.kind = TM_CONST_FLOAT, .f = arg->u.f};
+      return TM_OK;
+    case TM_GIVE_NONE:
+      out->kind = TM_CONST_NONE;
+      return TM_OK;
+    case TM_GIVE_TEXT:
+      if (!arg->u.text)
+        return tmi_fail(error, TM_E_ARGUMENT, "%s: its text is NULL", name);
+      out->kind = TM_CONST_TEXT;
+      out->text = tm_strndup(arena, arg->u.text,
+                             arg->offset ? (size_t)arg->offset
+                                         : strlen(arg->u.text));
+      return TM_OK;
+    case TM_GIVE_DTYPE:
+      out->kind = TM_CONST_DTYPE;
+      out->text = tmi_dtype_name(arg->dtype);
+      if (out->text) return TM_OK;
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
+                      (unsigned)arg->dtype);
+    case TM_GIVE_BUFFER:
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "%s: a buffer is not a compile-time value", name);
+    default:
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_arg_tag of a "
+                      "value", name, (unsigned)arg->tag);
+  }
+}
+
+static tm_status read_param(tm_arena *arena, const char *name,
+                            const tm_param_spec *param, tm_spec_arg *out,
+                            tm_error **error) {
+  memset(out, 0, sizeof *out);
+  if (param->form == TM_FORM_DEFAULT) return TM_OK;
+  if (param->form == TM_FORM_CONSTANT) {
+    out->kind = TM_SPEC_CONST;
+    return read_const(arena, name, &param->value, &out->value, error);
+  }
+  if (param->form > TM_FORM_CONSTANT)
+    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_spec_form", name,
+                    (unsigned)param->form);
+  out->kind = param->form == TM_FORM_POINTER ? TM_SPEC_POINTER
+                                             : TM_SPEC_SCALAR;
+  out->type = tmi_dtype_name(param->dtype);
+  if (!out->type)
+    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
+                    (unsigned)param->dtype);
+  if (param->divisibility > 1 && param->divisibility != 16)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "%s: divisibility is %u, only 16 is made use of", name,
+                    (unsigned)param->divisibility);
+  out->divisibility = param->divisibility == 16 ? 16 : 0;
+  return TM_OK;
+}
+
+/* What one compile works with. */
+typedef struct job {
+  tm_context *context;
+  const tm_module *module;
+  const tm_function_def *function;
+  const char *name;
+  tm_compile_options options;
+  tm_arena *arena;
+  tm_diags *diags;
+  const tm_chip *chip;
+  tm_spec spec;
+  tm_kernel *made;
+} job;
+
+static tm_status read_defines(job *j, tm_named_const **consts,
+                              tm_error **error) {
+  size_t n = j->options.n_defines;
+  *consts = TM_NEW_ARRAY(j->arena, tm_named_const, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    const tm_define *define = &j->options.defines[i];
+    if (!define->name)
+      return tmi_fail(error, TM_E_ARGUMENT, "defines[%zu].name is NULL", i);
+    (*consts)[i].name = tm_strndup(j->arena, define->name,
+                                   strlen(define->name));
+    tm_status status = read_const(j->arena, define->name, &define->value,
+                                  &(*consts)[i].value, error);
+    if (status) return status;
+  }
+  return TM_OK;
+}
+
+/* spec.args from params; defines go over them by name. */
+static tm_status read_params(job *j, const tm_named_const *consts,
+                             tm_spec_arg *args, tm_error **error) {
+  uint32_t n = j->function->params.len;
+  if (j->options.n_params != n)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "n_params is %zu and kernel '%s' has %u parameters",
+                    j->options.n_params, j->name, (unsigned)n);
+  for (uint32_t i = 0; i < n; i++) {
+    tm_status status =
+        read_param(j->arena, j->function->params.data[i].name,
+                   &j->options.params[i], &args[i], error);
+    if (status) return status;
+  }
+  for (size_t c = 0; c < j->options.n_defines; c++) {
+    uint32_t i = 0;
+    while (i < n &&
+           strcmp(j->function->params.data[i].name, consts[c].name) != 0)
+      i++;
+    if (i == n)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s' has no parameter named '%s'", j->name,
+                      consts[c].name);
+    args[i] = (tm_spec_arg){.kind = TM_SPEC_CONST, .value = consts[c].value};
+  }
+  return TM_OK;
+}
+
+/* Places in diagnostics count the sources of the module's set. */
+static void share_sources(const tm_module *module, tm_diags *diags) {
+  const tm_diags *from = module->owner->diags;
+  for (uint32_t i = 0; i < from->sources.len; i++)
+    tm_diags_source(diags, from->sources.data[i].name,
+                    from->sources.data[i].text);
+}
+
+static tm_status read_spec(job *j, tm_error **error) {
+  const tm_compile_options *o = &j->options;
+  if (o->n_defines > MOST_PARAMS || o->n_params > MOST_PARAMS)
+    return tmi_fail(error, TM_E_LIMIT, "more than %d parameters", MOST_PARAMS);
+  if ((o->n_defines && !o->defines) || (o->n_params && !o->params))
+    return tmi_fail(error, TM_E_ARGUMENT, "an array of the options is NULL");
+  if (o->signature && o->params)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "signature and params are both given");
+  tm_named_const *consts;
+  tm_status status = read_defines(j, &consts, error);
+  if (status) return status;
+  uint32_t n = j->function->params.len;
+  if (o->params) {
+    tm_spec_arg *args = TM_NEW_ARRAY(j->arena, tm_spec_arg, n + 1);
+    if ((status = read_params(j, consts, args, error))) return status;
+    j->spec.args = args;
+  } else {
+    j->spec.args = tm_signature_parse(
+        j->arena, j->diags, o->signature ? o->signature : "", j->function,
+        consts, (uint32_t)o->n_defines);
+    if (!j->spec.args) return tmi_fail_diags(error, j->diags);
+  }
+  j->spec.n_args = n;
+  j->spec.num_warps = o->num_warps
+                          ? o->num_warps
+                          : j->context->settings.threadgroup_size / 32;
+  j->spec.num_stages = o->num_stages ? o->num_stages : 3; /* Triton's */
+  return TM_OK;
+}
+
+/* ---- the compiler ----------------------------------------------------------- */
+
+/* What is not needed for a right program. */
+static const char *passes_to_skip(uint32_t optimization_level) {
+  return optimization_level < 2 ? "cse,licm" : NULL;
+}
+
+static tm_status compile(job *j, tm_program *out, tm_error **error) {
+  tm_request request = {
+      .module = j->module,
+      .kernel = j->name,
+      .spec = j->spec,
+      .chip = j->chip,
+      .skip_passes = passes_to_skip(j->context->settings.optimization_level)};
+  tm_result result;
+  if (!tm_compile_kernel(j->arena, j->diags, &request, &result))
+    return tmi_fail_diags(error, j->diags);
+  const tm_msl *msl = &result.msl;
+  *out = (tm_program){.msl = msl->text,
+                      .msl_size = strlen(msl->text),
+                      .entry = msl->entry,
+                      .args = msl->args,
+                      .n_args = msl->n_args,
+                      .scalars_slot = msl->scalars_slot,
+                      .scalars_size = msl->scalars_size,
+                      .threads = msl->threads,
+                      .threadgroup_bytes = msl->threadgroup_bytes,
+                      .language_version = msl->language_version,
+                      .family = msl->family,
+                      .num_warps = result.num_warps,
+                      .num_stages = result.num_stages};
+  if (tm_program_is_sound(out)) return TM_OK;
+  return tmi_fail(error, TM_E_INTERNAL,
+                  "kernel '%s': the compiler's result is not consistent",
+                  j->name);
+}
+
+/* ---- kernels ------------------------------------------------------------------ */
+
+static char *copy_text(tm_arena *arena, const char *text) {
+  return tm_strndup(arena, text, strlen(text));
+}
+
+static void copy_program(tm_arena *arena, const tm_program *from,
+                         tm_program *to) {
+  *to = *from;
+  to->msl = tm_strndup(arena, from->msl, from->msl_size);
+  to->entry = copy_text(arena, from->entry);
+  tm_msl_arg *args = TM_NEW_ARRAY(arena, tm_msl_arg, from->n_args + 1);
+  for (uint32_t i = 0; i < from->n_args; i++) {
+    args[i] = from->args[i];
+    args[i].name = copy_text(arena, from->args[i].name);
+  }
+  to->args = args;
+}
+
+static void copy_spec(tm_arena *arena, const tm_spec *from, tm_spec *to) {
+  *to = *from;
+  tm_spec_arg *args = TM_NEW_ARRAY(arena, tm_spec_arg, from->n_args + 1);
+  for (uint32_t i = 0; i < from->n_args; i++) {
+    args[i] = from->args[i];
+    if (args[i].type) args[i].type = copy_text(arena, args[i].type);
+    if (args[i].value.text)
+      args[i].value.text = copy_text(arena, args[i].value.text);
+  }
+  to->args = args;
+}
+
+/* Joins the program's arguments with what the specialization says of their
+ * parameters. False when they do not fit together. */
+static bool join_args(tm_kernel *kernel) {
+  const tm_program *program = &kernel->program;
+  uint32_t n = program->n_args, next = 0;
+  tm_kernel_arg *args = TM_NEW_ARRAY(&kernel->arena, tm_kernel_arg, n + 1);
+  kernel->slots = TM_NEW_ARRAY(&kernel->arena, tmi_slot, n + 1);
+  for (uint32_t p = 0; p < kernel->spec.n_args; p++) {
+    const tm_spec_arg *spec = &kernel->spec.args[p];
+    if (spec->kind != TM_SPEC_POINTER && spec->kind != TM_SPEC_SCALAR)
+      continue;
+    if (next == n) return false;
+    const tm_msl_arg *arg = &program->args[next];
+    bool is_buffer = spec->kind == TM_SPEC_POINTER;
+    if (is_buffer != (arg->kind == TM_ARG_BUFFER)) return false;
+    tm_buf type = tm_buf_in(&kernel->arena);
+    tm_buf_printf(&type, "%s%s", is_buffer ? "*" : "", spec->type);
+    args[next] = (tm_kernel_arg){arg->name, tm_buf_text(&type), is_buffer,
+                                 dtype_number(spec->type),
+                                 is_buffer && arg->reads,
+                                 is_buffer && arg->writes,
+                                 spec->divisibility};
+    kernel->slots[next] = (tmi_slot){
+        .is_buffer = is_buffer,
+        .is_unsigned = spec->type[0] == 'u',
+        .slot = (uint8_t)arg->slot,
+        .divisibility = (uint8_t)spec->divisibility,
+        .offset = (uint16_t)arg->offset,
+        .size = (uint16_t)tm_program_scalar_size(arg->scalar),
+        .scalar = arg->scalar};
+    next++;
+  }
+  kernel->facts.args = args;
+  kernel->facts.n_args = n;
+  return next == n;
+}
+
+static bool fill_kernel(tm_kernel *kernel, const job *j,
+                        const tm_program *program) {
+  copy_program(&kernel->arena, program, &kernel->program);
+  copy_spec(&kernel->arena, &j->spec, &kernel->spec);
+  kernel->chip = j->chip;
+  kernel->facts.struct_size = sizeof kernel->facts;
+  kernel->facts.name = copy_text(&kernel->arena, j->name);
+  kernel->facts.chip = j->chip->name;
+  kernel->facts.num_warps = program->num_warps;
+  kernel->facts.num_stages = program->num_stages;
+  kernel->facts.threads = program->threads;
+  kernel->facts.threadgroup_bytes = program->threadgroup_bytes;
+  kernel->facts.language_version = program->language_version;
+  kernel->facts.family = program->family;
+  return join_args(kernel);
+}
+
+/* fill_kernel under the guard of the kernel's arena. */
+static bool fill_guarded(tm_kernel *kernel, const job *j,
+                         const tm_program *program, bool *no_memory) {
+  jmp_buf guard;
+  volatile bool fits = false;
+  *no_memory = true;
+  if (tm_arena_guard(&kernel->arena, guard)) {
+    fits = fill_kernel(kernel, j, program);
+    *no_memory = false;
+  }
+  kernel->arena.guard = NULL;
+  return fits;
+}
+
+/* NULL with *no_memory, or because program and spec do not fit. */
+static tm_kernel *new_kernel(const job *j, const tm_program *program,
+                             bool *no_memory) {
+  *no_memory = true;
+  tm_kernel *kernel = calloc(1, sizeof *kernel);
+  if (!kernel) return NULL;
+  tm_arena_init(&kernel->arena, 0);
+  if (!fill_guarded(kernel, j, program, no_memory)) {
+    tm_arena_free(&kernel->arena);
+    free(kernel);
+    return NULL;
+  }
+  atomic_init(&kernel->references, 1);
+  pthread_mutex_init(&kernel->lock, NULL);
+  kernel->context = j->context;
+  tmi_context_retain(j->context);
+  kernel->module = (tm_module *)(uintptr_t)j->module;
+  tmi_module_retain(kernel->module);
+  return kernel;
+}
+
+/* ---- tm_compile ----------------------------------------------------------------- */
+
+/* A kernel from the cache; NULL: not there, or not sound. */
+static tm_kernel *find_row(job *j, const tm_buf *key) {
+  void *value;
+  size_t size;
+  if (!tm_store_get(j->context->store, "kernel", key->data, key->len, &value,
+                    &size))
+    return NULL;
+  /* The row's own arena: one that is bad must not cost the compile's. */
+  tm_arena arena;
+  tm_arena_init(&arena, 256 << 20);
+  jmp_buf guard;
+  tm_kernel *volatile kernel = NULL;
+  if (tm_arena_guard(&arena, guard)) {
+    tm_program program;
+    bool no_memory;
+    if (tm_program_read(&arena, value, size, &program) &&
+        program.num_warps == j->spec.num_warps)
+      kernel = new_kernel(j, &program, &no_memory);
+  }
+  tm_arena_free(&arena);
+  free(value);
+  return kernel;
+}
+
+static void store_row(job *j, const tm_buf *key, const tm_program *program) {
+  tm_buf row = tm_buf_in(j->arena);
+  tm_program_write(program, &row);
+  tm_buf label = tm_buf_in(j->arena);
+  tm_buf_printf(&label, "%s for %s", j->name, j->chip->name);
+  tm_store_put(j->context->store, "kernel", key->data, key->len, row.data,
+               row.len, tm_buf_text(&label));
+}
+
+static tm_status check_limits(const job *j, const tm_program *program,
+                              tm_error **error) {
+  uint32_t most = j->context->settings.max_threadgroup_bytes;
+  if (!most || program->threadgroup_bytes <= most) return TM_OK;
+  return tmi_fail(error, TM_E_LIMIT,
+                  "kernel '%s' needs %u bytes of threadgroup memory and the "
+                  "settings allow %u (max_shared_memory)",
+                  j->name, (unsigned)program->threadgroup_bytes,
+                  (unsigned)most);
+}
+
+/* Inside the arena's guard. */
+static tm_status make_kernel(job *j, tm_error **error) {
+  tm_diags_init(j->diags, j->arena);
+  share_sources(j->module, j->diags);
+  tm_status status = read_spec(j, error);
+  if (status) return status;
+  bool use_cache = j->options.cache != TM_SWITCH_OFF &&
+                   tm_store_path(j->context->store) != NULL;
+  tm_buf key = tm_buf_in(j->arena);
+  if (use_cache) {
+    make_key(j->module, j->name, &j->spec, j->chip,
+             j->context->settings.optimization_level, &key);
+    tm_kernel *kernel = find_row(j, &key);
+    if (kernel) {
+      kernel->facts.from_cache = 1;
+      j->made = kernel;
+      return check_limits(j, &kernel->program, error);
+    }
+  }
+  tm_program program;
+  status = compile(j, &program, error);
+  if (!status) status = check_limits(j, &program, error);
+  if (status) return status;
+  bool no_memory;
+  j->made = new_kernel(j, &program, &no_memory);
+  if (!j->made)
+    return no_memory ? tmi_fail_memory(error)
+                     : tmi_fail(error, TM_E_INTERNAL,
+                                "kernel '%s': the compiler's arguments are "
+                                "not those of the signature",
+                                j->name);
+  if (use_cache) store_row(j, &key, &program);
+  return TM_OK;
+}
+
+/* The job in an arena of its own. */
+static tm_status run_job(job *j, tm_error **error) {
+  tm_arena arena;
+  tm_diags diags;
+  jmp_buf guard;
+  volatile tm_status status;
+  tm_arena_init(&arena, 0);
+  j->arena = &arena;
+  j->diags = &diags;
+  if (tm_arena_guard(&arena, guard))
+    status = make_kernel(j, error);
+  else
+    status = tmi_fail_memory(error);
+  tm_arena_free(&arena);
+  return status;
+}
+
+tm_status tm_compile(tm_kernel **out, tm_context *context,
+                     const tm_module *module, const char *name,
+                     const tm_compile_options *given, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(out != NULL, error);
+  *out = NULL;
+  TMI_CHECK(context != NULL, error);
+  TMI_CHECK(module != NULL, error);
+  TMI_CHECK(name != NULL, error);
+  double start = tmi_seconds();
+  job j = {.context = context, .module = module, .name = name};
+  tm_status status =
+      tmi_options(&j.options, sizeof j.options, sizeof j.options, given,
+                  "tm_compile_options", error);
+  if (status) return status;
+  j.function = tm_module_kernel(module, name);
+  if (!j.function)
+    return tmi_fail(error, TM_E_NOT_FOUND,
+                    "module '%s' has no kernel named '%s'", module->name,
+                    name);
+  status = tmi_context_chip(context, j.options.chip, &j.chip, error);
+  if (status) return status;
+  status = run_job(&j, error);
+  tm_kernel *made = j.made;
+  if (status) {
+    tm_kernel_destroy(made);
+    return status;
+  }
+  made->facts.compile_seconds = tmi_seconds() - start;
+  tmi_log(context, 1, "%s for %s: %s in %.1f ms", name, j.chip->name,
+          made->facts.from_cache ? "found in the cache" : "compiled",
+          made->facts.compile_seconds * 1e3);
+  tmi_log(context, 3, "%s", made->program.msl);
+  *out = made;
+  return TM_OK;
+}
+
+void tmi_kernel_retain(tm_kernel *kernel) {
+  atomic_fetch_add_explicit(&kernel->references, 1, memory_order_relaxed);
+}
+
+void tmi_kernel_release(tm_kernel *kernel) {
+  if (!kernel || atomic_fetch_sub(&kernel->references, 1) != 1) return;
+  tm_context *context = kernel->context;
+  if (kernel->is_loaded) tm_metal_pipeline_destroy(&kernel->pipeline);
+  tmi_module_release(kernel->module);
+  pthread_mutex_destroy(&kernel->lock);
+  tm_arena_free(&kernel->arena);
+  free(kernel);
+  tmi_context_release(context);
+}
+
+void tm_kernel_destroy(tm_kernel *kernel) { tmi_kernel_release(kernel); }
+
+const tm_kernel_facts *tm_kernel_info(const tm_kernel *kernel) {
+  return kernel ? &kernel->facts : NULL;
+}
+
+/* ---- the pipeline --------------------------------------------------------------- */
+
+/* Before Metal sees it. */
+static tm_status fits_device(const tm_kernel *kernel, tm_error **error) {
+  const tm_metal_device *device = &kernel->context->device;
+  const tm_program *p = &kernel->program;
+  const char *name = kernel->facts.name;
+  if (p->family > device->family)
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "kernel '%s' was compiled for %s and needs Apple%u; %s "
+                    "is Apple%u: compile for its own chip",
+                    name, kernel->facts.chip, (unsigned)p->family,
+                    device->name, (unsigned)device->family);
+  if (device->language_version &&
+      p->language_version > device->language_version)
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "kernel '%s' needs MSL %u.%u and this system has %u.%u",
+                    name, (unsigned)(p->language_version >> 16),
+                    (unsigned)(p->language_version & 0xffff),
+                    (unsigned)(device->language_version >> 16),
+                    (unsigned)(device->language_version & 0xffff));
+  if (p->threadgroup_bytes > device->threadgroup_bytes)
+    return tmi_fail(error, TM_E_LIMIT,
+                    "kernel '%s' needs %u bytes of threadgroup memory and the "
+                    "device has %u",
+                    name, (unsigned)p->threadgroup_bytes,
+                    (unsigned)device->threadgroup_bytes);
+  return TM_OK;
+}
+
+/* A dispatch of more threads than the pipeline takes is dropped without an
+ * error; so it is refused here. */
+static tm_status fits_pipeline(const tm_kernel *kernel,
+                               const tm_metal_pipeline *made,
+                               tm_error **error) {
+  if (made->width != TM_SIMD_WIDTH)
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "the device's simdgroups have %u threads, not %d",
+                    (unsigned)made->width, TM_SIMD_WIDTH);
+  if (made->max_threads < kernel->program.threads)
+    return tmi_fail(error, TM_E_LIMIT,
+                    "kernel '%s' has %u threads in a threadgroup and Metal's "
+                    "compiler allows it %u: use fewer warps or smaller blocks",
+                    kernel->facts.name, (unsigned)kernel->program.threads,
+                    (unsigned)made->max_threads);
+  return TM_OK;
+}
+
+/* Lock held. */
+static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
+  const tm_metal_device *device = &kernel->context->device;
+  const tm_program *p = &kernel->program;
+  tm_status status = fits_device(kernel, error);
+  if (status) return status;
+  double start = tmi_seconds();
+  char what[200], *text;
+  snprintf(what, sizeof what, "kernel '%s': ", kernel->facts.name);
+  tm_id library = tm_metal_library_compile(device, p->msl, p->msl_size,
+                                           p->language_version, &text);
+  if (!library)
+    return tmi_fail_metal(error, TM_E_METAL_COMPILE, what, text);
+  tm_metal_pipeline made;
+  bool ok = tm_metal_pipeline_create(&made, device, library, p->entry, &text);
+  tm_metal_release(library);
+  if (!ok) return tmi_fail_metal(error, TM_E_METAL_COMPILE, what, text);
+  if ((status = fits_pipeline(kernel, &made, error))) {
+    tm_metal_pipeline_destroy(&made);
+    return status;
+  }
+  kernel->pipeline = made;
+  atomic_store_explicit(&kernel->is_loaded, true, memory_order_release);
+  tmi_log(kernel->context, 1, "%s: Metal compiled it in %.1f ms",
+          kernel->facts.name, (tmi_seconds() - start) * 1e3);
+  return TM_OK;
+}
+
+tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(kernel != NULL, error);
+  if (atomic_load_explicit(&kernel->is_loaded, memory_order_acquire))
+    return TM_OK;
+  tm_status status = tmi_context_device(kernel->context, error);
+  if (status) return status;
+  pthread_mutex_lock(&kernel->lock);
+  if (!kernel->is_loaded) status = make_pipeline(kernel, error);
+  pthread_mutex_unlock(&kernel->lock);
+  return status;
+}
+
+/* ---- texts of the stages ---------------------------------------------------------- */
+
+/* Compiles again, keeping the texts. Lock held. */
+static void make_texts(tm_kernel *kernel) {
+  tm_arena arena;
+  tm_diags diags;
+  tm_arena_init(&arena, 0);
+  jmp_buf guard, kept;
+  if (tm_arena_guard(&arena, guard)) {
+    tm_diags_init(&diags, &arena);
+    share_sources(kernel->module, &diags);
+    tm_request request = {
+        .module = kernel->module,
+        .kernel = kernel->facts.name,
+        .spec = kernel->spec,
+        .chip = kernel->chip,
+        .keep = TM_KEEP_AST | TM_KEEP_TTIR | TM_KEEP_LAYOUT,
+        .skip_passes = passes_to_skip(
+            kernel->context->settings.optimization_level)};
+    tm_result result;
+    if (tm_compile_kernel(&arena, &diags, &request, &result) &&
+        tm_arena_guard(&kernel->arena, kept)) {
+      kernel->texts[TM_STAGE_AST] = copy_text(&kernel->arena, result.ast);
+      kernel->texts[TM_STAGE_TTIR] = copy_text(&kernel->arena, result.ttir);
+      kernel->texts[TM_STAGE_LAYOUT] =
+          copy_text(&kernel->arena, result.layout);
+      kernel->has_texts = true;
+    }
+    kernel->arena.guard = NULL;
+  }
+  tm_arena_free(&arena);
+}
+
+const char *tm_kernel_text(tm_kernel *kernel, tm_stage stage) {
+  if (!kernel) return NULL;
+  if (stage == TM_STAGE_MSL) return kernel->program.msl;
+  if ((unsigned)stage > TM_STAGE_LAYOUT) return NULL;
+  pthread_mutex_lock(&kernel->lock);
+  if (!kernel->has_texts) make_texts(kernel);
+  const char *text = kernel->has_texts ? kernel->texts[stage] : NULL;
+  pthread_mutex_unlock(&kernel->lock);
+  return text;
+}
+
+/* ---- tm_arg_parse ------------------------------------------------------------------ */
+
+/* Inside the arena's guard. Text results point into `text`, not the arena. */
+static tm_status parse_arg(tm_arena *arena, tm_arg *value, const char *text,
+                           tm_error **error) {
+  tm_const c;
+  if (!tm_const_parse(arena, tm_cstr(text), &c))
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "'%s' is neither a literal that fits 64 bits nor text "
+                    "with matching quotes",
+                    text);
+  const char *found;
+  switch (c.kind) {
+    case TM_CONST_NONE: *value = tm_arg_none(); return TM_OK;
+    case TM_CONST_BOOL: *value = tm_arg_bool(c.i != 0); return TM_OK;
+    case TM_CONST_INT: *value = tm_arg_int(c.i); return TM_OK;
+    case TM_CONST_FLOAT: *value = tm_arg_float(c.f); return TM_OK;
+    case TM_CONST_DTYPE:
+      *value = tm_arg_dtype((tm_dtype)dtype_number(c.text));
+      if (value->dtype != TM_DTYPE_NONE) return TM_OK;
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "the type '%s' cannot be passed as a value", c.text);
+    case TM_CONST_TEXT:
+      if (!*c.text) {
+        *value = tm_arg_text("");
+        return TM_OK;
+      }
+      found = strstr(text, c.text);
+      *value = tm_arg_text(found ? found : text);
+      value->offset = strlen(c.text);
+      return TM_OK;
+  }
+  return tmi_fail(error, TM_E_INTERNAL, "an unknown kind of literal");
+}
+
+tm_status tm_arg_parse(tm_arg *value, const char *text, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(value != NULL, error);
+  *value = tm_arg_make(TM_GIVE_NOTHING);
+  TMI_CHECK(text != NULL, error);
+  tm_arena arena;
+  tm_arena_init(&arena, 0);
+  jmp_buf guard;
+  volatile tm_status status;
+  if (tm_arena_guard(&arena, guard))
+    status = parse_arg(&arena, value, text, error);
+  else
+    status = tmi_fail_memory(error);
+  tm_arena_free(&arena);
+  return status;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * metal.h - Metal behind one C wrapper.
+ *
+ * Messages go through objc_msgSend, found by dlopen and dlsym on every
+ * system; only the libraries' names differ. One file per Metal class:
+ *
+ *   metal_loader.c    libraries, selectors, strings, error text
+ *   metal_device.c    MTLDevice
+ *   metal_library.c   MTLCompileOptions, MTLLibrary
+ *   metal_pipeline.c  MTLComputePipelineState
+ *   metal_memory.c    MTLBuffer
+ *   metal_queue.c     MTLCommandQueue, MTLCommandBuffer, the encoder
+ *
+ * Plain C cannot catch Objective-C exceptions, so arguments are checked
+ * before they are sent. Success is judged by the returned object; NSError is
+ * read only after that, since a warning sets it too. Text of errors is
+ * malloc'ed into *text (NULL without memory); the caller frees it.
+ *
+ * Every function pushes its own autorelease pool, but for those of the
+ * encoder, whose caller holds one.
+ */
+#ifndef TM_METAL_H
+#define TM_METAL_H
+
+#include "metal_facts.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef void *tm_id;  /* an Objective-C object; NULL is nil */
+typedef const void *tm_sel;
+/* BOOL is bool on arm64 and signed char on x86-64: both fit, compare with 0. */
+typedef signed char tm_objc_bool;
+typedef struct tm_mtl_size { unsigned long width, height, depth; } tm_mtl_size;
+
+/* The loaded libraries. Filled once, then only read. */
+typedef struct tm_objc {
+  void (*send)(void);
+  void (*send_stret)(void); /* x86-64: structures over 16 bytes */
+  void *(*pool_push)(void);
+  void (*pool_pop)(void *pool);
+  tm_id (*retain)(tm_id object);
+  void (*release)(tm_id object);
+  tm_sel (*sel_register)(const char *name);
+  tm_id (*get_class)(const char *name);
+  tm_id (*create_device)(void);     /* +1, may be nil */
+  tm_id (*copy_devices)(void);      /* +1 array, may be empty */
+  struct {
+#define TM_SELECTOR_FIELD(field, name) tm_sel field;
+    TM_SELECTORS(TM_SELECTOR_FIELD)
+#undef TM_SELECTOR_FIELD
+  } sel;
+  struct {
+#define TM_CLASS_FIELD(field, name) tm_id field;
+    TM_CLASSES(TM_CLASS_FIELD)
+#undef TM_CLASS_FIELD
+  } cls;
+  bool is_apple;
+  char path[1024]; /* the file that Metal came from */
+} tm_objc;
+
+extern tm_objc tm_mtl; /* valid after tm_metal_load */
+
+/* ---- metal_loader.c ---------------------------------------------------- */
+
+/* Loads Metal. False with *text: what is missing and how to get it. Failure
+ * is not remembered: a later call tries again. Threads: any. */
+bool tm_metal_load(char **text);
+/* malloc'ed copies; NULL without memory. */
+char *tm_metal_format(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+/* The text of an NSError with what lies under it; a stand-in for nil. */
+char *tm_metal_error_text(tm_id error);
+/* A +1 NSString over bytes that outlive it; NULL when they are not UTF-8. */
+tm_id tm_metal_string(const char *text, size_t length);
+bool tm_metal_responds(tm_id object, tm_sel selector);
+static inline void tm_metal_release(tm_id object) {
+  if (object) tm_mtl.release(object);
+}
+
+/* Typed sends: the result's type, then those of the arguments (P object or
+ * pointer, U NSUInteger). */
+static inline tm_id tm_send_P(tm_id o, tm_sel s) {
+  return ((tm_id(*)(tm_id, tm_sel))tm_mtl.send)(o, s);
+}
+static inline tm_id tm_send_P_P(tm_id o, tm_sel s, const void *a) {
+  return ((tm_id(*)(tm_id, tm_sel, const void *))tm_mtl.send)(o, s, a);
+}
+static inline tm_id tm_send_P_U(tm_id o, tm_sel s, unsigned long a) {
+  return ((tm_id(*)(tm_id, tm_sel, unsigned long))tm_mtl.send)(o, s, a);
+}
+static inline tm_id tm_send_P_UU(tm_id o, tm_sel s, unsigned long a,
+                                 unsigned long b) {
+  return ((tm_id(*)(tm_id, tm_sel, unsigned long, unsigned long))tm_mtl.send)(
+      o, s, a, b);
+}
+static inline unsigned long tm_send_U(tm_id o, tm_sel s) {
+  return ((unsigned long (*)(tm_id, tm_sel))tm_mtl.send)(o, s);
+}
+static inline bool tm_send_B_U(tm_id o, tm_sel s, unsigned long a) {
+  return ((tm_objc_bool(*)(tm_id, tm_sel, unsigned long))tm_mtl.send)(o, s,
+                                                                      a) != 0;
+}
+static inline void tm_send(tm_id o, tm_sel s) {
+  ((void (*)(tm_id, tm_sel))tm_mtl.send)(o, s);
+}
+static inline void tm_send_v_P(tm_id o, tm_sel s, const void *a) {
+  ((void (*)(tm_id, tm_sel, const void *))tm_mtl.send)(o, s, a);
+}
+static inline void tm_send_v_U(tm_id o, tm_sel s, unsigned long a) {
+  ((void (*)(tm_id, tm_sel, unsigned long))tm_mtl.send)(o, s, a);
+}
+static inline void tm_send_v_B(tm_id o, tm_sel s, bool a) {
+  ((void (*)(tm_id, tm_sel, tm_objc_bool))tm_mtl.send)(o, s, a);
+}
+
+/* ---- metal_device.c ---------------------------------------------------- */
+
+typedef struct tm_metal_device {
+  tm_id object;           /* +1 */
+  char name[96];
+  uint32_t family;        /* Apple<n>: 7 to 10; 0: none of them */
+  bool metal3, metal4;
+  uint32_t max_threads;
+  uint32_t threadgroup_bytes;
+  uint64_t max_buffer, working_set; /* bytes */
+  uint32_t language_version;        /* newest MSL of the system; 0: unknown */
+} tm_metal_device;
+
+/* Opens the device that `which` names (a part of its name or its number), or
+ * the default one. False with *text, e.g. listing what there is. */
+bool tm_metal_device_open(tm_metal_device *device, const char *which,
+                          char **text);
+void tm_metal_device_close(tm_metal_device *device);
+
+/* ---- metal_library.c --------------------------------------------------- */
+
+/* Compiles MSL; a +1 MTLLibrary, or NULL with Metal's text. */
+tm_id tm_metal_library_compile(const tm_metal_device *device, const char *msl,
+                               size_t length, uint32_t language_version,
+                               char **text);
+
+/* ---- metal_pipeline.c -------------------------------------------------- */
+
+typedef struct tm_metal_pipeline {
+  tm_id object; /* +1 */
+  uint32_t max_threads, width, static_bytes;
+} tm_metal_pipeline;
+
+/* Makes the pipeline of the library's function `entry`. */
+bool tm_metal_pipeline_create(tm_metal_pipeline *pipeline,
+                              const tm_metal_device *device, tm_id library,
+                              const char *entry, char **text);
+void tm_metal_pipeline_destroy(tm_metal_pipeline *pipeline);
+
+/* ---- metal_memory.c ---------------------------------------------------- */
+
+/* +1 buffers in shared storage; NULL when Metal gives none. */
+tm_id tm_metal_buffer_new(const tm_metal_device *device, uint64_t length);
+tm_id tm_metal_buffer_wrap(const tm_metal_device *device, void *pointer,
+                           uint64_t length);
+/* NULL for private storage. */
+void *tm_metal_buffer_contents(tm_id buffer);
+uint64_t tm_metal_buffer_length(tm_id buffer);
+/* Is it an MTLBuffer of that device, as far as can be told? */
+bool tm_metal_buffer_belongs(tm_id buffer, const tm_metal_device *device);
+
+/* ---- metal_queue.c ----------------------------------------------------- */
+
+tm_id tm_metal_queue_new(const tm_metal_device *device); /* +1 */
+/* A +1 command buffer that does not retain what it uses; NULL when there is
+ * none. May block while TM_QUEUE_COMMAND_BUFFERS are in flight. */
+tm_id tm_metal_command_new(tm_id queue);
+tm_id tm_metal_encoder_new(tm_id command); /* +1, serial */
+/* Ends and releases the encoder. */
+void tm_metal_encoder_end(tm_id encoder);
+void tm_metal_command_commit(tm_id command);
+/* 1: completed, -1: failed, 0: neither yet. */
+int tm_metal_command_state(tm_id command);
+char *tm_metal_command_error(tm_id command);
+
+/* The caller holds a pool, and has checked indices, lengths and sizes. */
+static inline void tm_metal_set_pipeline(tm_id encoder, tm_id pipeline) {
+  tm_send_v_P(encoder, tm_mtl.sel.set_pipeline, pipeline);
+}
+static inline void tm_metal_set_buffer(tm_id encoder, tm_id buffer,
+                                       uint64_t offset, uint32_t index) {
+  ((void (*)(tm_id, tm_sel, tm_id, unsigned long,
+             unsigned long))tm_mtl.send)(encoder, tm_mtl.sel.set_buffer,
+                                         buffer, (unsigned long)offset, index);
+}
+static inline void tm_metal_set_bytes(tm_id encoder, const void *bytes,
+                                      size_t length, uint32_t index) {
+  ((void (*)(tm_id, tm_sel, const void *, unsigned long,
+             unsigned long))tm_mtl.send)(encoder, tm_mtl.sel.set_bytes, bytes,
+                                         length, index);
+}
+static inline void tm_metal_dispatch(tm_id encoder, tm_mtl_size groups,
+                                     tm_mtl_size threads) {
+  ((void (*)(tm_id, tm_sel, tm_mtl_size, tm_mtl_size))tm_mtl.send)(
+      encoder, tm_mtl.sel.dispatch, groups, threads);
+}
+
+#endif

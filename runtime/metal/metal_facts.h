@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * metal_facts.h - what is assumed of Apple's systems, in one place.
+ *
+ * Each figure names where it was read: [mg] metal-cpp's headers (macOS 26),
+ * [mc14] those of macOS 14, [AD] Apple's documentation, [FT] the Metal
+ * feature set tables, [o2g] objc2's generated bindings, [hal] Halide, [sz]
+ * StringZilla, [tg] tinygrad, [jl] Metal.jl, [mlx] MLX.
+ */
+#ifndef TM_METAL_FACTS_H
+#define TM_METAL_FACTS_H
+
+/* The dylibs are in the dyld shared cache: stat() fails, dlopen() works.
+ * CoreGraphics must be loaded before MTLCreateSystemDefaultDevice is called
+ * in a process without a user interface, or it may return nil. [tg] */
+#define TM_MAC_LIBOBJC "/usr/lib/libobjc.A.dylib"
+#define TM_MAC_COREGRAPHICS \
+  "/System/Library/Frameworks/CoreGraphics.framework/CoreGraphics"
+#define TM_MAC_FOUNDATION \
+  "/System/Library/Frameworks/Foundation.framework/Foundation"
+#define TM_MAC_METAL "/System/Library/Frameworks/Metal.framework/Metal"
+
+/* Elsewhere: our own Metal. */
+#define TM_SOFTMETAL_FILE "libsoftmetal.so"
+#define TM_SOFTMETAL_VARIABLE "TRITON_METAL_SOFTMETAL"
+
+enum {
+  /* MTLGPUFamily [mg] */
+  TM_FAMILY_APPLE_BASE = 1000, /* Apple<n> is 1000 + n */
+  TM_FAMILY_APPLE_OLDEST = 7,  /* M1 */
+  TM_FAMILY_APPLE_NEWEST = 10, /* M5 */
+  TM_FAMILY_METAL3 = 5001,
+  TM_FAMILY_METAL4 = 5002,
+  /* MTLResourceOptions: shared storage, tracked hazards [mg] */
+  TM_STORAGE_SHARED_TRACKED = 0x0,
+  TM_STORAGE_MODE_PRIVATE = 2, /* MTLStorageMode [mg] */
+  /* MTLMathMode, MTLMathFloatingPointFunctions; macOS 15 [mg] */
+  TM_MATH_SAFE = 0,
+  TM_MATH_FUNCTIONS_PRECISE = 1,
+  /* MTLCommandBufferStatus [mg] */
+  TM_COMMAND_COMPLETED = 4,
+  TM_COMMAND_ERROR = 5,
+  TM_UTF8 = 4,               /* NSUTF8StringEncoding [mg] */
+  TM_SIMD_WIDTH = 32,        /* threadExecutionWidth of every Apple GPU [FT] */
+  TM_MOST_SET_BYTES = 4096,  /* setBytes:length:atIndex: [AD] */
+  TM_MOST_BUFFER_INDEX = 30, /* 31 buffer slots [FT] */
+  TM_MOST_THREADGROUP = 1024,
+  TM_QUEUE_COMMAND_BUFFERS = 64 /* uncompleted; the next blocks [o2g] */
+};
+
+/* Grid limit: groups times threads a dimension [jl]. */
+#define TM_MOST_GRID_THREADS 0xffffffffull
+
+/* Newest MSL by macOS major version, as (major << 16) + minor [jl],[mlx]. */
+#define TM_MSL_BY_MACOS(X) \
+  X(12, 2, 4) X(13, 3, 0) X(14, 3, 1) X(15, 3, 2) X(26, 4, 0) X(27, 4, 1)
+/* A program linked against an old SDK is told 16 for 26, and so on [jl]. */
+enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
+       TM_MACOS_COMPAT_ADD = 10 };
+
+/* Text of the error after which Metal takes no more work from the process;
+ * only a restart helps (seen in MLX and cubecl issues). */
+#define TM_TEXT_SUBMISSIONS_IGNORED "SubmissionsIgnored"
+
+/* X(field, selector): every message that is sent. */
+#define TM_SELECTORS(X)                                                    \
+  X(alloc, "alloc")                                                        \
+  X(init, "init")                                                          \
+  X(responds, "respondsToSelector:")                                       \
+  X(utf8_string, "UTF8String")                                             \
+  X(string_with_bytes, "initWithBytesNoCopy:length:encoding:freeWhenDone:") \
+  X(count, "count")                                                        \
+  X(object_at, "objectAtIndex:")                                           \
+  X(object_for_key, "objectForKey:")                                       \
+  X(description, "localizedDescription")                                   \
+  X(user_info, "userInfo")                                                 \
+  X(process_info, "processInfo")                                           \
+  X(os_version, "operatingSystemVersion")                                  \
+  X(name, "name")                                                          \
+  X(supports_family, "supportsFamily:")                                    \
+  X(max_threads_size, "maxThreadsPerThreadgroup")                          \
+  X(max_threadgroup_memory, "maxThreadgroupMemoryLength")                  \
+  X(max_buffer_length, "maxBufferLength")                                  \
+  X(working_set, "recommendedMaxWorkingSetSize")                           \
+  X(new_queue, "newCommandQueueWithMaxCommandBufferCount:")                \
+  X(new_buffer, "newBufferWithLength:options:")                            \
+  X(new_buffer_no_copy,                                                    \
+    "newBufferWithBytesNoCopy:length:options:deallocator:")                \
+  X(new_library, "newLibraryWithSource:options:error:")                    \
+  X(new_function, "newFunctionWithName:")                                  \
+  X(new_pipeline,                                                          \
+    "newComputePipelineStateWithDescriptor:options:reflection:error:")     \
+  X(set_language, "setLanguageVersion:")                                   \
+  X(set_fast_math, "setFastMathEnabled:") /* until 15 [AD] */              \
+  X(set_math_mode, "setMathMode:")        /* from 15 [mg] */               \
+  X(set_math_functions, "setMathFloatingPointFunctions:") /* from 15 */    \
+  X(set_function, "setComputeFunction:")                                   \
+  X(set_label, "setLabel:")                                                \
+  X(set_simd_multiple,                                                     \
+    "setThreadGroupSizeIsMultipleOfThreadExecutionWidth:")                 \
+  X(max_total_threads, "maxTotalThreadsPerThreadgroup")                    \
+  X(execution_width, "threadExecutionWidth")                               \
+  X(static_memory, "staticThreadgroupMemoryLength")                        \
+  X(contents, "contents")                                                  \
+  X(length, "length")                                                      \
+  X(storage_mode, "storageMode")                                           \
+  X(device, "device")                                                      \
+  X(command_buffer, "commandBufferWithUnretainedReferences")               \
+  X(compute_encoder, "computeCommandEncoder")                              \
+  X(end_encoding, "endEncoding")                                           \
+  X(commit, "commit")                                                      \
+  X(status, "status")                                                      \
+  X(error, "error")                                                        \
+  X(set_pipeline, "setComputePipelineState:")                              \
+  X(set_buffer, "setBuffer:offset:atIndex:")                               \
+  X(set_bytes, "setBytes:length:atIndex:")                                 \
+  X(dispatch, "dispatchThreadgroups:threadsPerThreadgroup:")
+
+/* X(field, class): every class that is named. */
+#define TM_CLASSES(X)                          \
+  X(string, "NSString")                        \
+  X(process_info, "NSProcessInfo")             \
+  X(compile_options, "MTLCompileOptions")      \
+  X(pipeline_descriptor, "MTLComputePipelineDescriptor")
+
+#endif

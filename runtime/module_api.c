@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * module_api.c - tm_module: parsed source with the modules it imports.
+ *
+ * Each text is first parsed into a scratch set. Only one without syntax
+ * errors goes on into the real set, which therefore never holds a broken
+ * module: adding is all or nothing. Parsing is fast enough to do twice.
+ */
+#include "module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  /* A module of n bytes needs about 40 n of tree; this bounds hostile ones
+   * while letting any real file through. */
+  ARENA_LIMIT_MB = 2048
+};
+
+tmi_module_box *tmi_module_box_of(const tm_module *module) {
+  return (tmi_module_box *)(void *)module->owner->arena;
+}
+
+void tmi_module_retain(const tm_module *module) {
+  tmi_module_box_of(module)->references++;
+}
+
+void tmi_module_release(const tm_module *module) {
+  if (!module) return;
+  tmi_module_box *box = tmi_module_box_of(module);
+  if (--box->references) return;
+  tm_arena_free(&box->arena);
+  free(box);
+}
+
+/* ---- parsing ----------------------------------------------------------- */
+
+/* TM_OK when text parses without errors by itself. */
+static tm_status check_syntax(const char *name, const char *file_name,
+                              tm_str text, tm_error **error) {
+  tm_arena arena;
+  jmp_buf guard;
+  tm_arena_init(&arena, (size_t)ARENA_LIMIT_MB << 20);
+  volatile tm_status status = TM_OK;
+  if (tm_arena_guard(&arena, guard)) {
+    tm_diags diags;
+    tm_diags_init(&diags, &arena);
+    tm_modules *set = tm_modules_create(&arena, &diags);
+    tm_module_parse_text(set, name, file_name, text);
+    if (diags.errors) status = tmi_fail_diags(error, &diags);
+  } else {
+    status = tmi_fail_memory(error);
+  }
+  tm_arena_free(&arena);
+  return status;
+}
+
+/* Parses a copy of text into set; the set's arena must be armed. */
+static tm_module *parse_into(tm_modules *set, const char *name,
+                             const char *file_name, tm_str text,
+                             bool is_package) {
+  const char *copy = tm_strndup(set->arena, text.ptr, text.len);
+  tm_module *module = tm_module_parse_text(set, name, file_name,
+                                           (tm_str){copy, text.len});
+  module->is_package = module->is_package || is_package;
+  return module;
+}
+
+tm_status tmi_module_open(tm_module **module, const char *name,
+                          const char *file_name, const char *text,
+                          size_t length, bool is_package, tm_error **error) {
+  tm_str source = {text, length};
+  tm_status status = check_syntax(name, file_name, source, error);
+  if (status) return status;
+  tmi_module_box *box = calloc(1, sizeof *box);
+  if (!box) return tmi_fail_memory(error);
+  tm_arena_init(&box->arena, (size_t)ARENA_LIMIT_MB << 20);
+  box->references = 1;
+  jmp_buf guard;
+  if (!tm_arena_guard(&box->arena, guard)) {
+    tm_arena_free(&box->arena);
+    free(box);
+    return tmi_fail_memory(error);
+  }
+  tm_diags_init(&box->diags, &box->arena);
+  tm_modules *set = tm_modules_create(&box->arena, &box->diags);
+  *module = parse_into(set, name, file_name, source, is_package);
+  box->generation = 1;
+  box->arena.guard = NULL;
+  return TM_OK;
+}
+
+static tm_status read_options(const tm_module_options *given,
+                              tm_module_options *options, const char *text,
+                              size_t length, tm_error **error) {
+  tm_status status =
+      tmi_options(options, sizeof *options, sizeof *options, given,
+                  "tm_module_options", error);
+  if (status) return status;
+  if (!text && length)
+    return tmi_fail(error, TM_E_ARGUMENT, "text is NULL");
+  return TM_OK;
+}
+
+tm_status tm_module_parse(tm_module **module, const char *name,
+                          const char *file_name, const char *text,
+                          size_t length, const tm_module_options *given,
+                          tm_error **error) {
+  tmi_begin(error);
+  if (!module) return tmi_fail(error, TM_E_ARGUMENT, "module is NULL");
+  *module = NULL;
+  tm_module_options options;
+  tm_status status = read_options(given, &options, text, length, error);
+  if (status) return status;
+  return tmi_module_open(module, name ? name : "__main__",
+                         file_name ? file_name : "<text>", text ? text : "",
+                         length, options.is_package != 0, error);
+}
+
+static tm_status add_module(tm_module *module, const char *name,
+                            const char *file_name, tm_str source,
+                            bool is_package, tm_error **error) {
+  tm_status status = check_syntax(name, file_name, source, error);
+  if (status) return status;
+  tmi_module_box *box = tmi_module_box_of(module);
+  uint32_t before = module->owner->list.len;
+  jmp_buf guard;
+  if (!tm_arena_guard(&box->arena, guard)) {
+    module->owner->list.len = before;
+    box->arena.guard = NULL;
+    return tmi_fail_memory(error);
+  }
+  parse_into(module->owner, name, file_name, source, is_package);
+  box->generation++;
+  box->arena.guard = NULL;
+  return TM_OK;
+}
+
+tm_status tm_module_add(tm_module *module, const char *name,
+                        const char *file_name, const char *text,
+                        size_t length, const tm_module_options *given,
+                        tm_error **error) {
+  tmi_begin(error);
+  if (!module) return tmi_fail(error, TM_E_ARGUMENT, "module is NULL");
+  if (!name || !*name) return tmi_fail(error, TM_E_ARGUMENT, "name is empty");
+  tm_module_options options;
+  tm_status status = read_options(given, &options, text, length, error);
+  if (status) return status;
+  if (tm_modules_find(module->owner, name))
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "the set already has a module named '%s'", name);
+  tm_str source = {text ? text : "", length};
+  return add_module(module, name, file_name ? file_name : "<text>", source,
+                    options.is_package != 0, error);
+}
+
+void tm_module_destroy(tm_module *module) { tmi_module_release(module); }
+
+/* ---- what the set lacks -------------------------------------------------- */
+
+static void note_missing(void *payload, const char *name) {
+  tmi_module_box *box = payload;
+  for (uint32_t i = 0; i < box->missing.len; i++)
+    if (strcmp(box->missing.data[i], name) == 0) return;
+  tm_push(&box->arena, &box->missing,
+          tm_strndup(&box->arena, name, strlen(name)));
+}
+
+const char *tm_module_missing_import(tm_module *module, size_t index) {
+  if (!module) return NULL;
+  tmi_module_box *box = tmi_module_box_of(module);
+  if (box->missing_generation != box->generation) {
+    jmp_buf guard;
+    if (!tm_arena_guard(&box->arena, guard)) {
+      box->arena.guard = NULL;
+      return NULL;
+    }
+    box->missing.len = 0;
+    for (uint32_t i = 0; i < module->owner->list.len; i++)
+      tm_module_missing_imports(module->owner->list.data[i], note_missing,
+                                box);
+    box->missing_generation = box->generation;
+    box->arena.guard = NULL;
+  }
+  return index < box->missing.len ? box->missing.data[index] : NULL;
+}
+
+/* ---- kernels ------------------------------------------------------------- */
+
+/* Calls back for each device function by the name it is asked for: defs that
+ * a decorator makes kernels, then names bound to jit(f). */
+static size_t each_kernel(const tm_module *module, size_t wanted,
+                          const char **name) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < module->functions.len; i++) {
+    const tm_function_def *function = module->functions.data[i];
+    if (tm_module_kernel(module, function->name) != function) continue;
+    if (count++ == wanted) *name = function->name;
+  }
+  for (uint32_t i = 0; i < module->binders.len; i++) {
+    const tm_stmt *stmt = module->binders.data[i];
+    if (stmt->kind != TM_STMT_ASSIGN || stmt->targets.len != 1 ||
+        stmt->targets.data[0]->kind != TM_EXPR_NAME)
+      continue;
+    const char *bound = stmt->targets.data[0]->name;
+    if (tm_module_binding(module, bound) != stmt ||
+        !tm_module_kernel(module, bound))
+      continue;
+    if (count++ == wanted) *name = bound;
+  }
+  return count;
+}
+
+size_t tm_module_kernel_count(const tm_module *module) {
+  const char *none = NULL;
+  return module ? each_kernel(module, SIZE_MAX, &none) : 0;
+}
+
+const char *tm_module_kernel_name(const tm_module *module, size_t index) {
+  const char *name = NULL;
+  if (module) each_kernel(module, index, &name);
+  return name;
+}
+
+const char *tm_module_text(const tm_module *module) {
+  if (!module) return NULL;
+  const tmi_module_box *box = tmi_module_box_of(module);
+  return box->diags.sources.data[module->file - 1].text.ptr;
+}

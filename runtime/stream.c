@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream.c - batches of dispatches, in flight and ended.
+ *
+ *   launch -> open batch (command buffer + serial encoder)
+ *   full, flushed or synchronized -> committed, in flight
+ *   ended -> what it kept alive is released, its arrays are used again
+ *
+ * A batch is committed when it has enough launches, or launches over enough
+ * memory that the GPU has work for a while. Command buffers do not retain
+ * what they use, the batch does. At most IN_FLIGHT batches are committed at
+ * a time, well under the number at which Metal blocks without a deadline.
+ *
+ * Waiting is by looking at the command buffer's status, since Metal's own
+ * waits have no deadline: a wedged GPU must not hang the program. The lock is
+ * not held between looks, so other threads may go on launching.
+ */
+#define _GNU_SOURCE
+#include "context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+  BATCH_LAUNCHES = 40,       /* by default; MLX uses 20 to 50 */
+  BATCH_BYTES = 64 << 20,    /* MLX: 40 to 50 MB */
+  IN_FLIGHT = 8,             /* of TM_QUEUE_COMMAND_BUFFERS */
+  STALL_MS = 60000,
+  SPINS = 200,               /* looks before the first sleep */
+  FIRST_SLEEP_NS = 20000,
+  LONGEST_SLEEP_NS = 1000000
+};
+
+static _Atomic uint64_t last_batch_id;
+
+/* ---- batches ------------------------------------------------------------- */
+
+/* Grows a vector of pointers on the heap; false without memory. */
+static bool grow(void **data, uint32_t *cap) {
+  uint32_t more = *cap ? *cap * 2 : 16;
+  void *bigger = realloc(*data, more * sizeof(void *));
+  if (!bigger) return false;
+  *data = bigger;
+  *cap = more;
+  return true;
+}
+
+bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer) {
+  /* Ids are unique, so only this batch can have written this one. */
+  if (atomic_load_explicit(&buffer->batch, memory_order_relaxed) == batch->id)
+    return true;
+  if (batch->buffers.len == batch->buffers.cap &&
+      !grow((void **)&batch->buffers.data, &batch->buffers.cap))
+    return false;
+  batch->buffers.data[batch->buffers.len++] = buffer;
+  atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+  atomic_store_explicit(&buffer->batch, batch->id, memory_order_relaxed);
+  batch->bytes += buffer->size;
+  return true;
+}
+
+bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel) {
+  if (atomic_load_explicit(&kernel->batch, memory_order_relaxed) == batch->id)
+    return true;
+  if (batch->kernels.len == batch->kernels.cap &&
+      !grow((void **)&batch->kernels.data, &batch->kernels.cap))
+    return false;
+  batch->kernels.data[batch->kernels.len++] = kernel;
+  tmi_kernel_retain(kernel);
+  atomic_store_explicit(&kernel->batch, batch->id, memory_order_relaxed);
+  return true;
+}
+
+/* Releases what the batch kept and empties it for reuse. */
+static void empty_batch(tmi_batch *batch) {
+  for (uint32_t i = 0; i < batch->buffers.len; i++)
+    tmi_buffer_release(batch->buffers.data[i]);
+  for (uint32_t i = 0; i < batch->kernels.len; i++)
+    tmi_kernel_release(batch->kernels.data[i]);
+  batch->buffers.len = batch->kernels.len = 0;
+  tm_metal_release(batch->command);
+  batch->command = NULL;
+  batch->launches = 0;
+  batch->bytes = 0;
+}
+
+static void free_batch(tmi_batch *batch) {
+  free(batch->buffers.data);
+  free(batch->kernels.data);
+  free(batch);
+}
+
+/* ---- what has ended ------------------------------------------------------ */
+
+/* Remembers the first failure until a call reports it. */
+static void note_failure(tm_stream *stream, const tmi_batch *batch) {
+  if (stream->failure) return;
+  char *metal = tm_metal_command_error(batch->command);
+  char names[256] = "";
+  size_t used = 0;
+  for (uint32_t i = 0; i < batch->kernels.len && i < 4; i++) {
+    int n = snprintf(names + used, sizeof names - used, "%s'%s'",
+                     i ? ", " : "", batch->kernels.data[i]->facts.name);
+    if (n < 0 || (size_t)n >= sizeof names - used) break;
+    used += (size_t)n;
+  }
+  bool ignored = metal && strstr(metal, TM_TEXT_SUBMISSIONS_IGNORED);
+  const char *what = batch->launches == 1 ? "the launch" : "one of";
+  char count[32] = "";
+  if (batch->launches != 1)
+    snprintf(count, sizeof count, " %u launches", batch->launches);
+  stream->failure = tm_metal_format(
+      "%s%s of %s%s failed on the GPU: %s%s", what, count, names,
+      batch->kernels.len > 4 ? " and others" : "",
+      metal ? metal : "out of memory",
+      ignored ? "; the system takes no more work from this process, it must "
+                "be started again"
+              : "");
+  free(metal);
+}
+
+/* Takes ended batches off the list. Lock held. */
+static void reap(tm_stream *stream) {
+  if (!stream->first) return;
+  void *pool = tm_mtl.pool_push();
+  while (stream->first) {
+    tmi_batch *batch = stream->first;
+    int state = tm_metal_command_state(batch->command);
+    if (!state) break;
+    if (state < 0) note_failure(stream, batch);
+    stream->first = batch->next;
+    if (!stream->first) stream->last = NULL;
+    stream->in_flight--;
+    stream->done = batch->id;
+    empty_batch(batch);
+    batch->next = stream->spare;
+    stream->spare = batch;
+  }
+  tm_mtl.pool_pop(pool);
+}
+
+/* Reports a failure that nobody has heard of. Lock held. */
+static tm_status report(tm_stream *stream, tm_error **error) {
+  if (!stream->failure) return TM_OK;
+  tm_status status = tmi_fail(error, TM_E_DEVICE, "%s", stream->failure);
+  free(stream->failure);
+  stream->failure = NULL;
+  return status;
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+typedef struct pause_state {
+  double deadline; /* tmi_seconds; negative: none */
+  unsigned spins;
+  long sleep_ns;
+} pause_state;
+
+static pause_state pause_for(uint64_t timeout_ms) {
+  double deadline = timeout_ms == TM_WAIT_FOREVER
+                        ? -1
+                        : tmi_seconds() + (double)timeout_ms * 1e-3;
+  return (pause_state){deadline, 0, FIRST_SLEEP_NS};
+}
+
+/* False when the time is over. */
+static bool pause_once(pause_state *state) {
+  if (state->deadline >= 0 && tmi_seconds() >= state->deadline) return false;
+  if (state->spins++ < SPINS) return true;
+  struct timespec t = {0, state->sleep_ns};
+  nanosleep(&t, NULL);
+  if (state->sleep_ns < LONGEST_SLEEP_NS) state->sleep_ns *= 2;
+  return true;
+}
+
+/* Waits until every batch up to id has ended, without the lock between
+ * looks. Lock held on entry and on return. */
+static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
+  pause_state state = pause_for(timeout_ms);
+  for (;;) {
+    reap(stream);
+    if (stream->done >= id || !stream->first || stream->first->id > id)
+      return true;
+    pthread_mutex_unlock(&stream->lock);
+    bool more = pause_once(&state);
+    pthread_mutex_lock(&stream->lock);
+    if (!more) {
+      reap(stream);
+      return stream->done >= id || !stream->first || stream->first->id > id;
+    }
+  }
+}
+
+/* ---- committing ---------------------------------------------------------- */
+
+/* Commits the open batch. Lock held. */
+static void commit(tm_stream *stream) {
+  tmi_batch *batch = stream->open;
+  if (!batch) return;
+  tm_metal_encoder_end(batch->encoder);
+  batch->encoder = NULL;
+  stream->open = NULL;
+  tm_metal_command_commit(batch->command);
+  batch->next = NULL;
+  if (stream->last)
+    stream->last->next = batch;
+  else
+    stream->first = batch;
+  stream->last = batch;
+  stream->in_flight++;
+}
+
+static tmi_batch *spare_batch(tm_stream *stream) {
+  tmi_batch *batch = stream->spare;
+  if (batch)
+    stream->spare = batch->next;
+  else
+    batch = calloc(1, sizeof *batch);
+  if (batch) {
+    batch->next = NULL;
+    batch->pipeline = NULL;
+    memset(batch->bound, 0, sizeof batch->bound);
+  }
+  return batch;
+}
+
+/* A failure while a batch is made: nothing is in it yet. */
+static tm_status give_up(tm_stream *stream, tmi_batch *batch,
+                         tm_error **error) {
+  empty_batch(batch);
+  batch->next = stream->spare;
+  stream->spare = batch;
+  return tmi_fail(error, TM_E_MEMORY, "Metal has no command buffer to give");
+}
+
+tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
+                           tm_error **error) {
+  *out = stream->open;
+  if (stream->open) return TM_OK;
+  reap(stream);
+  tm_status status = report(stream, error);
+  if (status) return status;
+  if (stream->in_flight >= IN_FLIGHT &&
+      !wait_until(stream, stream->first->id, stream->stall_ms))
+    return tmi_fail(error, TM_E_TIMEOUT,
+                    "%u batches of launches are in flight and none has ended "
+                    "in %llu ms",
+                    stream->in_flight, (unsigned long long)stream->stall_ms);
+  /* Another thread may have opened one meanwhile. */
+  *out = stream->open;
+  if (stream->open) return TM_OK;
+  tmi_batch *batch = spare_batch(stream);
+  if (!batch) return tmi_fail_memory(error);
+  batch->command = tm_metal_command_new(stream->queue);
+  if (!batch->command) return give_up(stream, batch, error);
+  batch->encoder = tm_metal_encoder_new(batch->command);
+  if (!batch->encoder) return give_up(stream, batch, error);
+  batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
+  *out = stream->open = batch;
+  return TM_OK;
+}
+
+tm_status tmi_stream_count(tm_stream *stream, tm_error **error) {
+  tmi_batch *batch = stream->open;
+  batch->launches++;
+  bool sync = stream->context->settings.force_sync;
+  if (!sync && batch->launches < stream->batch_limit &&
+      batch->bytes < BATCH_BYTES)
+    return TM_OK;
+  uint64_t id = batch->id;
+  commit(stream);
+  if (!sync) return TM_OK;
+  if (!wait_until(stream, id, stream->stall_ms))
+    return tmi_fail(error, TM_E_TIMEOUT, "the launch did not end in %llu ms",
+                    (unsigned long long)stream->stall_ms);
+  return report(stream, error);
+}
+
+/* ---- the public calls ---------------------------------------------------- */
+
+tm_status tm_stream_create(tm_stream **out, tm_context *context,
+                           const tm_stream_options *given, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(out != NULL, error);
+  *out = NULL;
+  TMI_CHECK(context != NULL, error);
+  tm_stream_options options;
+  tm_status status = tmi_options(&options, sizeof options, sizeof options,
+                                 given, "tm_stream_options", error);
+  if (status) return status;
+  if ((status = tmi_context_device(context, error))) return status;
+  tm_stream *stream = calloc(1, sizeof *stream);
+  if (!stream) return tmi_fail_memory(error);
+  stream->queue = tm_metal_queue_new(&context->device);
+  if (!stream->queue) {
+    free(stream);
+    return tmi_fail(error, TM_E_MEMORY, "Metal has no command queue to give");
+  }
+  pthread_mutex_init(&stream->lock, NULL);
+  stream->context = context;
+  stream->batch_limit = options.batch ? options.batch : BATCH_LAUNCHES;
+  stream->stall_ms = options.stall_ms ? options.stall_ms : STALL_MS;
+  tmi_context_retain(context);
+  *out = stream;
+  return TM_OK;
+}
+
+tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(stream != NULL, error);
+  pthread_mutex_lock(&stream->lock);
+  commit(stream);
+  reap(stream);
+  tm_status status = report(stream, error);
+  pthread_mutex_unlock(&stream->lock);
+  return status;
+}
+
+tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
+                                tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(stream != NULL, error);
+  pthread_mutex_lock(&stream->lock);
+  commit(stream);
+  uint64_t id = stream->last ? stream->last->id : 0;
+  bool ended = !id || wait_until(stream, id, timeout_ms);
+  /* A failure is told even when other work is not done yet. */
+  tm_status status = report(stream, error);
+  if (!status && !ended)
+    status = tmi_fail(error, TM_E_TIMEOUT,
+                      "%u batches of launches are still in flight after %llu "
+                      "ms",
+                      stream->in_flight, (unsigned long long)timeout_ms);
+  pthread_mutex_unlock(&stream->lock);
+  return status;
+}
+
+void tm_stream_destroy(tm_stream *stream) {
+  if (!stream) return;
+  tm_context *context = stream->context;
+  pthread_mutex_lock(&stream->lock);
+  commit(stream);
+  if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);
+  pthread_mutex_unlock(&stream->lock);
+  /* Batches that have not ended are left to leak with all they keep: memory
+   * that the GPU may still write to must not be used for anything else. */
+  while (stream->spare) {
+    tmi_batch *batch = stream->spare;
+    stream->spare = batch->next;
+    free_batch(batch);
+  }
+  tm_metal_release(stream->queue);
+  pthread_mutex_destroy(&stream->lock);
+  free(stream->failure);
+  free(stream);
+  tmi_context_release(context);
+}
