@@ -2,7 +2,7 @@
 /*
  * signature.c - Triton's ahead-of-time signature text.
  *
- *     "*fp32:16, *fp32:16, i32:16, 1024"
+ *     "*fp32:16, *fp32:16, i32:16, 1024, tl.float16"
  *
  * One entry a parameter, in order, separated by commas outside quotes;
  * parameters set by name take none, and entries may stop early when all the
@@ -186,7 +186,9 @@ static bool read_entry(reader *r, tm_str entry, tm_spec_arg *out) {
   const char *colon = memchr(entry.ptr, ':', entry.len);
   if (colon)
     type_text = trim((tm_str){entry.ptr, (size_t)(colon - entry.ptr)});
-  const char *type = dtype_of(type_text);
+  /* A bare type is a run-time number's; tl.float16 is the type itself. */
+  bool is_literal = type_text.len > 3 && !memcmp(type_text.ptr, "tl.", 3);
+  const char *type = is_literal ? NULL : dtype_of(type_text);
   if (!type) {
     *out = (tm_spec_arg){.kind = TM_SPEC_CONST};
     if (tm_const_parse(r->arena, entry, &out->value)) return true;

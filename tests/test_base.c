@@ -128,11 +128,13 @@ static void numbers_read_back_exactly(void **state) {
   tm_arena_free(&arena);
 }
 
-static void edit_distance_is_levenshteins(void **state) {
+static void edit_distance_counts_swaps_as_one(void **state) {
   (void)state;
   assert_int_equal(tm_edit_distance("kitten", "sitting", 9), 3);
   assert_int_equal(tm_edit_distance("", "abc", 9), 3);
   assert_int_equal(tm_edit_distance("load", "load", 9), 0);
+  assert_int_equal(tm_edit_distance("laod", "load", 9), 1);
+  assert_int_equal(tm_edit_distance("ca", "abc", 9), 3);
   assert_int_equal(tm_edit_distance("kitten", "sitting", 2), 3);
 }
 
@@ -187,7 +189,7 @@ int main(void) {
       cmocka_unit_test(equal_names_are_equal_pointers),
       cmocka_unit_test(vectors_and_maps_grow),
       cmocka_unit_test(numbers_read_back_exactly),
-      cmocka_unit_test(edit_distance_is_levenshteins),
+      cmocka_unit_test(edit_distance_counts_swaps_as_one),
       cmocka_unit_test(the_caret_stands_under_its_column),
       cmocka_unit_test(errors_beyond_the_most_are_counted),
   };

@@ -151,7 +151,8 @@ const char *tm_buf_text(tm_buf *buf);
  * single: as a float rather than a double. Locale-independent. */
 void tm_buf_double(tm_buf *buf, double x, bool single);
 
-/* Levenshtein distance, capped: distances above `most` return most + 1. */
+/* Edits from a to b: insertions, deletions, replacements and swaps of two
+ * neighbours. Distances above `most` return most + 1. */
 unsigned tm_edit_distance(const char *a, const char *b, unsigned most);
 
 /* ---- map.c: hash map from 64-bit keys --------------------------------- */

@@ -125,17 +125,24 @@ unsigned tm_edit_distance(const char *a, const char *b, unsigned most) {
   enum { LONGEST = 64 }; /* names longer than this are never suggested */
   size_t n = strlen(a), m = strlen(b);
   if (n > LONGEST || m > LONGEST) return most + 1;
-  unsigned row[LONGEST + 1];
-  for (size_t j = 0; j <= m; j++) row[j] = (unsigned)j;
+  /* Optimal string alignment: three rows of the table are kept, since a
+   * transposition looks two rows back. */
+  unsigned rows[3][LONGEST + 1];
+  for (size_t j = 0; j <= m; j++) rows[0][j] = (unsigned)j;
   for (size_t i = 1; i <= n; i++) {
-    unsigned diagonal = row[0];
+    unsigned *row = rows[i % 3], *up = rows[(i + 2) % 3];
+    const unsigned *up2 = rows[(i + 1) % 3];
     row[0] = (unsigned)i;
     for (size_t j = 1; j <= m; j++) {
-      unsigned replace = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      unsigned edit = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      row[j] = replace < edit ? replace : edit;
+      unsigned best = up[j - 1] + (a[i - 1] != b[j - 1]);
+      if (up[j] + 1 < best) best = up[j] + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+          up2[j - 2] + 1 < best)
+        best = up2[j - 2] + 1;
+      row[j] = best;
     }
   }
-  return row[m] > most ? most + 1 : row[m];
+  unsigned distance = rows[n % 3][m];
+  return distance > most ? most + 1 : distance;
 }

@@ -279,12 +279,12 @@ static void parse_attr_value(tm_ir_parser *p, tm_attr_list *attrs,
   if (!p->failed) tm_irp_add_attr(p, attrs, a);
 }
 
-/* Hints of the dialect tt and of ours are optional; an unknown one changes
- * nothing. Any other unknown attribute might. */
+/* Hints of the dialect tt are optional, and flags of arithmetic only permit;
+ * without them nothing changes. Any other unknown attribute might matter. */
 static bool may_skip(tm_str name) {
   return (name.len > 3 && memcmp(name.ptr, "tt.", 3) == 0) ||
-         (name.len > 8 && memcmp(name.ptr, "fastmath", 8) == 0) ||
-         tm_str_eq(name, TM_STR("fastmath"));
+         tm_str_eq(name, TM_STR("fastmath")) ||
+         tm_str_eq(name, TM_STR("overflowFlags"));
 }
 
 static void parse_attr(tm_ir_parser *p, tm_attr_list *attrs) {

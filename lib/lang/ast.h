@@ -113,7 +113,7 @@ typedef struct tm_expr {
   tm_py_op op;
   tm_loc loc;
   uint16_t depth;         /* of the tree below, 1 for a leaf; kept by the
-                             parser and the constructors of build_ast.c */
+                             parser only */
   bool big : 1;
   bool is_from : 1;       /* YIELD: yield from */
   bool is_template : 1;   /* FSTRING */
@@ -288,7 +288,9 @@ void tm_module_missing_imports(const tm_module *module,
 
 /* ---- printing and comparing (print_ast.c) ----------------------------- */
 
-/* Triton source that parses to an equal tree; four-space indents. */
+/* Triton source that parses to an equal tree; four-space indents. A tree
+ * deeper than the parser's limits, which only a builder can make, prints as
+ * text that does not parse. */
 void tm_ast_print_function(tm_buf *out, const tm_function_def *function);
 void tm_ast_print_module(tm_buf *out, const tm_module *module);
 void tm_ast_print_expr(tm_buf *out, const tm_expr *expr);
@@ -300,10 +302,8 @@ bool tm_ast_equal_module(const tm_module *a, const tm_module *b);
 
 /* ---- building without text (build_ast.c) ------------------------------ */
 
-/* Plain constructors used by the C ABI's tm_ast_* calls and by the parser.
- * Everything is allocated in the set's arena; child arrays are copied and
- * names interned. A child that must be there and is NULL is found by
- * tm_ast_check. */
+/* Plain constructors used by the C ABI's tm_ast_* calls. Everything is
+ * allocated in the set's arena. */
 tm_expr *tm_expr_new(tm_modules *set, tm_expr_kind kind, tm_loc loc);
 tm_stmt *tm_stmt_new(tm_modules *set, tm_stmt_kind kind, tm_loc loc);
 /* An empty module to hold built functions; `import triton` and
@@ -311,62 +311,5 @@ tm_stmt *tm_stmt_new(tm_modules *set, tm_stmt_kind kind, tm_loc loc);
 tm_module *tm_module_new(tm_modules *set, const char *name);
 /* Adds a finished function as a module-level statement and binding. */
 void tm_module_add_function(tm_module *module, tm_function_def *function);
-/* Whether a tree that a caller built is one the parser could have made:
- * children present, names valid, targets assignable, depth bounded. Errors go
- * to the set's diags. Shared children are fine, cycles are not possible with
- * the constructors below. */
-bool tm_ast_check(tm_modules *set, const tm_function_def *function);
-
-tm_expr *tm_expr_name(tm_modules *set, const char *name, tm_loc loc);
-tm_expr *tm_expr_int(tm_modules *set, int64_t value, tm_loc loc);
-tm_expr *tm_expr_float(tm_modules *set, double value, tm_loc loc);
-tm_expr *tm_expr_string(tm_modules *set, tm_str text, tm_loc loc);
-tm_expr *tm_expr_attribute(tm_modules *set, tm_expr *base, const char *name,
-                           tm_loc loc);
-tm_expr *tm_expr_subscript(tm_modules *set, tm_expr *base, tm_expr *index,
-                           tm_loc loc);
-tm_expr *tm_expr_slice(tm_modules *set, tm_expr *start, tm_expr *stop,
-                       tm_expr *step, tm_loc loc);
-tm_expr *tm_expr_unary(tm_modules *set, tm_py_op op, tm_expr *x, tm_loc loc);
-tm_expr *tm_expr_binary(tm_modules *set, tm_py_op op, tm_expr *x, tm_expr *y,
-                        tm_loc loc);
-/* operands has n + 1 entries for n operators. */
-tm_expr *tm_expr_compare(tm_modules *set, tm_expr *const *operands,
-                         const tm_py_op *ops, uint32_t n, tm_loc loc);
-/* kind: AND, OR, TUPLE, LIST or SET. */
-tm_expr *tm_expr_sequence(tm_modules *set, tm_expr_kind kind,
-                          tm_expr *const *items, uint32_t n, tm_loc loc);
-tm_expr *tm_expr_if(tm_modules *set, tm_expr *value, tm_expr *condition,
-                    tm_expr *otherwise, tm_loc loc);
-tm_expr *tm_expr_call(tm_modules *set, tm_expr *callee, tm_expr *const *args,
-                      uint32_t n, const tm_keyword *keywords,
-                      uint32_t n_keywords, tm_loc loc);
-
-tm_stmt *tm_stmt_expr(tm_modules *set, tm_expr *e, tm_loc loc);
-tm_stmt *tm_stmt_assign(tm_modules *set, tm_expr *target, tm_expr *e,
-                        tm_loc loc);
-tm_stmt *tm_stmt_annassign(tm_modules *set, tm_expr *target,
-                           tm_expr *annotation, tm_expr *e, tm_loc loc);
-tm_stmt *tm_stmt_augassign(tm_modules *set, tm_py_op op, tm_expr *target,
-                           tm_expr *e, tm_loc loc);
-tm_stmt *tm_stmt_return(tm_modules *set, tm_expr *e, tm_loc loc);
-tm_stmt *tm_stmt_if(tm_modules *set, tm_expr *condition, tm_stmt *const *body,
-                    uint32_t n_body, tm_stmt *const *orelse,
-                    uint32_t n_orelse, tm_loc loc);
-tm_stmt *tm_stmt_for(tm_modules *set, tm_expr *target, tm_expr *iter,
-                     tm_stmt *const *body, uint32_t n_body, tm_loc loc);
-tm_stmt *tm_stmt_while(tm_modules *set, tm_expr *condition,
-                       tm_stmt *const *body, uint32_t n_body, tm_loc loc);
-tm_stmt *tm_stmt_assert(tm_modules *set, tm_expr *condition, tm_expr *message,
-                        tm_loc loc);
-/* decorators, params and body are copied; a decorator `triton.jit` makes it a
- * kernel once it is added to its module. */
-tm_function_def *tm_function_new(tm_modules *set, const char *name,
-                                 const tm_param_decl *params,
-                                 uint32_t n_params,
-                                 tm_expr *const *decorators,
-                                 uint32_t n_decorators,
-                                 tm_stmt *const *body, uint32_t n_body,
-                                 tm_loc loc);
 
 #endif

@@ -101,7 +101,7 @@ static tm_stmt *if_statement(tm_parser *p) {
   bool good = true;
   for (uint32_t n = 0; tm_parse_at(p, n ? TM_TOK_ELIF : TM_TOK_IF); n++) {
     tm_stmt *stmt = tm_parse_new_stmt(p, TM_STMT_IF, tm_parse_loc(p));
-    if (n > TM_AST_MAX_ELIFS)
+    if (n == TM_AST_MAX_ELIFS + 1)
       tm_parse_fail(p, stmt->loc, "use a dict",
                     "an if with more than %d elif branches",
                     TM_AST_MAX_ELIFS);

@@ -182,7 +182,7 @@ bool tm_parse_check_target(tm_parser *p, const tm_expr *e, const char *what,
     break;
   }
   const char *hint = NULL;
-  if (what[0] == 'a' && e->kind != TM_EXPR_STARRED)
+  if (tm_parse_at(p, TM_TOK_EQUAL) && e->kind != TM_EXPR_STARRED)
     hint = "if a comparison is meant, write ==";
   if (e->kind == TM_EXPR_STARRED) hint = "write `*x,` to make it a list";
   tm_parse_fail(p, e->loc, hint, "cannot %s %s", what, tm_parse_kind_name(e));
@@ -262,6 +262,13 @@ tm_expr *tm_parse_star_named(tm_parser *p) {
   if (tm_parse_accept(p, TM_TOK_STAR))
     return node1(p, TM_EXPR_STARRED, loc, tm_parse_bitwise_or(p));
   return tm_parse_named(p);
+}
+
+/* Whether what comes is neither *x nor, without parentheses, a := b. */
+static bool at_plain_item(const tm_parser *p) {
+  return !tm_parse_at(p, TM_TOK_STAR) &&
+         !(tm_parse_at(p, TM_TOK_NAME) &&
+           tm_parse_peek(p) == TM_TOK_COLON_EQUAL);
 }
 
 tm_expr *tm_parse_star_expression(tm_parser *p) {
@@ -379,9 +386,10 @@ static tm_expr *braces(tm_parser *p) {
     dict_item(p);
     return dict_rest(p, loc, base, true);
   }
+  bool plain = at_plain_item(p);
   tm_expr *first = tm_parse_star_named(p);
   if (tm_parse_at(p, TM_TOK_COLON)) {
-    if (first->kind == TM_EXPR_STARRED || first->kind == TM_EXPR_WALRUS)
+    if (!plain)
       tm_parse_fail(p, first->loc, NULL, "a dict's key cannot be %s",
                     tm_parse_kind_name(first));
     tm_parse_advance(p);
@@ -444,9 +452,10 @@ static tm_expr *subscript_item(tm_parser *p) {
   tm_loc loc = tm_parse_loc(p);
   tm_expr *start = NULL;
   if (!tm_parse_at(p, TM_TOK_COLON)) {
+    bool plain = at_plain_item(p);
     start = tm_parse_star_named(p);
     if (!tm_parse_at(p, TM_TOK_COLON)) return start;
-    if (start->kind == TM_EXPR_STARRED || start->kind == TM_EXPR_WALRUS)
+    if (!plain)
       tm_parse_fail(p, start->loc, "put it in parentheses",
                     "a slice cannot start with %s",
                     tm_parse_kind_name(start));

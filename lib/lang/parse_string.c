@@ -81,12 +81,31 @@ static void field_spec(tm_parser *p, tm_expr *e) {
     tm_parse_adopt(p, e, e->items.data[i]);
 }
 
+/* The text of tokens from first to before last, as written but without the
+ * comments between them: what `{x = }` shows. */
+static void add_source(tm_parser *p, tm_piece *piece, uint32_t from,
+                       const tm_token *first, const tm_token *last) {
+  const char *s = p->lx.text;
+  for (const tm_token *token = first; token <= last; token++) {
+    for (uint32_t at = from; at < token->start; at++) {
+      if (s[at] == '#')
+        while (s[at + 1] != '\n' && s[at + 1] != '\r') at++;
+      else
+        tm_piece_add(piece, s + at, 1);
+    }
+    if (token < last)
+      tm_piece_add(piece, s + token->start, token->end - token->start);
+    from = token->end;
+  }
+}
+
 /* {expression = !conversion :spec}, from the brace. */
 static void field(tm_parser *p, pieces *list) {
   tm_loc loc = tm_parse_loc(p);
   uint32_t start = p->tok->end;
   bool equals = false;
   tm_parse_advance(p);
+  const tm_token *first = p->tok;
   if (tm_parse_at(p, TM_TOK_RBRACE) || tm_parse_at(p, TM_TOK_COLON) ||
       tm_parse_at(p, TM_TOK_EXCLAMATION))
     tm_parse_fail(p, tm_parse_loc(p), "a literal brace is written {{",
@@ -97,7 +116,7 @@ static void field(tm_parser *p, pieces *list) {
   if (tm_parse_accept(p, TM_TOK_EQUAL) && !p->failed) {
     equals = true;
     if (!list->text.any) list->text.loc = loc;
-    tm_piece_add(&list->text, p->lx.text + start, p->tok->start - start);
+    add_source(p, &list->text, start, first, p->tok);
   }
   uint32_t format = p->tok->start;
   if (tm_parse_at(p, TM_TOK_EXCLAMATION)) field_conversion(p, e);

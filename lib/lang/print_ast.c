@@ -492,10 +492,16 @@ static void print_node(tm_printer *pr, const tm_expr *e) {
 }
 
 void tm_print_expr(tm_printer *pr, const tm_expr *e, tm_level level) {
+  if (pr->depth > TM_AST_MAX_DEPTH) {
+    puts_(pr, TM_PRINT_TOO_DEEP);
+    return;
+  }
   bool brackets = level_of(e) < level;
+  pr->depth++;
   if (brackets) puts_(pr, "(");
   print_node(pr, e);
   if (brackets) puts_(pr, ")");
+  pr->depth--;
 }
 
 void tm_ast_print_expr(tm_buf *out, const tm_expr *expr) {

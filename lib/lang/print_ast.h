@@ -21,9 +21,13 @@ typedef struct tm_printer {
   tm_buf *out;
   uint32_t indent;   /* blocks */
   uint32_t fstrings; /* open around the expression */
+  uint32_t depth;    /* of the expression being printed */
 } tm_printer;
 
 void tm_print_expr(tm_printer *pr, const tm_expr *e, tm_level level);
+/* Printed for what is nested too deeply; no Python. */
+#define TM_PRINT_TOO_DEEP "$too deep$"
+
 /* A tuple as a, b; anything else at level YIELD. */
 void tm_print_bare(tm_printer *pr, const tm_expr *e);
 void tm_print_params(tm_printer *pr, const tm_params *params);

@@ -352,6 +352,10 @@ static bool print_compound(tm_printer *pr, const tm_stmt *stmt) {
 }
 
 static void print_stmt(tm_printer *pr, const tm_stmt *stmt) {
+  if (pr->indent > TM_AST_MAX_BLOCKS) {
+    puts_(pr, TM_PRINT_TOO_DEEP "\n");
+    return;
+  }
   if (print_compound(pr, stmt)) return;
   switch (stmt->kind) {
   case TM_STMT_EXPR: print_expression(pr, stmt); break;

@@ -115,13 +115,13 @@ void tm_lex_push_bracket(tm_lexer *lx, char open, bool is_field) {
 /* ---- names -------------------------------------------------------------- */
 
 /* Characters that turn up in copied text and are never part of a name: C1
- * controls and Latin-1 symbols, general punctuation, arrows to dingbats, CJK
+ * controls and Latin-1 symbols, general punctuation, currencies, arrows, CJK
  * and fullwidth punctuation, emoji (Unicode 15, blocks without XID_Continue
  * but for the exceptions between the ranges). */
 static const struct { uint32_t from, to; } not_in_names[] = {
   {0x80, 0xa9}, {0xab, 0xb4}, {0xb6, 0xb6}, {0xb8, 0xb9}, {0xbb, 0xbf},
   {0xd7, 0xd7}, {0xf7, 0xf7}, {0x2000, 0x203e}, {0x2041, 0x2053},
-  {0x2055, 0x2070}, {0x2190, 0x2bff}, {0x3000, 0x3004}, {0x3008, 0x3020},
+  {0x2055, 0x2070}, {0x20a0, 0x20cf}, {0x2190, 0x2bff}, {0x3000, 0x3004}, {0x3008, 0x3020},
   {0xfeff, 0xfeff}, {0xff01, 0xff0f}, {0xff1a, 0xff20}, {0xff3b, 0xff3e},
   {0xff40, 0xff40}, {0xff5b, 0xff64}, {0x1f000, 0x1faff}
 };
@@ -426,15 +426,24 @@ static void skip_comment(tm_lexer *lx) {
   lx->pos = (uint32_t)(s - lx->text);
 }
 
-/* Steps over a backslash and the line end after it. */
+/* Over a backslash and the line end after it; another line must follow. */
+static void step_joined(tm_lexer *lx) {
+  uint32_t at = lx->pos;
+  if (!lx->text[at + 1 + (lx->text[at + 1] == '\r' &&
+                          lx->text[at + 2] == '\n') + 1])
+    error_at(lx, at, NULL, "the file ends after this backslash");
+  lx->pos++;
+  tm_lex_newline(lx);
+}
+
+/* The same where a line end must be next. False, and an error, if not. */
 static bool skip_continuation(tm_lexer *lx) {
   if (!is_line_end(lx->text[lx->pos + 1])) {
     error_at(lx, lx->pos, "a backslash joins two lines only as the last "
              "character of the first", "unexpected backslash");
     return false;
   }
-  lx->pos++;
-  tm_lex_newline(lx);
+  step_joined(lx);
   lx->fresh = false;
   return true;
 }
@@ -455,8 +464,7 @@ static bool measure(tm_lexer *lx, uint32_t *col, uint32_t *alt) {
         *col = *alt = 0;
       } else if (c == '\\' && is_line_end(lx->text[lx->pos + 1])) {
         joined = joined ? joined : *col;
-        lx->pos++;
-        tm_lex_newline(lx);
+        step_joined(lx);
         lx->pos--;
       } else {
         break;

@@ -199,6 +199,33 @@ static const char *unterminated_hint(const tm_lexer *lx, char quote) {
   return NULL;
 }
 
+/* After an error in an f-string: goes behind the end of the outermost one, so
+ * that its text is not read as a program. */
+static void abandon(tm_lexer *lx, uint32_t start) {
+  const tm_fstring outer = lx->fstrings[0];
+  const char *text = lx->text;
+  bool triple = outer.flags & TM_STRING_TRIPLE;
+  lx->n_fstrings = 0;
+  lx->n_brackets = outer.depth;
+  for (char c; (c = text[lx->pos]);) {
+    if (c == outer.quote &&
+        (!triple || (text[lx->pos + 1] == c && text[lx->pos + 2] == c))) {
+      lx->pos += triple ? 3 : 1;
+      break;
+    }
+    if (is_line_end(c)) {
+      if (!triple) break;
+      tm_lex_newline(lx);
+    } else {
+      lx->pos++;
+      if (c == '\\' && text[lx->pos] && !is_line_end(text[lx->pos]))
+        lx->pos++;
+    }
+  }
+  tm_lex_emit(lx, TM_TOK_ERROR, start < lx->line_start ? lx->line_start
+                                                       : start);
+}
+
 void tm_lex_string(tm_lexer *lx, uint32_t start, uint8_t flags) {
   const char *text = lx->text;
   char quote = text[lx->pos];
@@ -234,7 +261,10 @@ void tm_lex_string(tm_lexer *lx, uint32_t start, uint8_t flags) {
       else
         tm_lex_error(lx, line, col, hint,
                      "this string is not closed on its line");
-      emit_at(lx, TM_TOK_ERROR, start, line, col);
+      if (lx->n_fstrings)
+        abandon(lx, start);
+      else
+        emit_at(lx, TM_TOK_ERROR, start, line, col);
       return;
     } else if (is_line_end(c)) {
       if (c == '\r') flags |= TM_STRING_ENCODED;
@@ -256,33 +286,6 @@ bool tm_lex_in_middle(const tm_lexer *lx) {
   if (lx->n_brackets == fstring->depth) return true;
   const tm_bracket *top = &lx->brackets[lx->n_brackets - 1];
   return top->is_field && top->in_spec;
-}
-
-/* After an error in an f-string: goes behind the end of the outermost one, so
- * that its text is not read as a program. */
-static void abandon(tm_lexer *lx, uint32_t start) {
-  const tm_fstring outer = lx->fstrings[0];
-  const char *text = lx->text;
-  bool triple = outer.flags & TM_STRING_TRIPLE;
-  lx->n_fstrings = 0;
-  lx->n_brackets = outer.depth;
-  for (char c; (c = text[lx->pos]);) {
-    if (c == outer.quote &&
-        (!triple || (text[lx->pos + 1] == c && text[lx->pos + 2] == c))) {
-      lx->pos += triple ? 3 : 1;
-      break;
-    }
-    if (is_line_end(c)) {
-      if (!triple) break;
-      tm_lex_newline(lx);
-    } else {
-      lx->pos++;
-      if (c == '\\' && text[lx->pos] && !is_line_end(text[lx->pos]))
-        lx->pos++;
-    }
-  }
-  tm_lex_emit(lx, TM_TOK_ERROR, start < lx->line_start ? lx->line_start
-                                                       : start);
 }
 
 /* A backslash in literal text, at pos. */

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* ---- agreeing on a type ------------------------------------------------------ */
+/* ---- agreeing on a type ------------------------------------------------- */
 
 static bool is_operand(tm_lv v) {
   return tm_lv_is_number(v) ||
@@ -117,7 +117,7 @@ bool tm_sem_legalize3(tm_low *l, tm_lv *a, tm_lv *b, tm_lv *c,
          tm_sem_broadcast(l, b, c);
 }
 
-/* ---- binary operators ------------------------------------------------------------ */
+/* ---- binary operators --------------------------------------------------- */
 
 static bool is_pointer(tm_lv v) {
   return tm_lv_is_run(v) && tm_lt_is_pointer(v->type);
@@ -140,11 +140,8 @@ static tm_lv add_pointer(tm_low *l, tm_lv pointer, tm_lv offset,
     return tm_low_error(l, "offsets are integers: .to(tl.int32)",
                         "cannot add an offset of type %s to a pointer",
                         tm_lt_text(l, offset->type));
-  if (op == TM_PY_SUB) {
-    offset = tm_sem_unary(l, TM_PY_NEG, offset);
-    if (tm_lv_is_poison(offset)) return offset;
-  }
   if (!tm_sem_broadcast(l, &pointer, &offset)) return TM_POISONED;
+  if (op == TM_PY_SUB) offset = tm_sem_unary(l, TM_PY_NEG, offset);
   /* addptr takes its offset as signed: unsigned ones widen by zeros. */
   if (!tm_lt_is_signed(offset->type) && tm_lt_bits(offset->type) < 64)
     offset = tm_sem_cast(l, offset, tm_lt_scalar(l, TM_DT_I64));
@@ -248,7 +245,7 @@ tm_lv tm_sem_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
   }
 }
 
-/* ---- comparisons -------------------------------------------------------------------- */
+/* ---- comparisons -------------------------------------------------------- */
 
 tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
   if (bad_operands(l, a, b)) return TM_POISONED;
@@ -292,7 +289,7 @@ tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
   return tm_lv_run(l, v, tm_lt_like(l, a->type, tm_lt_scalar(l, TM_DT_I1)));
 }
 
-/* ---- unary and logical ---------------------------------------------------------------- */
+/* ---- unary and logical -------------------------------------------------- */
 
 static tm_lv all_ones(tm_low *l, tm_ltype type) {
   return tm_lv_run(l, tm_build_int(&l->b, type->ir, -1), type);
@@ -339,7 +336,7 @@ tm_lv tm_sem_logical(tm_low *l, bool is_and, tm_lv a, tm_lv b) {
   return tm_sem_op2(l, is_and ? TM_ANDI : TM_ORI, a, b);
 }
 
-/* ---- minimum, maximum, where -------------------------------------------------------------- */
+/* ---- minimum, maximum, where -------------------------------------------- */
 
 tm_lv tm_sem_minmax(tm_low *l, bool is_max, tm_lv a, tm_lv b, bool nan) {
   if (!tm_sem_legalize(l, &a, &b, false, is_max ? "maximum" : "minimum"))

@@ -46,7 +46,7 @@ tm_lv tm_builtin_bound(tm_low *l, const tm_builtin *row, tm_lv self) {
   return v;
 }
 
-/* ---- signatures --------------------------------------------------------------- */
+/* ---- signatures --------------------------------------------------------- */
 
 typedef struct param {
   const char *name, *value; /* value: the default's text; NULL if none */
@@ -206,7 +206,7 @@ tm_lv tm_builtin_call_row(tm_low *l, const tm_builtin *row, tm_lv self,
   return row->fn(l, &call);
 }
 
-/* ---- reading arguments ----------------------------------------------------------- */
+/* ---- reading arguments -------------------------------------------------- */
 
 static const char constexpr_hint[] =
     "a plain variable is a run-time value; declare it `name: tl.constexpr`";

@@ -11,7 +11,7 @@
 
 enum { DEEPEST_CALLS = 64 }; /* real helpers nest less than ten deep */
 
-/* ---- arguments ------------------------------------------------------------------- */
+/* ---- arguments ---------------------------------------------------------- */
 
 static bool add_positional(tm_low *l, const tm_expr *e, tm_lv_list *items) {
   bool starred = e->kind == TM_EXPR_STARRED;
@@ -30,13 +30,13 @@ static bool add_positional(tm_low *l, const tm_expr *e, tm_lv_list *items) {
   return true;
 }
 
+/* Keywords come first, as in upstream's front end: loads and atomics among the
+ * arguments happen in that order. */
 static bool evaluate_args(tm_low *l, const tm_expr *e, uint32_t from,
                           tm_args *out) {
   tm_lv_list items = {0};
   TM_VEC(tm_named_lv) named = {0};
   bool ok = true;
-  for (uint32_t i = from; i < e->items.len; i++)
-    ok = add_positional(l, e->items.data[i], &items) && ok;
   for (uint32_t i = 0; i < e->keywords.len; i++) {
     const tm_keyword *k = &e->keywords.data[i];
     tm_named_lv n = {k->name, tm_low_expr(l, k->value), k->loc};
@@ -48,6 +48,8 @@ static bool evaluate_args(tm_low *l, const tm_expr *e, uint32_t from,
     }
     tm_push(l->arena, &named, n);
   }
+  for (uint32_t i = from; i < e->items.len; i++)
+    ok = add_positional(l, e->items.data[i], &items) && ok;
   *out = (tm_args){items.data, items.len, named.data, named.len};
   return ok;
 }
@@ -94,6 +96,13 @@ tm_lv tm_low_call_expr(tm_low *l, const tm_expr *e) {
   return tm_low_call(l, callee, &args);
 }
 
+/* Module code that asks the environment gets its default: what a compile
+ * gives must not depend on the machine. */
+static bool is_environment(tm_str name) {
+  return tm_str_eq(name, TM_STR("os.environ.get")) ||
+         tm_str_eq(name, TM_STR("os.getenv"));
+}
+
 tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
   switch (callee->kind) {
   case TM_LV_POISON:
@@ -107,6 +116,8 @@ tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
       return tm_sem_cast(l, args->items[0], callee->type);
     return tm_low_error(l, NULL, "a conversion takes one value");
   case TM_LV_OPAQUE:
+    if (!l->frame->function && is_environment(callee->text))
+      return args->n_items > 1 ? args->items[1] : TM_NONE_LV;
     return tm_low_error(l, "a kernel may call @triton.jit functions of its "
                            "module and of modules that were given",
                         "%.*s cannot be called in a kernel",
@@ -117,7 +128,7 @@ tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
   }
 }
 
-/* ---- binding to a function's parameters ----------------------------------------------- */
+/* ---- binding to a function's parameters --------------------------------- */
 
 static tm_lv default_value(tm_low *l, const tm_function_def *f,
                            const tm_param_decl *p) {
@@ -203,7 +214,7 @@ static bool bind(tm_low *l, const tm_function_def *f, const tm_args *args,
   return true;
 }
 
-/* ---- inlining ----------------------------------------------------------------------------- */
+/* ---- inlining ----------------------------------------------------------- */
 
 static tm_lv too_deep(tm_low *l, const tm_function_def *f) {
   tm_buf chain = tm_buf_in(l->arena);

@@ -154,7 +154,7 @@ tm_lv tm_fn_dot(tm_low *l, const tm_builtin_call *c) {
   return rank > 3 ? tm_sem_reshape(l, r, rank, shape, false) : r;
 }
 
-/* ---- scaled products --------------------------------------------------------- */
+/* ---- scaled products ---------------------------------------------------- */
 
 typedef struct scaled_side {
   tm_lv value, scale;      /* scale: NULL when None */

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-/* ---- arithmetic ------------------------------------------------------------------ */
+/* ---- arithmetic --------------------------------------------------------- */
 
 tm_lv tm_fn_operator(tm_low *l, const tm_builtin_call *c) {
   return tm_sem_binary(l, (tm_py_op)c->row->aux, c->args[0], c->args[1]);
@@ -109,7 +109,7 @@ tm_lv tm_fn_fdiv(tm_low *l, const tm_builtin_call *c) {
   return tm_sem_op2(l, exact ? TM_PRECISE_DIVF : TM_DIVF, x, y);
 }
 
-/* ---- functions of one float --------------------------------------------------------- */
+/* ---- functions of one float --------------------------------------------- */
 
 /* A float32 or float64 argument, as the math functions demand. */
 static tm_lv float_arg(tm_low *l, const tm_builtin_call *c, uint32_t i) {
@@ -153,7 +153,7 @@ tm_lv tm_fn_sigmoid(tm_low *l, const tm_builtin_call *c) {
                        tm_sem_binary(l, TM_PY_ADD, one, e));
 }
 
-/* ---- libdevice ------------------------------------------------------------------------- */
+/* ---- libdevice ---------------------------------------------------------- */
 
 static tm_lv external(tm_low *l, const char *symbol, uint32_t n,
                       const tm_lv *args, tm_ltype type) {

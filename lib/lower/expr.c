@@ -3,7 +3,7 @@
  * subscripts of every kind of value. */
 #include "value.h"
 
-/* ---- attributes ------------------------------------------------------------------ */
+/* ---- attributes --------------------------------------------------------- */
 
 static tm_lv shape_tuple(tm_low *l, tm_ltype t) {
   tm_lv dims[TM_MAX_RANK];
@@ -116,7 +116,7 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   return no_attribute(l, owner, name, 0);
 }
 
-/* ---- subscripts --------------------------------------------------------------------- */
+/* ---- subscripts --------------------------------------------------------- */
 
 static bool is_full_slice(tm_lv v) {
   if (v->kind != TM_LV_SLICE) return false;
@@ -207,7 +207,7 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index) {
   return owner->items[(size_t)i];
 }
 
-/* ---- expressions ----------------------------------------------------------------------- */
+/* ---- expressions -------------------------------------------------------- */
 
 static tm_lv sequence(tm_low *l, const tm_expr *e, bool is_list) {
   TM_VEC(tm_lv) items = {0};

@@ -70,7 +70,7 @@ tm_lv tm_low_condition(tm_low *l, tm_lv v, const char *where) {
   return tm_sem_cast(l, v, tm_lt_scalar(l, TM_DT_I1));
 }
 
-/* ---- joining values ---------------------------------------------------------------- */
+/* ---- joining values ----------------------------------------------------- */
 
 static tm_lv join_leaf(join *j, tm_value then, tm_value other,
                        tm_ltype type) {
@@ -176,18 +176,40 @@ static tm_lv join_variable(join *j, tm_name name) {
                       tm_lv_describe(l, y), b->loc.line);
 }
 
-static void join_variables(join *j, tm_bindings *out) {
-  tm_low *l = j->l;
-  const tm_bindings *sides[2] = {
-    j->then->end.kind != TM_END_RETURNS ? &j->then->vars : NULL,
-    j->other->end.kind != TM_END_RETURNS ? &j->other->vars : NULL};
-  for (int side = 0; side < 2; side++) {
+/* The variables of both branches, each once: those from before first, in
+ * order, then new ones by name. */
+static tm_name_list names_of(tm_low *l, const tm_bindings *a,
+                             const tm_bindings *b, uint32_t before) {
+  const tm_bindings *sides[2] = {a, b};
+  tm_name_list names = {0};
+  for (int side = 0; side < 2; side++)
     for (uint32_t i = 0; sides[side] && i < sides[side]->len; i++) {
-      const tm_binding *v = &sides[side]->data[i];
-      if (side == 1 && find_in(sides[0], v->name)) continue;
-      tm_binding joined = {v->name, join_variable(j, v->name), v->loc};
-      tm_push(l->arena, out, joined);
+      tm_name name = sides[side]->data[i].name;
+      bool known = side == 1 && find_in(a, name);
+      if (!known) tm_push(l->arena, &names, name);
     }
+  for (uint32_t i = before; i < names.len; i++)
+    for (uint32_t k = i; k > before &&
+                         strcmp(names.data[k - 1], names.data[k]) > 0; k--) {
+      tm_name swap = names.data[k];
+      names.data[k] = names.data[k - 1];
+      names.data[k - 1] = swap;
+    }
+  return names;
+}
+
+static void join_variables(join *j, uint32_t before, tm_bindings *out) {
+  tm_low *l = j->l;
+  const tm_bindings *a =
+      j->then->end.kind != TM_END_RETURNS ? &j->then->vars : NULL;
+  const tm_bindings *b =
+      j->other->end.kind != TM_END_RETURNS ? &j->other->vars : NULL;
+  tm_name_list names = names_of(l, a, b, before);
+  for (uint32_t i = 0; i < names.len; i++) {
+    const tm_binding *v = find_in(a, names.data[i]);
+    if (!v) v = find_in(b, names.data[i]);
+    tm_binding joined = {v->name, join_variable(j, v->name), v->loc};
+    tm_push(l->arena, out, joined);
   }
 }
 
@@ -218,7 +240,7 @@ static void yield_in(tm_low *l, tm_block block, uint32_t n,
 /* Closes both branches with an scf.if at `outer`. Leaves the scope as it is
  * after the statement. */
 static tm_end close_if(tm_low *l, tm_builder outer, tm_value condition,
-                       branch *then, branch *other) {
+                       branch *then, branch *other, uint32_t before) {
   join j = {.l = l, .then = then, .other = other};
   tm_end end = tm_end_of(TM_END_FALLS);
   tm_bindings vars = {0};
@@ -227,7 +249,7 @@ static tm_end close_if(tm_low *l, tm_builder outer, tm_value condition,
   bool both_fall = then->end.kind == TM_END_FALLS &&
                    other->end.kind == TM_END_FALLS;
   tm_lv flag = NULL;
-  if (!both_return) join_variables(&j, &vars);
+  if (!both_return) join_variables(&j, before, &vars);
   if (!both_fall) end.value = join_returned(&j);
   if (!both_fall && !both_return)
     flag = join_leaf(&j, flag_in(&j, then), flag_in(&j, other),
@@ -237,8 +259,10 @@ static tm_end close_if(tm_low *l, tm_builder outer, tm_value condition,
   tm_loc loc = l->b.loc;
   l->b = outer;
   tm_block regions[2] = {then->block, other->block};
+  tm_type none[1]; /* the builder infers where no types are given */
   tm_inst inst = tm_build(&l->b, TM_IF, 1, &condition, j.types.len,
-                          j.types.data, 2, regions, 0, NULL);
+                          j.types.len ? j.types.data : none, 2, regions, 0,
+                          NULL);
   l->b.loc = loc;
   for (uint32_t i = 0; i < j.results.len; i++)
     j.results.data[i]->value = tm_get(l->ir, inst)->results + i;
@@ -255,14 +279,15 @@ static tm_end close_if(tm_low *l, tm_builder outer, tm_value condition,
   return end;
 }
 
-/* ---- statements ------------------------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 static tm_end no_jump(tm_low *l, tm_end end) {
   if (end.kind != TM_END_BREAKS && end.kind != TM_END_CONTINUES) return end;
-  tm_low_unsupported(l, "fold the condition into the loop's condition, or "
-                        "into a mask",
-                     "`%s` under a run-time condition is not supported",
-                     end.kind == TM_END_BREAKS ? "break" : "continue");
+  tm_low_error_at(l, end.loc, TM_DIAG_UNSUPPORTED,
+                  "fold the condition into the loop's condition, or into a "
+                  "mask",
+                  "`%s` under a run-time condition is not supported",
+                  end.kind == TM_END_BREAKS ? "break" : "continue");
   return tm_end_of(TM_END_FALLS);
 }
 
@@ -304,7 +329,7 @@ tm_end tm_low_run_if(tm_low *l, const tm_stmt *s, tm_lv condition,
     tm_scope_restore(l, &open->vars);
     finish(l, open, no_jump(l, tm_low_stmts(l, stmts, from, tail)));
   }
-  tm_end end = close_if(l, outer, condition->value, &then, &other);
+  tm_end end = close_if(l, outer, condition->value, &then, &other, saved.len);
   if (rest_inside || !stmts || end.kind == TM_END_RETURNS) return end;
   if (end.kind == TM_END_FALLS) return tm_low_stmts(l, stmts, from, tail);
   list_rest rest = {stmts, from, tail};
@@ -318,7 +343,7 @@ tm_end tm_low_guard(tm_low *l, tm_end end, tm_rest_fn *rest, void *payload,
   tm_bindings saved = tm_scope_save(l);
   branch then, other;
   begin(l, &then, "then", &saved);
-  finish(l, &then, (tm_end){TM_END_RETURNS, 0, end.value});
+  finish(l, &then, (tm_end){.kind = TM_END_RETURNS, .value = end.value});
   begin(l, &other, "else", &saved);
   finish(l, &other, no_jump(l, rest(l, payload)));
   /* A function that runs off its end after other paths returned a value
@@ -326,7 +351,7 @@ tm_end tm_low_guard(tm_low *l, tm_end end, tm_rest_fn *rest, void *payload,
   if (tail && other.end.kind == TM_END_RETURNS &&
       other.end.value->kind == TM_LV_NONE && end.value->kind != TM_LV_NONE)
     other.end.value = NULL;
-  return close_if(l, outer, end.flag, &then, &other);
+  return close_if(l, outer, end.flag, &then, &other, saved.len);
 }
 
 tm_lv tm_low_ternary(tm_low *l, tm_lv condition, const tm_expr *e) {
@@ -357,9 +382,11 @@ tm_lv tm_low_ternary(tm_low *l, tm_lv condition, const tm_expr *e) {
   l->b = outer;
   l->b.loc = loc;
   tm_block regions[2] = {then.block, other.block};
+  tm_type none[1];
   tm_inst inst = tm_build(&l->b, TM_IF, 1, &condition->value,
-                          failed ? 0 : j.types.len, j.types.data, 2, regions,
-                          0, NULL);
+                          failed ? 0 : j.types.len,
+                          j.types.len ? j.types.data : none, 2, regions, 0,
+                          NULL);
   for (uint32_t i = 0; i < j.results.len; i++)
     j.results.data[i]->value = tm_get(l->ir, inst)->results + i;
   tm_scope_restore(l, &saved);

@@ -42,7 +42,7 @@ static void enter_block(tm_low *l, tm_block block) {
   l->b.before = 0;
 }
 
-/* ---- carrying variables ------------------------------------------------------------ */
+/* ---- carrying variables ------------------------------------------------- */
 
 static tm_lv with_args(loop *p, tm_lv v, tm_block block) {
   tm_low *l = p->l;
@@ -64,19 +64,26 @@ static void name_arg(tm_low *l, tm_lv v, tm_name name) {
     tm_val(l->ir, v->value)->name = name;
 }
 
+static bool has_name(const tm_name_list *names, tm_name name) {
+  for (uint32_t i = 0; i < names->len; i++)
+    if (names->data[i] == name) return true;
+  return false;
+}
+
 static void start_carrying(loop *p, tm_block block, tm_name ignore) {
   tm_low *l = p->l;
   tm_low_assigned(l, &p->s->body, &p->names);
   p->saved = tm_scope_save(l);
-  for (uint32_t i = 0; i < p->names.len; i++) {
-    tm_name name = p->names.data[i];
-    tm_binding *b = name == ignore ? NULL : tm_scope_find(l, name);
-    if (!b || tm_lv_is_poison(b->value) || b->value->kind == TM_LV_UNBOUND)
+  /* In the order in which the variables were first assigned. */
+  for (uint32_t i = 0; i < l->frame->vars.len; i++) {
+    tm_binding *b = &l->frame->vars.data[i];
+    if (b->name == ignore || !has_name(&p->names, b->name) ||
+        tm_lv_is_poison(b->value) || b->value->kind == TM_LV_UNBOUND)
       continue;
-    carried c = {.name = name, .before = b->value, .loc = b->loc};
+    carried c = {.name = b->name, .before = b->value, .loc = b->loc};
     c.first = p->leaves.len;
     c.inside = with_args(p, b->value, block);
-    name_arg(l, c.inside, name);
+    name_arg(l, c.inside, b->name);
     b->value = c.inside;
     tm_push(l->arena, &p->vars, c);
   }
@@ -258,13 +265,14 @@ static void lower_body(loop *p) {
   tm_end end = tm_low_stmts(l, &p->s->body, 0, false);
   l->frame->loops--;
   if (end.kind == TM_END_BREAKS || end.kind == TM_END_CONTINUES)
-    tm_low_unsupported(l, "put the condition into the loop's bounds or "
-                          "condition, or into a mask",
-                       "`%s` in a run-time loop is not supported",
-                       end.kind == TM_END_BREAKS ? "break" : "continue");
+    tm_low_error_at(l, end.loc, TM_DIAG_UNSUPPORTED,
+                    "put the condition into the loop's bounds or condition, "
+                    "or into a mask",
+                    "`%s` in a run-time loop is not supported",
+                    end.kind == TM_END_BREAKS ? "break" : "continue");
 }
 
-/* ---- loops that run at compile time ------------------------------------------------------ */
+/* ---- loops that run at compile time ------------------------------------- */
 
 typedef struct unrolled {
   const tm_stmt *s;
@@ -331,7 +339,7 @@ static tm_end unroll_range(tm_low *l, const tm_stmt *s, tm_lv range) {
   return unroll(l, &u);
 }
 
-/* ---- for --------------------------------------------------------------------------------- */
+/* ---- for ---------------------------------------------------------------- */
 
 /* The bounds as scalars of one integer type; NULL type when reported. */
 static tm_ltype bounds_of(tm_low *l, tm_lv range, tm_lv bounds[3],
@@ -463,7 +471,7 @@ tm_end tm_low_for(tm_low *l, const tm_stmt *s) {
   return tm_end_of(TM_END_FALLS);
 }
 
-/* ---- while ---------------------------------------------------------------------------------- */
+/* ---- while -------------------------------------------------------------- */
 
 static tm_end python_while(tm_low *l, const tm_stmt *s) {
   for (;;) {

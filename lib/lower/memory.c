@@ -15,7 +15,7 @@ static bool is_block_pointer(tm_lv v) {
          v->type->element->kind == TM_LT_BLOCK;
 }
 
-/* ---- cache hints ----------------------------------------------------------------- */
+/* ---- cache hints -------------------------------------------------------- */
 
 typedef struct hints {
   tm_attr attrs[6];
@@ -56,7 +56,7 @@ static bool cache_hints(tm_low *l, tm_lv cache, tm_lv evict, bool is_load,
   return true;
 }
 
-/* ---- block pointers' options ------------------------------------------------------- */
+/* ---- block pointers' options -------------------------------------------- */
 
 static bool boundary(tm_low *l, tm_lv v, tm_ltype block, hints *h,
                      int64_t *dims) {
@@ -106,7 +106,7 @@ static bool is_unset(tm_lv v) {
   return tm_lv_truth(v, &truth) && !truth;
 }
 
-/* ---- load ---------------------------------------------------------------------------- */
+/* ---- load --------------------------------------------------------------- */
 
 static tm_lv load_block(tm_low *l, const tm_builtin_call *c, hints *h) {
   tm_ltype block = c->args[0]->type->element;
@@ -208,7 +208,7 @@ tm_lv tm_fn_load(tm_low *l, const tm_builtin_call *c) {
   return is_bool ? tm_sem_cast(l, r, tm_lt_scalar(l, TM_DT_I1)) : r;
 }
 
-/* ---- store ----------------------------------------------------------------------------- */
+/* ---- store -------------------------------------------------------------- */
 
 static tm_lv store_block(tm_low *l, const tm_builtin_call *c, tm_lv value,
                          hints *h) {
@@ -273,7 +273,7 @@ tm_lv tm_fn_store(tm_low *l, const tm_builtin_call *c) {
   return TM_NONE_LV;
 }
 
-/* ---- block pointers and descriptors ------------------------------------------------------- */
+/* ---- block pointers and descriptors ------------------------------------- */
 
 /* A tuple of integers, compile-time or scalar, as values of one type. */
 static bool int_list(tm_low *l, tm_lv v, tm_dtype dtype, const char *what,

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- programs ---------------------------------------------------------------------- */
+/* ---- programs ----------------------------------------------------------- */
 
 tm_lv tm_fn_program_id(tm_low *l, const tm_builtin_call *c) {
   int64_t axis;
@@ -42,7 +42,7 @@ tm_lv tm_fn_prelude(tm_low *l, const tm_builtin_call *c) {
   return tm_low_call_prelude(l, c->row->name, n, c->args);
 }
 
-/* ---- hints ----------------------------------------------------------------------------- */
+/* ---- hints -------------------------------------------------------------- */
 
 /* A parameter is no instruction's result: the promise goes to the function. */
 static void hint_param(tm_low *l, tm_value v, int64_t divisibility) {
@@ -106,7 +106,7 @@ tm_lv tm_fn_barrier(tm_low *l, const tm_builtin_call *c) {
   return TM_NONE_LV;
 }
 
-/* ---- checks and printing ------------------------------------------------------------------ */
+/* ---- checks and printing ------------------------------------------------ */
 
 static tm_lv print_values(tm_low *l, const char *prefix, bool hex,
                           const tm_lv *args, uint32_t n) {
@@ -205,7 +205,7 @@ tm_lv tm_fn_static_assert(tm_low *l, const tm_builtin_call *c) {
   return tm_low_error(l, NULL, "static_assert failed: %s", tm_buf_text(&out));
 }
 
-/* ---- ranges ---------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------- */
 
 static bool optional_int(tm_low *l, tm_lv v, const char *what, tm_lv *out) {
   int64_t i;
@@ -243,7 +243,7 @@ tm_lv tm_fn_range(tm_low *l, const tm_builtin_call *c) {
   return v;
 }
 
-/* ---- types -------------------------------------------------------------------------------------- */
+/* ---- types -------------------------------------------------------------- */
 
 tm_lv tm_fn_make_type(tm_low *l, const tm_builtin_call *c) {
   tm_ltype t = tm_want_type(l, c->args[0], "dtype's argument");
@@ -333,7 +333,7 @@ tm_lv tm_fn_not_callable(tm_low *l, const tm_builtin_call *c) {
                       "tensors are not made with tl.tensor");
 }
 
-/* ---- Python's own ----------------------------------------------------------------------------------- */
+/* ---- Python's own ------------------------------------------------------- */
 
 tm_lv tm_fn_python_minmax(tm_low *l, const tm_builtin_call *c) {
   tm_lv items = c->args[0];

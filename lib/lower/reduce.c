@@ -25,7 +25,7 @@ typedef struct reduction {
   tm_lv function;
 } reduction;
 
-/* ---- regions ------------------------------------------------------------------------ */
+/* ---- regions ------------------------------------------------------------ */
 
 static void combine_index(tm_low *l, tm_combine combine, const tm_lv *in,
                           tm_lv *out) {
@@ -104,7 +104,7 @@ static bool combine_region(tm_low *l, const reduction *r, const tm_lv *in,
   return true;
 }
 
-/* ---- the operation --------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------ */
 
 static bool check_inputs(tm_low *l, reduction *r, const char *what) {
   for (uint32_t i = 0; i < r->n; i++) {
@@ -208,7 +208,7 @@ static bool reduce(tm_low *l, reduction *r, tm_lv axis, const char *what) {
   return true;
 }
 
-/* ---- builtins ---------------------------------------------------------------------------- */
+/* ---- builtins ----------------------------------------------------------- */
 
 /* Integers below 32 bits sum as 32-bit integers of their sign. */
 static tm_ltype sum_type(tm_low *l, tm_lv x, tm_lv asked) {

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-/* ---- local variables ------------------------------------------------------------ */
+/* ---- local variables ---------------------------------------------------- */
 
 tm_name tm_low_name(tm_low *l, const char *text) {
   return tm_intern_cstr(&l->ir->names, text);
@@ -54,7 +54,7 @@ void tm_scope_restore(tm_low *l, const tm_bindings *saved) {
     tm_push(l->arena, vars, saved->data[i]);
 }
 
-/* ---- namespaces ------------------------------------------------------------------- */
+/* ---- namespaces --------------------------------------------------------- */
 
 typedef struct space {
   const char *path;
@@ -195,7 +195,7 @@ static tm_lv space_attribute(tm_low *l, int index, const char *name) {
   return tm_low_error(l, hint, "%s has no '%s'", s->path, name);
 }
 
-/* ---- module code -------------------------------------------------------------------- */
+/* ---- module code -------------------------------------------------------- */
 
 /* Evaluates an expression of a module's top level. */
 static tm_lv module_expr(tm_low *l, const tm_module *module,
@@ -252,11 +252,9 @@ static tm_lv import_plain(tm_low *l, const tm_module *module,
                           const tm_import *import) {
   const char *path = import->path;
   const char *dot = strchr(path, '.');
-  size_t head = dot ? (size_t)(dot - path) : strlen(path);
   /* `import a.b` binds a; `import a.b as c` binds a.b. */
-  if (strlen(import->alias) == head &&
-      memcmp(import->alias, path, head) == 0)
-    path = tm_strndup(l->arena, path, head);
+  if (dot && !import->has_as)
+    path = tm_strndup(l->arena, path, (size_t)(dot - path));
   tm_lv v = import_module(l, module, path);
   return v ? v : tm_lv_opaque(l, path);
 }
@@ -346,6 +344,64 @@ static tm_lv evaluate_binding(tm_low *l, const tm_module *module,
   return tm_lv_opaque(l, tm_low_format(l, "%s%s", what, name));
 }
 
+/* ---- which of several bindings counts ----------------------------------- */
+
+static bool contains(const tm_stmts *list, const tm_stmt *s) {
+  for (uint32_t i = 0; i < list->len; i++)
+    if (list->data[i] == s) return true;
+  return false;
+}
+
+typedef enum reach { REACHED, SKIPPED, UNKNOWN } reach;
+
+/* Whether import runs the statement: every `if` around it is evaluated, and
+ * handlers of a try are taken not to run. */
+static reach is_reached(tm_low *l, const tm_module *module,
+                        const tm_stmt *s) {
+  reach result = REACHED;
+  for (const tm_stmt *p = s->parent; p; s = p, p = p->parent) {
+    if (p->kind == TM_STMT_TRY && !contains(&p->body, s)) return SKIPPED;
+    if (p->kind != TM_STMT_IF) continue;
+    bool truth, in_body = contains(&p->body, s);
+    tm_lv v = module_expr(l, module, p->e, "a condition");
+    if (!tm_lv_truth(v, &truth))
+      result = UNKNOWN;
+    else if (truth != in_body)
+      return SKIPPED;
+  }
+  return result;
+}
+
+/* The last binding that import reaches. One under an unknown condition counts
+ * only when it is the only one or the others agree with it. */
+static tm_lv choose_binding(tm_low *l, const tm_module *module,
+                            uint32_t index, tm_name name) {
+  tm_lv chosen = NULL, skipped = NULL;
+  bool ambiguous = false;
+  for (uint32_t i = index + 1; i; i = module->earlier.data[i - 1]) {
+    const tm_stmt *s = module->binders.data[i - 1];
+    reach r = is_reached(l, module, s);
+    tm_lv v = evaluate_binding(l, module, s, name);
+    if (r == SKIPPED) {
+      if (v->kind != TM_LV_OPAQUE) skipped = v;
+      continue;
+    }
+    if (!chosen) {
+      chosen = v;
+    } else if (v->kind != TM_LV_OPAQUE && !tm_lv_equal(v, chosen)) {
+      ambiguous = true;
+      chosen = tm_lv_opaque(
+          l, tm_low_format(l, "%s, which line %u binds under a condition "
+                              "that is not known",
+                           name, s->loc.line));
+    }
+    if (r == REACHED) break;
+  }
+  /* What a try could not import, its handler provides. */
+  bool missing = !chosen || (chosen->kind == TM_LV_OPAQUE && !ambiguous);
+  return skipped && missing ? skipped : chosen;
+}
+
 tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
   for (uint32_t i = 0; i < l->globals.len; i++) {
     tm_global *g = &l->globals.data[i];
@@ -356,11 +412,12 @@ tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
   }
   if (!tm_low_enter(l)) return TM_POISONED;
   uint32_t at = l->globals.len;
+  uint64_t index;
   tm_global entry = {module, name, NULL};
   tm_push(l->arena, &l->globals, entry);
-  const tm_stmt *s = tm_module_binding(module, name);
-  tm_lv v = s ? evaluate_binding(l, module, s, name)
-              : star_import(l, module, name);
+  tm_lv v = tm_map_get(&module->bindings, TM_KEY(name), &index)
+                ? choose_binding(l, module, (uint32_t)index, name)
+                : star_import(l, module, name);
   if (v)
     l->globals.data[at].value = v;
   else
@@ -382,7 +439,7 @@ tm_lv tm_scope_attribute(tm_low *l, tm_lv owner, tm_name name) {
       "module %s has no '%s'", owner->module->name, name);
 }
 
-/* ---- reading a name ------------------------------------------------------------------- */
+/* ---- reading a name ----------------------------------------------------- */
 
 static tm_lv unknown_name(tm_low *l, const char *name) {
   tm_nearest near = {name, NULL, 0};

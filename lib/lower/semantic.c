@@ -22,7 +22,7 @@ static tm_lv build_to(tm_low *l, tm_op op, tm_lv x, tm_ltype to) {
   return tm_lv_run(l, tm_build_to(&l->b, op, x->value, to->ir), to);
 }
 
-/* ---- constants -------------------------------------------------------------- */
+/* ---- constants ---------------------------------------------------------- */
 
 static tm_lv float_constant(tm_low *l, double f, tm_ltype scalar) {
   if (tm_lt_is_fp8(scalar)) {
@@ -87,7 +87,7 @@ tm_lv tm_sem_zero(tm_low *l, tm_ltype type) {
   return tm_lv_run(l, tm_get(l->ir, i)->results, type);
 }
 
-/* ---- casts ----------------------------------------------------------------- */
+/* ---- casts -------------------------------------------------------------- */
 
 static tm_lv not_zero(tm_low *l, tm_lv v) {
   tm_lv zero = tm_sem_zero(l, v->type);
@@ -213,7 +213,7 @@ tm_lv tm_sem_bitcast(tm_low *l, tm_lv v, tm_ltype to) {
   return build_to(l, TM_BITCAST, v, to);
 }
 
-/* ---- shapes ----------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 static bool same_dims(tm_ltype t, uint32_t rank, const int64_t *shape) {
   if (!tm_lt_is_block(t) || t->rank != rank) return false;

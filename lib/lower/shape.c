@@ -22,7 +22,7 @@ static uint32_t rank_of(tm_lv v) {
   return tm_lt_is_block(v->type) ? v->type->rank : 0;
 }
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------- */
 
 tm_lv tm_fn_arange(tm_low *l, const tm_builtin_call *c) {
   enum { MOST = 1 << 20 }; /* elements of a tensor, triton/_utils.py */
@@ -108,7 +108,7 @@ tm_lv tm_fn_cast(tm_low *l, const tm_builtin_call *c) {
                  : tm_sem_cast_rounding(l, x, to, mode);
 }
 
-/* ---- shapes -------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 tm_lv tm_fn_broadcast(tm_low *l, const tm_builtin_call *c) {
   tm_lv pair[2] = {tm_want_tensor(l, c->args[0], "broadcast's argument"),
@@ -220,7 +220,7 @@ tm_lv tm_fn_squeeze(tm_low *l, const tm_builtin_call *c) {
   return tm_sem_reshape(l, x, rank, shape, false);
 }
 
-/* ---- putting together and taking apart ------------------------------------------- */
+/* ---- putting together and taking apart ---------------------------------- */
 
 static tm_lv joined(tm_low *l, tm_lv a, tm_lv b) {
   if (!a || !b) return TM_POISONED;

@@ -8,7 +8,7 @@
  */
 #include "value.h"
 
-/* ---- what a list assigns, and whether it returns ------------------------------------ */
+/* ---- what a list assigns, and whether it returns ------------------------ */
 
 static void add_name(tm_low *l, tm_name_list *out, tm_name name) {
   for (uint32_t i = 0; i < out->len; i++)
@@ -67,7 +67,7 @@ bool tm_low_may_return(const tm_stmts *stmts) {
   return false;
 }
 
-/* ---- assignment --------------------------------------------------------------------------- */
+/* ---- assignment --------------------------------------------------------- */
 
 /* What a plain variable holds: numbers become run-time scalars, as in
  * Triton; plain Python code keeps them. */
@@ -180,7 +180,7 @@ static void augmented(tm_low *l, const tm_stmt *s) {
   tm_low_assign(l, target, tm_sem_binary(l, s->op, old, by));
 }
 
-/* ---- other statements ---------------------------------------------------------------------- */
+/* ---- other statements --------------------------------------------------- */
 
 static tm_end returned(tm_low *l, const tm_stmt *s) {
   tm_end end = tm_end_of(TM_END_RETURNS);
@@ -246,7 +246,7 @@ static void refused(tm_low *l, const tm_stmt *s) {
   tm_low_unsupported(l, hint, "%s has no meaning in a kernel", what);
 }
 
-/* ---- if -------------------------------------------------------------------------------------- */
+/* ---- if ----------------------------------------------------------------- */
 
 static tm_end lower_if(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
                        uint32_t from, bool tail, bool *took_rest) {
@@ -271,7 +271,7 @@ static tm_end lower_if(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
   return tm_low_stmts(l, truth ? &s->body : &s->orelse, 0, last);
 }
 
-/* ---- lists --------------------------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 typedef struct rest_of_list {
   const tm_stmts *stmts;
@@ -301,12 +301,14 @@ static tm_end lower_one(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
   case TM_STMT_FOR: return tm_low_for(l, s);
   case TM_STMT_WHILE: return tm_low_while(l, s);
   case TM_STMT_PASS: break;
-  case TM_STMT_BREAK: return tm_end_of(TM_END_BREAKS);
-  case TM_STMT_CONTINUE: return tm_end_of(TM_END_CONTINUES);
+  case TM_STMT_BREAK:
+    return (tm_end){.kind = TM_END_BREAKS, .loc = s->loc};
+  case TM_STMT_CONTINUE:
+    return (tm_end){.kind = TM_END_CONTINUES, .loc = s->loc};
   case TM_STMT_ASSERT: asserted(l, s); break;
   case TM_STMT_RAISE:
     raised(l, s);
-    return (tm_end){TM_END_RETURNS, 0, TM_POISONED};
+    return (tm_end){.kind = TM_END_RETURNS, .value = TM_POISONED};
   default: refused(l, s); break;
   }
   return tm_end_of(TM_END_FALLS);

@@ -37,7 +37,7 @@ const tm_dtype_info tm_dtype_infos[TM_DTYPES] = {
   [TM_DT_F64] = {"float64", "fp64", TM_F64, 64, true, true, 52},
 };
 
-/* ---- making them --------------------------------------------------------- */
+/* ---- making them -------------------------------------------------------- */
 
 static bool same_content(const tm_ltype_data *a, const tm_ltype_data *b) {
   if (a->kind != b->kind || a->dtype != b->dtype || a->element != b->element ||
@@ -100,7 +100,7 @@ tm_ltype tm_lt_like(tm_low *l, tm_ltype t, tm_ltype element) {
                            : element;
 }
 
-/* ---- asking ---------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------- */
 
 tm_ltype tm_lt_element(tm_ltype t) {
   return t->kind == TM_LT_BLOCK ? t->element : t;
@@ -184,7 +184,7 @@ const char *tm_lt_text(tm_low *l, tm_ltype t) {
   return tm_buf_text(&out);
 }
 
-/* ---- reading names ----------------------------------------------------------- */
+/* ---- reading names ------------------------------------------------------ */
 
 static bool text_is(const char *name, size_t n, const char *what) {
   return strlen(what) == n && memcmp(name, what, n) == 0;
@@ -225,7 +225,7 @@ tm_ltype tm_lt_parse(tm_low *l, tm_str text) {
   return d == TM_DTYPES ? NULL : tm_lt_scalar(l, d);
 }
 
-/* ---- numbers and promotion ------------------------------------------------------ */
+/* ---- numbers and promotion ---------------------------------------------- */
 
 tm_wide tm_dtype_min(tm_dtype dtype) {
   const tm_dtype_info *d = &tm_dtype_infos[dtype];

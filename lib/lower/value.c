@@ -108,7 +108,7 @@ bool tm_lv_truth(tm_lv v, bool *out) {
   }
 }
 
-/* ---- as text -------------------------------------------------------------- */
+/* ---- as text ------------------------------------------------------------ */
 
 static void print_wide(tm_buf *out, tm_wide i) {
   char digits[48];
@@ -187,7 +187,7 @@ const char *tm_lv_describe(tm_low *l, tm_lv v) {
   return tm_buf_text(&out);
 }
 
-/* ---- equality ---------------------------------------------------------------- */
+/* ---- equality ----------------------------------------------------------- */
 
 static double as_double(tm_lv v) {
   if (v->kind == TM_LV_BOOL) return v->b;
@@ -224,7 +224,7 @@ bool tm_lv_equal(tm_lv a, tm_lv b) {
   }
 }
 
-/* ---- arithmetic ---------------------------------------------------------------- */
+/* ---- arithmetic --------------------------------------------------------- */
 
 const char *tm_lv_op_text(tm_py_op op) {
   static const char *const texts[] = {

@@ -27,7 +27,7 @@
  * products. Arithmetic that leaves 128 bits is an error. */
 __extension__ typedef __int128 tm_wide;
 
-/* ---- language types (types.c) ----------------------------------------- */
+/* ---- language types (types.c) ------------------------------------------- */
 
 typedef enum tm_dtype {
   TM_DT_VOID,
@@ -67,7 +67,7 @@ typedef struct tm_ltype_data {
 /* Unique in one lowering: equal types are equal pointers. */
 typedef const tm_ltype_data *tm_ltype;
 
-/* ---- values ------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------- */
 
 typedef enum tm_lv_kind {
   TM_LV_POISON,     /* an error was reported */
@@ -115,7 +115,7 @@ struct tm_lvalue {
   const tm_range_options *options; /* RANGE */
 };
 
-/* ---- state ------------------------------------------------------------- */
+/* ---- state -------------------------------------------------------------- */
 
 typedef struct tm_binding {
   tm_name name; /* interned in the ir's names */
@@ -314,6 +314,7 @@ typedef struct tm_end {
   tm_end_kind kind;
   tm_value flag;
   tm_lv value;
+  tm_loc loc; /* of the break or continue */
 } tm_end;
 
 /* Lowers statements from index `from` on. tail: the function ends here. */
@@ -331,7 +332,7 @@ typedef tm_end tm_rest_fn(tm_low *l, void *payload);
 tm_end tm_low_guard(tm_low *l, tm_end end, tm_rest_fn *rest, void *payload,
                     bool tail);
 static inline tm_end tm_end_of(tm_end_kind kind) {
-  return (tm_end){kind, 0, NULL};
+  return (tm_end){.kind = kind};
 }
 /* loop.c */
 tm_end tm_low_for(tm_low *l, const tm_stmt *s);
@@ -417,7 +418,7 @@ void tm_builtin_nearest(uint32_t where, tm_nearest *nearest);
 extern const tm_builtin tm_builtins[];
 extern const uint32_t tm_builtins_count;
 
-/* ---- semantic.c: conversions and broadcasting ---------------------------- */
+/* ---- semantic.c: conversions and broadcasting --------------------------- */
 
 /* A number becomes a run-time scalar; a run-time value is itself. */
 tm_lv tm_sem_tensor(tm_low *l, tm_lv v);
@@ -437,7 +438,7 @@ tm_lv tm_sem_reshape(tm_low *l, tm_lv v, uint32_t rank, const int64_t *shape,
                      bool reorder);
 tm_lv tm_sem_permute(tm_low *l, tm_lv v, uint32_t rank, const int64_t *order);
 
-/* ---- arith.c: operators --------------------------------------------------- */
+/* ---- arith.c: operators ------------------------------------------------- */
 
 tm_lv tm_sem_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
@@ -452,7 +453,7 @@ bool tm_sem_legalize(tm_low *l, tm_lv *a, tm_lv *b, bool div_or_mod,
 bool tm_sem_legalize3(tm_low *l, tm_lv *a, tm_lv *b, tm_lv *c,
                       const char *what);
 
-/* ---- reduce.c ------------------------------------------------------------- */
+/* ---- reduce.c ----------------------------------------------------------- */
 
 typedef enum tm_combine {
   TM_COMBINE_SUM, TM_COMBINE_PRODUCT, TM_COMBINE_MAX, TM_COMBINE_MIN,
@@ -477,7 +478,7 @@ bool tm_want_shape(tm_low *l, tm_lv v, const char *what, uint32_t *rank,
 /* A run-time value, numbers converted; NULL and reported when not. */
 tm_lv tm_want_tensor(tm_low *l, tm_lv v, const char *what);
 
-/* ---- builder helpers (semantic.c) ------------------------------------------ */
+/* ---- builder helpers (semantic.c) --------------------------------------- */
 
 tm_lv tm_sem_op1(tm_low *l, tm_op op, tm_lv x);
 tm_lv tm_sem_op2(tm_low *l, tm_op op, tm_lv x, tm_lv y);

@@ -6,11 +6,11 @@
  *     #include <metal_stdlib>
  *     using namespace metal;
  *     struct add_kernel_args { int n; };      scalars, with explicit padding
- *     helper functions                        emit_prelude.c, emit_reduce.c
+ *     helper functions                     emitter_prelude.c, emitter_reduce.c
  *     [[max_total_threads_per_threadgroup(128)]]
  *     kernel void add_kernel(buffers, arguments, positions) {
- *       threadgroup pool and its regions      emit_pool.c
- *       constants of the thread               emit_coords.c
+ *       threadgroup pool and its regions      emitter_pool.c
+ *       constants of the thread               emitter_coords.c
  *       body
  *     }
  *
@@ -23,7 +23,7 @@
  * The threadgroup bound is never declared below 64, although one simdgroup
  * may be all that runs: a bound of 32 is miscompiled (METAL-FACTS B1).
  */
-#include "emit.h"
+#include "emitter.h"
 
 enum {
   LANGUAGE_VERSION = 3 << 16 | 1, /* MSL 3.1 */
@@ -308,6 +308,36 @@ static bool is_root(const emitter *e, tm_inst inst) {
   return false;
 }
 
+/* log2 of the vectors in the group's widest accesses. */
+static uint32_t wide_bits(emitter *e, const msl_group *group) {
+  uint32_t wide = 0;
+  for (uint32_t i = 0; i < group->insts.len; i++) {
+    uint32_t bits = msl_wide_bits(e, group->insts.data[i]);
+    if (bits > wide) wide = bits;
+  }
+  bool fits = group->width == MSL_MAX_VECTOR_BITS &&
+              group->n_reg >= group->width + wide;
+  return fits ? wide : 0;
+}
+
+/* Around the inner loop: all wide loads before it, all wide stores after. A
+ * group never reads what it has written, so the order among them is free. */
+static void wide_accesses(emitter *e, const msl_group *group, uint32_t wide,
+                          tm_op op) {
+  for (uint32_t i = 0; i < group->insts.len && !e->failed; i++) {
+    tm_inst inst = group->insts.data[i];
+    tm_op this_op = tm_get(e->ir, inst)->op;
+    if (msl_wide_bits(e, inst) != wide) continue;
+    if (this_op == op) msl_source(e, inst);
+    if (op == TM_LOAD && this_op == TM_LOAD)
+      msl_load_wide(e, inst, &e->outer);
+    else if (op == TM_LOAD)
+      msl_declare_wide(e, inst); /* filled by the loop */
+    else if (this_op == TM_STORE)
+      msl_store_wide(e, inst, &e->outer);
+  }
+}
+
 void msl_emit_group(emitter *e, msl_group *group) {
   bool any = false;
   for (uint32_t i = 0; i < group->insts.len; i++)
@@ -325,9 +355,19 @@ void msl_emit_group(emitter *e, msl_group *group) {
         msl_declare_array(e, v);
     }
   }
-  const char *var = msl_loop(e, group->width ? "c" : "r",
-                             1u << (group->n_reg - group->width));
+  uint32_t wide = wide_bits(e, group);
+  uint32_t trips = 1u << (group->n_reg - group->width - wide);
+  const char *var = msl_loop(e, group->width ? "c" : "r", trips);
   msl_point point = msl_point_all(var, group->n_reg, group->width);
+  if (wide) {
+    e->outer = msl_point_nested(var, NULL, group->n_reg, group->width, wide);
+    e->outer = msl_point_component(&e->outer, 0);
+    e->outer.var[1].n = 0;
+    wide_accesses(e, group, wide, TM_LOAD);
+    e->half_var = msl_loop(e, "h", 1u << wide);
+    point = msl_point_nested(var, e->half_var, group->n_reg, group->width,
+                             wide);
+  }
   for (uint32_t i = 0; i < group->insts.len && !e->failed; i++) {
     tm_inst inst = group->insts.data[i];
     if (!is_root(e, inst)) continue;
@@ -340,6 +380,10 @@ void msl_emit_group(emitter *e, msl_group *group) {
         break;
       default: element_root(e, inst, &point); break;
     }
+  }
+  if (wide) {
+    msl_close(e);
+    wide_accesses(e, group, wide, TM_STORE);
   }
   if (var) msl_close(e);
 }

@@ -16,7 +16,7 @@
  *   positions        position attributes are all uint3
  *   literal          floating literals carry f or h
  *   type             no double, long long, size_t or ptrdiff_t
- *   keyword          no asm, goto, recursion-prone or host words
+ *   keyword          no asm, goto, or C++ that MSL leaves out
  *   bfloat           no min, max, clamp of a bfloat and an integer literal
  *   inline           helper functions are METAL_FUNC
  *   size             at most 10,000 declarations, 100,000 unrolled statements

@@ -12,6 +12,7 @@
  *   - integer identities: x+0, x*1, x*0, x&0, x|-1, x^x, x-x, min(x,x), ...;
  *     x - c is x + (-c), (x + c1) + c2 is x + (c1 + c2); a constant operand of a commutative
  *     integer operation moves to the right;
+ *   - comparisons, minima and maxima that the operands' ranges decide;
  *   - shape changes of splats are splats; those that change nothing vanish;
  *   - elementwise operations on splats only are done once, on the scalar;
  *   - casts of casts that a single cast says; addptr by 0 or by an
@@ -186,6 +187,49 @@ static tm_value fold_int(folder *f, tm_inst inst) {
   return v ? v : fold_chain(ir, inst);
 }
 
+/* -1 when no element of x may be p to one of y, 1 when all are, else 0. */
+static int decide(tm_cmpi p, tm_range x, tm_range y) {
+  bool plain = x.lo >= 0 && y.lo >= 0; /* unsigned is signed then */
+  bool below = x.hi < y.lo, above = x.lo > y.hi;
+  bool not_above = x.hi <= y.lo, not_below = x.lo >= y.hi;
+  switch (p) {
+  case TM_CMPI_EQ: return below || above ? -1 : 0;
+  case TM_CMPI_NE: return below || above ? 1 : 0;
+  case TM_CMPI_ULT:
+    if (!plain) return 0;
+    /* fall through */
+  case TM_CMPI_SLT: return below ? 1 : not_below ? -1 : 0;
+  case TM_CMPI_ULE:
+    if (!plain) return 0;
+    /* fall through */
+  case TM_CMPI_SLE: return not_above ? 1 : above ? -1 : 0;
+  case TM_CMPI_UGT:
+    if (!plain) return 0;
+    /* fall through */
+  case TM_CMPI_SGT: return above ? 1 : not_above ? -1 : 0;
+  case TM_CMPI_UGE:
+    if (!plain) return 0;
+    /* fall through */
+  case TM_CMPI_SGE: return not_below ? 1 : below ? -1 : 0;
+  }
+  return 0;
+}
+
+static tm_value fold_by_range(tm_ir *ir, tm_inst inst) {
+  tm_inst_data i = *tm_get(ir, inst);
+  tm_range x = tm_range_of(ir, i.operands[0], false);
+  tm_range y = tm_range_of(ir, i.operands[1], false);
+  if (i.op == TM_MAXSI || i.op == TM_MINSI) {
+    bool max = i.op == TM_MAXSI;
+    if (x.lo >= y.hi) return i.operands[max ? 0 : 1];
+    return x.hi <= y.lo ? i.operands[max ? 1 : 0] : 0;
+  }
+  int sure = decide((tm_cmpi)tm_inst_int(ir, inst, TM_ATTR_PREDICATE, 0), x, y);
+  if (!sure) return 0;
+  tm_builder b = tm_build_before(ir, inst);
+  return tm_build_int(&b, tm_type_of(ir, i.results), sure > 0);
+}
+
 static tm_value fold_select(tm_ir *ir, const tm_inst_data *i) {
   int64_t c;
   if (i->operands[1] == i->operands[2]) return i->operands[1];
@@ -316,6 +360,9 @@ static tm_value fold_inst(folder *f, tm_inst inst) {
   case TM_ARITH_BITCAST:
     v = fold_cast_of_cast(ir, inst);
     break;
+  case TM_CMPI: case TM_MAXSI: case TM_MINSI:
+    v = fold_by_range(ir, inst);
+    break;
   case TM_ADDPTR:
     v = fold_addptr(ir, inst);
     break;
@@ -344,6 +391,22 @@ static tm_value current(folder *f, tm_value v) {
   return v;
 }
 
+static void fold_flow(folder *f, tm_inst inst) {
+  switch (tm_get(f->ir, inst)->op) {
+  case TM_FOR:
+    f->changed |= tm_fold_for(f->ir, inst, &f->uses, &f->renamed);
+    break;
+  case TM_IF:
+    f->changed |= tm_fold_if(f->ir, inst, &f->uses, &f->renamed);
+    break;
+  case TM_WHILE:
+    f->changed |= tm_fold_while(f->ir, inst, &f->uses, &f->renamed);
+    break;
+  default:
+    break;
+  }
+}
+
 static void walk(folder *f, tm_block block) {
   tm_ir *ir = f->ir;
   tm_inst inst = tm_blk(ir, block)->first;
@@ -353,27 +416,19 @@ static void walk(folder *f, tm_block block) {
     for (uint32_t o = 0; o < i->n_operands; o++)
       i->operands[o] = current(f, i->operands[o]);
     tm_op op = i->op;
-    if (op == TM_FOR || op == TM_IF) {
-      f->changed |= op == TM_FOR
-                        ? tm_fold_for(ir, inst, &f->uses, &f->renamed)
-                        : tm_fold_if(ir, inst, &f->uses, &f->renamed);
-      if (!tm_get(ir, inst)->block) { /* its body is in its place now */
-        inst = before ? tm_get(ir, before)->next : tm_blk(ir, block)->first;
-        continue;
-      }
+    fold_flow(f, inst);
+    if (tm_get(ir, inst)->block) {
+      for (uint32_t r = 0; r < tm_get(ir, inst)->n_regions; r++)
+        walk(f, tm_get(ir, inst)->regions[r]);
+      /* What inner blocks hand out is known only now. */
+      fold_flow(f, inst);
     }
-    for (uint32_t r = 0; r < tm_get(ir, inst)->n_regions; r++)
-      walk(f, tm_get(ir, inst)->regions[r]);
-    /* What inner blocks hand out is known only now. */
-    if (op == TM_FOR)
-      f->changed |= tm_fold_for(ir, inst, &f->uses, &f->renamed);
-    if (op == TM_IF)
-      f->changed |= tm_fold_if(ir, inst, &f->uses, &f->renamed);
-    tm_inst next = tm_get(ir, inst)->block
-                       ? tm_get(ir, inst)->next
-                       : (before ? tm_get(ir, before)->next
-                                 : tm_blk(ir, block)->first);
-    if (tm_get(ir, inst)->block && (tm_op_infos[op].flags & TM_PURE) &&
+    if (!tm_get(ir, inst)->block) { /* its body is in its place now */
+      inst = before ? tm_get(ir, before)->next : tm_blk(ir, block)->first;
+      continue;
+    }
+    tm_inst next = tm_get(ir, inst)->next;
+    if ((tm_op_infos[op].flags & TM_PURE) &&
         tm_get(ir, inst)->n_results == 1 && op != TM_CONSTANT) {
       tm_value v = fold_inst(f, inst);
       if (v) replace(f, inst, v);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * foldflow.c - folding of scf.for and scf.if, for fold.c.
+ * foldflow.c - folding of scf.for, scf.if and scf.while, for fold.c.
  *
  *   - a loop that runs no time is its initial values;
  *   - a loop that runs once is its body;
- *   - a carried value that every iteration hands on is its initial value;
+ *   - a carried value that every iteration hands on is its initial value,
+ *     in scf.while also when it goes through both blocks;
  *   - scf.if of a constant is one of its blocks;
  *   - a result that both blocks give alike is what they give.
  *
@@ -99,6 +100,45 @@ bool tm_fold_if(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
       continue;
     tm_map_put(renamed, i.results + r, a->operands[r]);
     changed |= is_used(uses, i.results + r);
+  }
+  return changed;
+}
+
+/* What the second block's argument or result n stands for, when the first
+ * block hands on its own argument `arg`. */
+static bool hands_on(const tm_ir *ir, tm_inst condition, uint32_t n,
+                     tm_value arg) {
+  const tm_inst_data *c = tm_get(ir, condition);
+  return n + 1 < c->n_operands && c->operands[n + 1] == arg;
+}
+
+bool tm_fold_while(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
+                   tm_map *renamed) {
+  tm_inst_data i = *tm_get(ir, inst);
+  const tm_block_data *before = tm_blk(ir, i.regions[0]);
+  const tm_block_data *after = tm_blk(ir, i.regions[1]);
+  tm_inst condition = last_of(ir, i.regions[0]);
+  const tm_inst_data *yield = tm_get(ir, last_of(ir, i.regions[1]));
+  bool changed = false;
+  for (uint32_t a = 0; a < before->n_args; a++) {
+    tm_value arg = before->args[a], init = i.operands[a];
+    tm_value next = yield->operands[a];
+    const tm_value_data *from = tm_val(ir, next);
+    bool around = from->block == i.regions[1] && !from->def &&
+                  hands_on(ir, condition, from->index, arg);
+    if (!around && next != init) continue;
+    tm_map_put(renamed, arg, init);
+    changed |= is_used(uses, arg);
+    /* Wherever the first block hands the argument on, it is init too. */
+    for (uint32_t r = 0; r < after->n_args; r++) {
+      if (!hands_on(ir, condition, r, arg) &&
+          !hands_on(ir, condition, r, init))
+        continue;
+      tm_map_put(renamed, after->args[r], init);
+      tm_map_put(renamed, i.results + r, init);
+      changed |= is_used(uses, after->args[r]) ||
+                 is_used(uses, i.results + r);
+    }
   }
   return changed;
 }

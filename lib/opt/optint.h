@@ -24,7 +24,7 @@ bool tm_fold_number(tm_op op, tm_scalar s, tm_scalar to, int64_t predicate,
 
 /* ---- foldflow.c: structured control flow ------------------------------ */
 
-/* Folds scf.for and scf.if. *renamed takes what stands for results and block
+/* Folds scf.for, scf.if, scf.while. *renamed takes what stands for results and block
  * arguments. True when something changed; the instruction may be gone. */
 typedef struct tm_fold_uses {
   const uint32_t *count; /* of each value there was at the round's start */
@@ -35,6 +35,8 @@ bool tm_fold_for(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
                  tm_map *renamed);
 bool tm_fold_if(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
                 tm_map *renamed);
+bool tm_fold_while(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
+                   tm_map *renamed);
 
 /* ---- range.c: what integers can be ------------------------------------ */
 

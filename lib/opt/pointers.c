@@ -73,9 +73,16 @@ static tm_value widen(tm_builder *b, tm_value v) {
   return tm_build_to(b, TM_EXTSI, v, wide);
 }
 
+/* Both operands first: C does not order a call's arguments. */
+static tm_value build_wide(tm_builder *b, tm_op op, tm_value x, tm_value y) {
+  x = widen(b, x);
+  y = widen(b, y);
+  return tm_build2(b, op, x, y);
+}
+
 static tm_value add_uniform(tm_builder *b, tm_value x, tm_value y) {
   if (!x || !y) return x ? x : y;
-  return tm_build2(b, TM_ADDI, widen(b, x), widen(b, y));
+  return build_wide(b, TM_ADDI, x, y);
 }
 
 static bool fits_32(int64_t lo, int64_t hi) {
@@ -159,7 +166,7 @@ static split split_product(tm_builder *b, tm_value o, int depth) {
   if (!x.uniform) return leaf(ir, o);
   if (!is_wide(ir, o) && x.rest && !x.smaller) return leaf(ir, o);
   split s = {.smaller = x.smaller || !x.rest};
-  s.uniform = tm_build2(b, TM_MULI, widen(b, x.uniform), widen(b, c));
+  s.uniform = build_wide(b, TM_MULI, x.uniform, c);
   if (x.rest) s.rest = tm_build2(b, TM_MULI, x.rest, factor);
   s.not_negative =
       x.not_negative && tm_range_of(ir, factor, true).lo >= 0;
@@ -226,7 +233,7 @@ static tm_value add_offsets(tm_builder *b, tm_value x, tm_value y) {
   bool same = tm_type_of(ir, x) == tm_type_of(ir, y);
   if (same && !is_wide(ir, x) && sum_fits(ir, x, y))
     return tm_build2(b, TM_ADDI, x, y);
-  return tm_build2(b, TM_ADDI, widen(b, x), widen(b, y));
+  return build_wide(b, TM_ADDI, x, y);
 }
 
 /* Offsets below 32 bits are extended; what adds them is 32 or 64. */

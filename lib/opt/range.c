@@ -113,14 +113,35 @@ static tm_range range_of_binary(tm_ir *ir, const tm_inst_data *i, tm_scalar s,
   }
 }
 
-/* The induction variable of scf.for: block argument 0. */
+/* A carried 64-bit number that starts at or above some number and only has
+ * what is not negative added to it stays there: 2^63 is out of reach. */
+static tm_range range_of_carried(tm_ir *ir, tm_value v, tm_inst loop,
+                                 uint32_t n, tm_range full, int depth) {
+  const tm_inst_data *i = tm_get(ir, loop);
+  if (tm_type_of(ir, v) != tm_type_scalar(ir, TM_I64)) return full;
+  tm_inst end = tm_blk(ir, i->regions[0])->last;
+  /* expand.c asks while it has rewired the loop but not yet its end. */
+  if (!end || tm_get(ir, end)->n_operands != i->n_results) return full;
+  tm_value next = tm_get(ir, end)->operands[n];
+  tm_inst def = tm_val(ir, next)->def;
+  if (!def || tm_get(ir, def)->op != TM_ADDI) return full;
+  const tm_value *x = tm_get(ir, def)->operands;
+  if (x[0] != v && x[1] != v) return full;
+  tm_range step = ask(ir, x[x[0] == v], false, depth + 1);
+  tm_range start = ask(ir, i->operands[3 + n], false, depth + 1);
+  if (step.lo < 0 || step.hi > INT32_MAX || start.hi > INT32_MAX) return full;
+  return (tm_range){start.lo, INT64_MAX};
+}
+
+/* Block argument 0 of scf.for is the induction variable. */
 static tm_range range_of_argument(tm_ir *ir, tm_value v, tm_range full,
                                   bool assume, int depth) {
   const tm_value_data *data = tm_val(ir, v);
   tm_inst parent = tm_blk(ir, data->block)->parent;
   int64_t step;
-  if (!parent || tm_get(ir, parent)->op != TM_FOR || data->index != 0)
-    return full;
+  if (!parent || tm_get(ir, parent)->op != TM_FOR) return full;
+  if (data->index != 0)
+    return range_of_carried(ir, v, parent, data->index - 1, full, depth);
   const tm_inst_data *loop = tm_get(ir, parent);
   if (!tm_value_const_int(ir, loop->operands[2], &step) || step <= 0)
     return full;

@@ -215,13 +215,15 @@ static sm_value function_constant(sm_emit *e, const sm_var *var) {
 }
 
 /* The bytes of a constant as MSL lays them out, for tables that are indexed
- * at run time. */
+ * at run time; NULL for structs, which are taken apart instead. */
 static sm_val table_of(sm_emit *e, const sm_type *t, const sm_leaf *leaf) {
   if (t->kind == SM_T_ARRAY) {
     uint32_t n = sm_leaf_count(e, t->element);
     sm_val *all = TM_NEW_ARRAY(e->arena, sm_val, t->count + 1);
-    for (uint32_t i = 0; i < t->count; i++)
+    for (uint32_t i = 0; i < t->count; i++) {
       all[i] = table_of(e, t->element, leaf + i * n);
+      if (!all[i]) return NULL;
+    }
     if (!t->count) return LL.ConstNull(LL.ArrayType(e->i8, 0));
     return LL.ConstArray(LL.TypeOf(all[0]), all, t->count);
   }

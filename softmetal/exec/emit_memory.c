@@ -678,8 +678,9 @@ static sm_leaf slot_read(sm_emit *e, const sm_place *place, const slot *s) {
   sm_state *state = place->state;
   if (place->index && place->index_varies) {
     if (s->fragment)
-      sm_emit_fail(e, state->var ? state->var->loc : (tm_loc){0}, "an array of simdgroup matrices is "
-                   "indexed by a value that differs between lanes");
+      sm_emit_fail(e, state->var ? state->var->loc : (tm_loc){0},
+                   "an array of simdgroup matrices is indexed by a value "
+                   "that differs between lanes");
     sm_ty t = s->scalar == SM_BOOL ? e->i8 : s->element;
     sm_val v = masked_load(e, t, slot_addresses(e, place, s), sm_exec(e), 1,
                            true);

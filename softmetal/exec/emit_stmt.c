@@ -719,6 +719,18 @@ static void switch_varying(sm_emit *e, const sm_stmt *s, sm_leaf c,
   if (!sm_ended(e)) LL.BuildBr(e->b, loop->exit);
 }
 
+/* A return, or a continue of a loop around the switch. */
+static bool leaves_switch(const sm_stmt *s, bool in_loop) {
+  if (!s) return false;
+  if (s->kind == SM_S_RETURN || (s->kind == SM_S_CONTINUE && !in_loop))
+    return true;
+  in_loop |= s->kind == SM_S_FOR || s->kind == SM_S_WHILE ||
+             s->kind == SM_S_DO;
+  for (uint32_t i = 0; i < s->body.len; i++)
+    if (leaves_switch(s->body.data[i], in_loop)) return true;
+  return false;
+}
+
 static void emit_switch(sm_emit *e, const sm_stmt *s) {
   sm_leaf c = sm_emit_value(e, s->e).leaf[0];
   bool divergent = sm_fact(e, s) & SM_F_DIVERGENT;
@@ -742,7 +754,7 @@ static void emit_switch(sm_emit *e, const sm_stmt *s) {
     e->level--;
     set_exec(e, still_here(e, old, e->loop));
   }
-  e->killed = killed || (divergent && e->killed);
+  e->killed = killed || (divergent && leaves_switch(s, false));
 }
 
 /* ---- declarations ----------------------------------------------------- */

@@ -293,6 +293,7 @@ void sm_groups_run(void *argument) {
     group_locate(w, begin, position);
     for (uint64_t i = begin; i < end; i++) {
       if (i > begin) group_advance(w, i, position);
+      if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED)) break;
       uint32_t n = group_begin(w, position);
       if (barriers && n > 1) group_run_barriers(w, n);
       else group_run_plain(w, n);

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+#
+# libtritonmetal - see README.md. `make help` lists the doors.
+#
+# Every mode builds into a folder of its own (BUILD), so that modes never mix.
+
+VERSION  := 0.1.0
+SOVERSION := 0
+PREFIX   ?= /usr/local
+BUILD    ?= build
+CC       ?= cc
+AR       ?= ar
+OPT      ?= -O2 -g
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter
+UNAME    := $(shell uname -s)
+
+# Bare `make` on a new machine installs what is missing, once, by name.
+SETUP    := build/.setup-done
+
+ALLFLAGS  = -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -MMD -MP \
+            -Iinclude $(LLVM_CFLAGS) $(SAN) $(CFLAGS)
+LLVM_CFLAGS = $(addprefix -I,$(LLVM_INCLUDE))
+
+ifeq ($(UNAME),Darwin)
+  BREW        := $(shell brew --prefix 2>/dev/null)
+  CPPFLAGS    += -I$(BREW)/include -I$(BREW)/opt/sqlite/include
+  LDFLAGS     += -L$(BREW)/lib -L$(BREW)/opt/sqlite/lib
+  SHARED      := libtritonmetal.$(SOVERSION).dylib
+  SHARED_LINK := libtritonmetal.dylib
+  SHARED_FLAGS = -dynamiclib -install_name $(PREFIX)/lib/$(SHARED) \
+                 -compatibility_version $(SOVERSION) -current_version $(VERSION)
+  SOFTMETAL   :=
+else
+  SHARED      := libtritonmetal.so.$(SOVERSION)
+  SHARED_LINK := libtritonmetal.so
+  SHARED_FLAGS = -shared -Wl,-soname,$(SHARED) $(if $(SAN),,-Wl,-z,defs)
+  SOFTMETAL   := $(BUILD)/libsoftmetal.so
+  LLVM_INCLUDE := $(firstword $(wildcard $(foreach v,19 20 18 21 17 15,\
+                    /usr/lib/llvm-$(v)/include)))
+endif
+
+LIBS      := -lsqlite3 -lxxhash -lcjson -lpthread -lm $(if $(filter Linux,$(UNAME)),-ldl)
+SOFT_LIBS := -l:libobjc.so.4 -lpthread -lm -ldl
+
+# ---- sources --------------------------------------------------------------
+
+BASE_SRC := $(wildcard lib/base/*.c)
+TM_SRC   := $(BASE_SRC) $(filter-out $(BASE_SRC),$(wildcard lib/*.c lib/*/*.c)) \
+            $(wildcard cache/*.c runtime/*.c runtime/*/*.c)
+SM_SRC   := $(BASE_SRC) $(wildcard softmetal/*/*.c softmetal/*/*.S)
+TOOL_SRC := $(wildcard tools/*.c)
+TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c)
+TEST_SRC := $(sort $(wildcard tests/test_*.c))
+BENCH_SRC := $(wildcard bench/*.c)
+EXAMPLE_SRC := $(wildcard examples/*.c)
+
+obj = $(patsubst %,$(BUILD)/obj/%.o,$(1))
+TM_OBJ   := $(call obj,$(TM_SRC))
+SM_OBJ   := $(call obj,$(SM_SRC))
+TOOL_OBJ := $(call obj,$(TOOL_SRC))
+SUPPORT_OBJ := $(call obj,$(TEST_SUPPORT_SRC))
+TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
+
+PRODUCTS := $(BUILD)/$(SHARED_LINK) $(BUILD)/libtritonmetal.a $(SOFTMETAL) \
+            $(BUILD)/tritonmetal $(EXAMPLES)
+
+.PHONY: all setup test demo bench asan ubsan tsan test-long install uninstall \
+        clean help 80 tests-built
+.DEFAULT_GOAL := all
+
+all: $(SETUP) ## build the libraries, the command line and the examples
+	@$(MAKE) --no-print-directory products
+
+products: $(PRODUCTS)
+.PHONY: products
+
+# The setup script records its success; sub-modes share the one record.
+$(SETUP): tools/setup.sh
+	@sh tools/setup.sh
+	@mkdir -p $(@D) && touch $@
+
+setup: ## install missing packages by name (apt or brew)
+	@sh tools/setup.sh
+
+# ---- rules ----------------------------------------------------------------
+
+$(BUILD)/obj/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALLFLAGS) -DTM_BUILD_ID='"$(VERSION)"' -c $< -o $@
+
+$(BUILD)/obj/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -fPIC -c $< -o $@
+
+$(BUILD)/$(SHARED): $(TM_OBJ)
+	$(CC) $(SHARED_FLAGS) $(SAN) $(LDFLAGS) -o $@ $(TM_OBJ) $(LIBS)
+
+$(BUILD)/$(SHARED_LINK): $(BUILD)/$(SHARED)
+	ln -sf $(SHARED) $@
+
+$(BUILD)/libtritonmetal.a: $(TM_OBJ)
+	rm -f $@ && $(AR) rcs $@ $(TM_OBJ)
+
+$(BUILD)/libsoftmetal.so: $(SM_OBJ)
+	$(CC) -shared -Wl,-soname,libsoftmetal.so $(SAN) $(LDFLAGS) -o $@ \
+	  $(SM_OBJ) $(SOFT_LIBS)
+
+$(BUILD)/libsoftmetal.a: $(SM_OBJ)
+	rm -f $@ && $(AR) rcs $@ $(SM_OBJ)
+
+$(BUILD)/libtestsupport.a: $(SUPPORT_OBJ)
+	rm -f $@ && $(AR) rcs $@ $(SUPPORT_OBJ)
+
+RPATH := -Wl,-rpath,$(if $(filter Darwin,$(UNAME)),@loader_path,'$$ORIGIN') \
+         -Wl,-rpath,$(if $(filter Darwin,$(UNAME)),@loader_path/..,'$$ORIGIN/..')
+
+$(BUILD)/tritonmetal: $(TOOL_OBJ) $(BUILD)/$(SHARED_LINK)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD) -ltritonmetal $(RPATH) -lm
+
+$(BUILD)/examples/%: examples/%.c $(BUILD)/$(SHARED_LINK)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 $(OPT) $(WARN) -Iinclude $(SAN) $(LDFLAGS) \
+	  -o $@ $< -L$(BUILD) -ltritonmetal $(RPATH) -lm
+
+# Tests see inside: they link the static archives.
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libtestsupport.a \
+                  $(BUILD)/libtritonmetal.a $(if $(SOFTMETAL),$(BUILD)/libsoftmetal.a)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $< $(BUILD)/libtestsupport.a \
+	  $(BUILD)/libtritonmetal.a $(if $(SOFTMETAL),$(BUILD)/libsoftmetal.a $(SOFT_LIBS)) \
+	  -lcmocka $(LIBS) -rdynamic
+
+$(BUILD)/obj/tests/%.c.o: ALLFLAGS += -Wno-pedantic -DTM_TEST_DIR='"tests/"'
+$(BUILD)/obj/bench/%.c.o: ALLFLAGS += -Wno-pedantic
+
+# ---- doors ----------------------------------------------------------------
+
+tests-built: $(PRODUCTS) $(TESTS)
+
+test: $(SETUP) ## build and run all tests (what .ci/run runs)
+	@$(MAKE) --no-print-directory tests-built
+	@BUILD=$(BUILD) sh tests/run.sh
+
+asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory BUILD=build/asan OPT="-O1 -g" \
+	  SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" tests-built
+	@BUILD=build/asan ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
+	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 \
+	  UBSAN_OPTIONS=print_stacktrace=1 sh tests/run.sh
+
+tsan: $(SETUP) ## the threaded tests under the thread sanitizer
+	@$(MAKE) --no-print-directory BUILD=build/tsan OPT="-O1 -g" \
+	  SAN="-fsanitize=thread" tests-built
+	@BUILD=build/tsan TESTS="test_cache test_runtime test_exec" sh tests/run.sh
+
+test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 and PyPI)
+	@$(MAKE) --no-print-directory tests-built
+	@BUILD=$(BUILD) sh tests/upstream.sh
+.PHONY: test-upstream
+
+demo: $(SETUP) ## build and run the four example kernels, with a table
+	@$(MAKE) --no-print-directory products
+	@$(MAKE) --no-print-directory $(BUILD)/bench/demo
+	@$(BUILD)/bench/demo examples/kernels
+
+bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
+	@$(MAKE) --no-print-directory products
+	@$(MAKE) --no-print-directory $(BUILD)/bench/bench
+	@$(BUILD)/bench/bench "$(BENCH)"
+
+BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/bench.c,$(BENCH_SRC)))
+$(BUILD)/bench/demo: $(call obj,bench/demo.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lm -lpthread -ldl
+$(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARED_LINK)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lm -lpthread -ldl
+# Peers get what a user would give plain C, whatever OPT says.
+$(BUILD)/obj/bench/peer_%.c.o: ALLFLAGS += -O3 -march=native -ffast-math
+
+install: $(SETUP) ## install into DESTDIR/PREFIX (libraries, header, tool, .pc)
+	@$(MAKE) --no-print-directory products
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
+	  $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 $(wildcard include/*.h include/*.hpp) $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/$(SHARED) $(SOFTMETAL) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUILD)/libtritonmetal.a $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SHARED_LINK)
+	install -m 755 $(BUILD)/tritonmetal $(DESTDIR)$(PREFIX)/bin
+	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g; s|@LIBS@|$(LIBS)|g' \
+	  pkgconfig/tritonmetal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/tritonmetal.pc
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \
+	  $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard include/*.h include/*.hpp))) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(SHARED) $(SHARED_LINK) libtritonmetal.a $(notdir $(SOFTMETAL)) pkgconfig/tritonmetal.pc)
+
+80: ## list lines over 80 columns
+	@git ls-files '*.c' '*.h' | xargs awk 'length > 80 {print FILENAME ":" FNR ": " length}'
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+-include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
+  $(patsubst tests/%.c,$(BUILD)/obj/tests/%.c.d,$(TEST_SRC)) $(call obj,$(BENCH_SRC:.c=.c.d))

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* launch_time.c - what tm_launch costs on the host side, without waiting, and
+ * how soon a new process with a warm cache has its first answer. */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BURST = 32, BURSTS = 200, SMALL = 1024 };
+
+static const char signature[] =
+    "*fp32:16, *fp32:16, *fp32:16, i32:16, 1024";
+
+void bench_launches(void) {
+  if (!bench_wanted("launch")) return;
+  bench_gpu gpu = bench_gpu_open();
+  tm_module *module = bench_module("vector_add.py");
+  tm_kernel *kernel = bench_kernel(&gpu, module, "add_kernel", signature, 4);
+  tm_buffer *x = bench_floats(&gpu, SMALL);
+  tm_arg args[4] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
+                    tm_arg_buffer(bench_floats(&gpu, SMALL), 0),
+                    tm_arg_int(SMALL)};
+  tm_error *error = NULL;
+  double times[BURSTS];
+  for (int i = 0; i < BURSTS; i++) {
+    double start = bench_seconds();
+    for (int k = 0; k < BURST; k++)
+      bench_check(tm_launch(gpu.stream, kernel, tm_grid_1d(1), args, 4,
+                            &error),
+                  error);
+    times[i] = (bench_seconds() - start) / BURST;
+    bench_check(tm_stream_synchronize(gpu.stream, TM_WAIT_FOREVER, &error),
+                error);
+  }
+  bench_limit("launch, host side", 1e6 * bench_median(times, BURSTS), "us",
+              2);
+  tm_buffer_destroy(args[2].u.buffer);
+  tm_buffer_destroy(x);
+  tm_kernel_destroy(kernel);
+  tm_module_destroy(module);
+  bench_gpu_close(&gpu);
+}
+
+/* Everything a program does from main() to the first sum. */
+int bench_first_answer(double started) {
+  bench_gpu gpu = bench_gpu_open();
+  tm_module *module = bench_module("vector_add.py");
+  tm_kernel *kernel = bench_kernel(&gpu, module, "add_kernel", signature, 4);
+  tm_buffer *x = bench_floats(&gpu, SMALL), *out = bench_floats(&gpu, SMALL);
+  tm_arg args[4] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
+                    tm_arg_buffer(out, 0), tm_arg_int(SMALL)};
+  bench_launch(&gpu, kernel, tm_grid_1d(1), args, 4);
+  double seconds = bench_seconds() - started;
+  const float *a = tm_buffer_contents(x), *b = tm_buffer_contents(out);
+  for (int i = 0; i < SMALL; i++)
+    if (b[i] != a[i] + a[i]) return 1;
+  if (!tm_kernel_info(kernel)->from_cache) seconds = -seconds;
+  printf("%.6f\n", seconds);
+  return 0;
+}
+
+/* Seconds that a child reports; negative when it missed the cache. */
+static double child(void) {
+  char line[64] = "", command[512];
+  snprintf(command, sizeof command, "exec \"%s\" --first-answer",
+           bench_program);
+  FILE *pipe = popen(command, "r");
+  if (!pipe || !fgets(line, sizeof line, pipe) || pclose(pipe)) {
+    fprintf(stderr, "bench: the first-answer child failed\n");
+    exit(1);
+  }
+  return atof(line);
+}
+
+void bench_start(void) {
+  enum { RUNS = 9 };
+  if (!bench_wanted("start")) return;
+  double times[RUNS];
+  child(); /* fills the cache */
+  for (int i = 0; i < RUNS; i++) times[i] = child();
+  for (int i = 0; i < RUNS; i++)
+    if (times[i] < 0) fprintf(stderr, "bench: the cache was missed\n");
+  bench_limit("start of a second process", 1e3 * bench_median(times, RUNS),
+              "ms", 60);
+}

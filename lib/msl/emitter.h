@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emitter.h - what the files of this folder share while one kernel is printed.
+ *
+ * How text comes about
+ *
+ *   emitter_plan.c  decides, before anything is printed, where each value
+ *                   lives: in a variable, in an array with one entry per
+ *                   register, in simdgroup matrices, or nowhere (computed
+ *                   where it is used). It also collects runs of elementwise
+ *                   instructions into groups: one loop over registers each.
+ *   emit.c          walks the blocks, prints scalars, groups and the rest.
+ *   emitter_expr.c  turns a value, at a point, into an expression.
+ *
+ * A point says which register of a tile is meant, as a function of the loop
+ * variables of the text being printed. All of it is linear over bits, like
+ * the layouts:
+ *
+ *     register = base ^ XOR of var[0].col[i] for each set bit i of var[0]
+ *                     ^ the same for var[1]
+ *                     ^ the same for the component of a vector
+ *
+ * Views (expand_dims, broadcast, trans, reshape, renaming conversions) are
+ * never computed: reading a view at a point is reading its source at the
+ * composed point.
+ */
+#ifndef TM_MSL_EMIT_H
+#define TM_MSL_EMIT_H
+
+#include "msl.h"
+
+/* Binding strength of an expression, strongest first. */
+typedef enum msl_prec {
+  MSL_PRIMARY, MSL_UNARY, MSL_MUL, MSL_ADD, MSL_SHIFT, MSL_RELATION,
+  MSL_EQUALITY, MSL_AND, MSL_XOR, MSL_OR, MSL_LOGAND, MSL_LOGOR, MSL_TERNARY
+} msl_prec;
+
+typedef struct msl_expr {
+  const char *text;
+  msl_prec prec;
+  uint32_t lanes; /* components; 1 for a scalar, which is equal in all */
+} msl_expr;
+
+enum { MSL_MAX_VECTOR_BITS = 2 }; /* MSL vectors have up to 4 components */
+
+typedef struct msl_var {
+  const char *name;
+  uint32_t n; /* bits: the variable is less than 1 << n */
+  uint32_t col[TM_MAX_REG_BITS];
+} msl_var;
+
+typedef struct msl_point {
+  msl_var var[2];
+  uint32_t n_comp; /* log2 of the components; 0: a scalar is wanted */
+  uint32_t comp[MSL_MAX_VECTOR_BITS];
+  uint32_t base;
+} msl_point;
+
+/* A linear map between the registers of two tiles. */
+typedef struct msl_map {
+  uint32_t n;
+  uint32_t col[TM_MAX_REG_BITS];
+  uint32_t base;
+} msl_map;
+
+typedef enum msl_place {
+  MSL_AT_USE,      /* computed wherever it is used */
+  MSL_IN_VARIABLE, /* a scalar's variable, or an expression for it */
+  MSL_IN_ARRAY,    /* one entry per register, 1 << width of them a vector */
+  MSL_IN_FRAGMENTS /* simdgroup matrices, two registers each */
+} msl_place;
+
+typedef struct msl_value {
+  msl_place place;
+  const char *name;
+  uint32_t uses;      /* operands that name it, views looked through */
+  uint32_t roots;     /* pointers: a bit for each buffer it may point into */
+  tm_value storage;   /* whose array it shares; itself normally */
+  uint8_t width;      /* log2 of the vector width of its array */
+  uint8_t depth;      /* expressions nested at its use, if AT_USE */
+  uint8_t cost;       /* operations of the expression, if cheap */
+  bool cheap;         /* only ranges, constants, scalars, integer arithmetic */
+  bool escapes;       /* needed outside the group that computes it */
+  bool index_only;    /* flows only into addresses, bounds, comparisons */
+  bool non_negative;
+} msl_value;
+
+/* A loop over the registers of equally large tiles. */
+typedef struct msl_group {
+  uint32_t n_reg, width; /* both log2 */
+  bool atomic;           /* atomics go one by one, without vectors */
+  tm_inst at;            /* printed just before this instruction */
+  uint32_t reads, writes;/* roots */
+  TM_VEC(tm_inst) insts;
+} msl_group;
+
+/* A piece of threadgroup memory with one writer and readers after it. */
+typedef struct msl_region {
+  tm_inst inst;       /* the instruction it serves */
+  uint32_t operand;   /* which operand of it, for reductions */
+  const char *name;
+  const char *type;   /* element type in MSL */
+  uint32_t bytes, offset;
+  uint32_t from, to;  /* live positions, both inclusive */
+  uint32_t row, pitch;/* elements a row, and from row to row */
+  bool written, read; /* since the last barrier, as printing goes on */
+} msl_region;
+
+typedef struct msl_local { /* a value already computed in some scope */
+  tm_value value;
+  msl_point point;
+  msl_expr expr;
+} msl_local;
+
+typedef struct msl_scope { uint32_t locals, names; } msl_scope;
+
+typedef struct msl_helper {
+  uint32_t id;
+  const char *type;
+  uint32_t lanes;
+} msl_helper;
+
+typedef struct emitter {
+  const tm_ir *ir;
+  const tm_layouts *layouts;
+  const tm_chip *chip;
+  tm_arena *arena;
+  tm_diags *diags;
+  tm_msl *out;
+  const tm_func *func;
+  bool failed;
+
+  /* plan.c */
+  msl_value *values;        /* per value */
+  uint32_t *group_of;       /* per instruction; 0: none, else index + 1 */
+  uint32_t *position;       /* per instruction, in program order */
+  const msl_map **maps;     /* per instruction: views, once asked for */
+  bool *staged;             /* per instruction: conversions that dots read
+                               from threadgroup memory */
+  tm_convert_plan **converts; /* per instruction, once analysed */
+  TM_VEC(msl_group) groups;
+  const char **raw;         /* per instruction: the 16 bytes that a wide
+                               access moves, while its group is printed */
+  msl_point outer;          /* the point of those 16 bytes' first element */
+  const char *half_var;     /* the variable that walks their vectors */
+  uint32_t writable;        /* roots that may not be const */
+  uint32_t read_roots, write_roots;
+  TM_VEC(msl_region) regions;
+  TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
+  uint32_t pool_bytes;
+
+  /* text */
+  tm_buf body, combines;    /* the kernel's statements; combine functions */
+  tm_buf *to;               /* where statements go now */
+  uint32_t indent;
+  uint32_t line;            /* source line last named in a comment */
+  TM_VEC(msl_helper) helpers;
+  tm_buf thread_parts;      /* constants of the thread, top of the body */
+  struct msl_thread_form *forms; /* what is in thread_parts already */
+  bool uses_tid, uses_lane, uses_simdgroup, uses_program, uses_programs;
+
+  /* names.c */
+  tm_names interned;
+  tm_map taken;
+  TM_VEC(tm_name) active;
+  TM_VEC(msl_local) locals;
+  TM_VEC(msl_scope) scopes;
+} emitter;
+
+/* ---- emitter_names.c -------------------------------------------------- */
+
+/* A fresh identifier like hint, safe in MSL, in the current scope. */
+const char *msl_name(emitter *e, const char *hint);
+/* The same, taken in every scope from now on. */
+const char *msl_global_name(emitter *e, const char *hint);
+/* A name for value v: its source name, else otherwise. */
+const char *msl_name_of(emitter *e, tm_value v, const char *otherwise);
+/* Claims a name that the text uses as it is. */
+void msl_name_claim(emitter *e, const char *name);
+void msl_scope_open(emitter *e);
+void msl_scope_close(emitter *e);
+
+/* ---- emit.c: statements ----------------------------------------------- */
+
+const char *msl_text(emitter *e, const char *fmt, ...) TM_PRINTF(2, 3);
+/* One indented line. */
+void msl_line(emitter *e, const char *fmt, ...) TM_PRINTF(2, 3);
+/* "{" ends the line before; these indent and open or close a scope. */
+void msl_open(emitter *e, const char *fmt, ...) TM_PRINTF(2, 3);
+void msl_close(emitter *e);
+/* A comment with the source line of inst, when it changed. */
+void msl_source(emitter *e, tm_inst inst);
+/* Opens an unrolled loop `for (int name = 0; name < trips; ++name)`; with one
+ * trip nothing is printed and NULL is returned. */
+const char *msl_loop(emitter *e, const char *hint, uint32_t trips);
+/* The same from first, whatever the number of trips, by step. */
+const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
+                          uint32_t end, uint32_t step);
+/* Closes an if and opens its else. */
+void msl_else(emitter *e);
+void msl_block(emitter *e, tm_block block);
+/* Value v of inst lives in variable `name` from now on. */
+void msl_bind(emitter *e, tm_value v, const char *name);
+/* Keeps what v is at point for the rest of the scope. */
+void msl_remember(emitter *e, tm_value v, const msl_point *point,
+                  msl_expr expr);
+/* Prints one scalar instruction or leaves it to its use. */
+void msl_scalar_inst(emitter *e, tm_inst inst);
+void msl_emit_group(emitter *e, msl_group *group);
+tm_diag *msl_refuse(emitter *e, tm_inst inst, const char *fmt, ...)
+    TM_PRINTF(3, 4);
+void msl_broken(emitter *e, tm_inst inst, const char *what);
+
+/* ---- emitter_plan.c --------------------------------------------------- */
+
+bool msl_plan(emitter *e);
+bool msl_is_view(emitter *e, tm_inst inst);
+/* Map from the registers of view's result to those of its source. */
+const msl_map *msl_view_map(emitter *e, tm_inst view);
+/* Looks through views: the value that is read and the point in it. */
+tm_value msl_look_through(emitter *e, tm_value v, msl_point *point);
+static inline const tm_layout *msl_layout(const emitter *e, tm_value v) {
+  return e->layouts->of[v];
+}
+/* log2 of the registers of v; 0 for scalars. */
+uint32_t msl_reg_bits(const emitter *e, tm_value v);
+msl_region *msl_region_of(emitter *e, tm_inst inst, uint32_t operand);
+/* Calls visit for each value that control flow copies to another. */
+typedef void msl_flow_fn(emitter *e, tm_value from, tm_value to, void *data);
+void msl_each_flow(emitter *e, msl_flow_fn *visit, void *data);
+
+/* ---- emitter_coords.c ------------------------------------------------- */
+
+/* Every register, 1 << width of them a time: loop variable var (NULL when
+ * the loop has one trip). */
+msl_point msl_point_all(const char *var, uint32_t n_reg, uint32_t width);
+/* The same with an inner variable for 1 << inner vectors. */
+msl_point msl_point_nested(const char *var, const char *inner_var,
+                           uint32_t n_reg, uint32_t width, uint32_t inner);
+msl_point msl_point_register(uint32_t reg);
+msl_point msl_point_component(const msl_point *point, uint32_t component);
+/* The registers of map's target for the registers at point. */
+msl_point msl_point_compose(const msl_point *point, const msl_map *map);
+/* The same registers, at vector points in the same order. */
+bool msl_point_equal(const msl_point *a, const msl_point *b);
+bool msl_point_is_identity(const msl_point *point, uint32_t n_reg);
+
+/* A sum of terms, zero ones left out. */
+typedef struct msl_sum {
+  msl_expr terms[12];
+  uint32_t n;
+} msl_sum;
+void msl_sum_add(msl_sum *sum, msl_expr term);
+msl_expr msl_sum_text(emitter *e, const msl_sum *sum);
+/* The linear function of one variable of n bits; text "0" when zero. Bits
+ * of different images must not overlap: sums stand for XOR. */
+msl_expr msl_linear(emitter *e, const char *var, uint32_t n,
+                    const uint32_t *image);
+/* A linear function of the thread index, kept in a constant of the thread;
+ * images of the lane bits, then of the simdgroup bits. */
+msl_expr msl_thread_part(emitter *e, const uint32_t *image);
+/* plus + bits `shift` to `shift + bits` of the element index that layout
+ * holds at point. A vector point gives a vector, unless it is the same in
+ * all components. */
+msl_expr msl_coordinate(emitter *e, const tm_layout *layout,
+                        const msl_point *point, uint32_t shift, uint32_t bits,
+                        int64_t plus);
+/* The place in memory of the element at point, component 0, in a tile with
+ * `row` elements a row and `pitch` from row to row. */
+msl_expr msl_tile_index(emitter *e, const tm_layout *layout,
+                        const msl_point *point, uint32_t row, uint32_t pitch);
+
+/* ---- emitter_expr.c, emitter_types.c ---------------------------------- */
+
+tm_scalar msl_scalar_of(tm_type type); /* element scalar; VOID for pointers */
+/* Type of a value in registers: bf16 is kept as a float. */
+const char *msl_type(emitter *e, tm_scalar scalar, uint32_t lanes);
+/* Type in device memory. */
+const char *msl_memory_type(emitter *e, tm_scalar scalar, uint32_t lanes);
+uint32_t msl_memory_bytes(tm_scalar scalar);
+/* False, with an error at inst, when MSL has no such type. */
+bool msl_type_is_supported(emitter *e, tm_inst inst, tm_type type);
+/* "device const float *" */
+const char *msl_pointer_type(emitter *e, tm_value pointer);
+msl_expr msl_eval(emitter *e, tm_value v, const msl_point *point);
+/* The same, but not through an array or variable of v's own. */
+msl_expr msl_compute(emitter *e, tm_value v, const msl_point *point);
+/* An elementwise operation on operands that were evaluated already. */
+msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands);
+/* A scalar (or R = 1 tile) value. */
+msl_expr msl_eval_scalar(emitter *e, tm_value v);
+/* Text of x, in parentheses unless it binds at least as strongly as prec. */
+const char *msl_paren(emitter *e, msl_expr x, msl_prec prec);
+msl_expr msl_primary(const char *text, uint32_t lanes);
+/* x with `lanes` components. */
+msl_expr msl_widen(emitter *e, msl_expr x, tm_scalar scalar, uint32_t lanes);
+msl_expr msl_literal(emitter *e, tm_scalar scalar, const tm_attr *value);
+msl_expr msl_zero(emitter *e, tm_scalar scalar);
+/* The entry of v's array for a store. */
+const char *msl_array_entry(emitter *e, tm_value v, const msl_point *point);
+/* Declares the array of v, uninitialised. */
+void msl_declare_array(emitter *e, tm_value v);
+/* dst's array becomes src. */
+void msl_copy(emitter *e, tm_value dst, tm_value src);
+
+/* ---- emitter_memory.c ------------------------------------------------- */
+
+void msl_load(emitter *e, tm_inst inst, const msl_point *point);
+void msl_store(emitter *e, tm_inst inst, const msl_point *point);
+void msl_atomic(emitter *e, tm_inst inst, const msl_point *point);
+/* An access of 16 bytes that are more than one MSL vector (8 halfs): log2 of
+ * the vectors in it, or 0. Its group walks them in an inner loop, between
+ * the load and the store of all 16 bytes. */
+uint32_t msl_wide_bits(emitter *e, tm_inst inst);
+void msl_load_wide(emitter *e, tm_inst inst, const msl_point *outer);
+void msl_store_wide(emitter *e, tm_inst inst, const msl_point *outer);
+/* Declares what the inner loop fills for a wide store. */
+void msl_declare_wide(emitter *e, tm_inst inst);
+/* Condition that holds for one of the threads with copies, or NULL. */
+const char *msl_one_copy(emitter *e, const tm_layout *layout);
+/* Condition that these bits of the thread index are zero; NULL: no bits. */
+const char *msl_when_zero(emitter *e, uint32_t mask);
+
+/* ---- emitter_reduce.c, _dot.c, _convert.c, _control.c ------------------- */
+
+void msl_reduce(emitter *e, tm_inst inst);
+bool msl_reduce_plan(emitter *e, tm_inst inst);
+void msl_dot(emitter *e, tm_inst inst);
+void msl_convert(emitter *e, tm_inst inst);
+/* Writes the tile of a staged conversion to threadgroup memory. */
+void msl_stage(emitter *e, tm_inst inst);
+/* True when the dot that reads it stores it, just before it starts. */
+bool msl_stage_is_late(emitter *e, tm_inst inst);
+/* True when dots find its tile with rows and columns exchanged. */
+bool msl_stage_is_transposed(emitter *e, tm_inst inst);
+bool msl_convert_plan(emitter *e, tm_inst inst);
+tm_convert_kind msl_convert_kind(emitter *e, tm_inst inst);
+void msl_control(emitter *e, tm_inst inst);
+
+/* ---- emitter_pool.c --------------------------------------------------- */
+
+/* Declares a region that lives from instruction `from` to `to`. */
+void msl_region_add(emitter *e, tm_inst inst, uint32_t operand,
+                    const char *hint, const char *type, uint32_t bytes,
+                    uint32_t row, uint32_t pitch, tm_inst from, tm_inst to);
+bool msl_pool_assign(emitter *e);
+/* Call before the statements that write or read it: prints the barrier that
+ * they need, if any. */
+void msl_region_write(emitter *e, msl_region *region);
+void msl_region_read(emitter *e, msl_region *region);
+/* At the head of a loop body: what its end may have left behind. */
+void msl_pool_enter_loop(emitter *e, tm_block body);
+/* The state is joined over branches. */
+typedef struct msl_pool_state { bool *written, *read; } msl_pool_state;
+msl_pool_state msl_pool_save(emitter *e);
+void msl_pool_restore(emitter *e, const msl_pool_state *state);
+void msl_pool_join(emitter *e, const msl_pool_state *state);
+void msl_barrier(emitter *e, const char *flags);
+
+/* ---- emitter_prelude.c ------------------------------------------------ */
+
+typedef enum msl_helper_id {
+  MSL_H_LOAD_MASKED, MSL_H_STORE_MASKED, MSL_H_REM, MSL_H_TO_INT,
+  MSL_H_TO_LONG, MSL_H_TO_UINT, MSL_H_TO_ULONG, MSL_H_MAX_NAN, MSL_H_MIN_NAN,
+  MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_ERF,
+  MSL_H_EXPM1, MSL_H_LOG1P, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR, MSL_H_SIGN_DIV,
+  MSL_HELPERS
+} msl_helper_id;
+
+/* Notes that the helper is needed for a type; returns its name. scalar is
+ * the MSL scalar type ("float"). */
+const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
+                    uint32_t lanes);
+void msl_print_helpers(emitter *e, tm_buf *out);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emitter_convert.c - ttg.convert_layout: a tile moves between threads.
+ *
+ * Renaming conversions are views (emitter_plan.c). The others go lane to lane
+ * by shuffles, or through a region of threadgroup memory: every element is
+ * stored once, a barrier, every thread loads its new elements. What only dots
+ * read is staged: stored as rows, padded by 16 bytes against bank conflicts,
+ * and read from there as 8x8 fragments (emitter_dot.c).
+ */
+#include "emitter.h"
+
+enum { ROW_PAD_BYTES = 16 };
+
+static uint32_t register_bytes(tm_scalar scalar) {
+  return scalar == TM_BF16 ? 4 : msl_memory_bytes(scalar);
+}
+
+/* As threadgroup memory holds it: bool there has crashed compilers. */
+static const char *tile_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
+  if (scalar == TM_I1) return msl_memory_type(e, scalar, lanes);
+  return msl_type(e, scalar, lanes);
+}
+
+static const tm_convert_plan *plan_of(emitter *e, tm_inst inst) {
+  if (e->converts[inst]) return e->converts[inst];
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  tm_convert_plan *plan = TM_NEW(e->arena, tm_convert_plan);
+  const tm_layout *from = msl_layout(e, d->operands[0]);
+  const tm_layout *to = msl_layout(e, d->results);
+  tm_type type = tm_type_of(e->ir, d->results);
+  bool pointer = tm_type_element(type)->kind == TM_TYPE_POINTER;
+  uint32_t bytes = pointer ? 8 : register_bytes(msl_scalar_of(type));
+  if (from && to) *plan = tm_convert_analyse(e->arena, from, to, bytes);
+  e->converts[inst] = plan;
+  return plan;
+}
+
+tm_convert_kind msl_convert_kind(emitter *e, tm_inst inst) {
+  return plan_of(e, inst)->kind;
+}
+
+/* ---- staging ---------------------------------------------------------- */
+
+typedef struct staging {
+  tm_value source;   /* what is stored: transpositions looked through */
+  tm_layout layout;  /* of source, in the order of memory */
+  bool transposed;   /* rows of memory are columns of the operand */
+  uint32_t row, rows;
+} staging;
+
+static staging staging_of(emitter *e, tm_inst inst) {
+  staging s = {.source = tm_get(e->ir, inst)->operands[0]};
+  for (;;) {
+    tm_inst def = tm_val(e->ir, s.source)->def;
+    if (!def || tm_get(e->ir, def)->op != TM_TRANS) break;
+    s.source = tm_get(e->ir, def)->operands[0];
+    s.transposed = !s.transposed;
+  }
+  s.layout = *msl_layout(e, s.source);
+  if (tm_layout_run_along(&s.layout, 0) > tm_layout_run_along(&s.layout, 1)) {
+    static const int64_t swap[2] = {1, 0};
+    s.layout = tm_layout_trans(&s.layout, swap);
+    s.transposed = !s.transposed;
+  }
+  s.rows = 1u << s.layout.dim_bits[0];
+  s.row = 1u << s.layout.dim_bits[1];
+  return s;
+}
+
+bool msl_stage_is_transposed(emitter *e, tm_inst inst) {
+  return staging_of(e, inst).transposed;
+}
+
+/* log2 of the elements that one store moves. */
+static uint32_t store_bits(const tm_layout *layout, uint32_t along) {
+  uint32_t run = tm_layout_run_along(layout, along), bits = 0;
+  while (bits < MSL_MAX_VECTOR_BITS && 2u << bits <= run) bits++;
+  return bits < layout->n_reg ? bits : layout->n_reg;
+}
+
+/* Two vectors of 16-bit elements as one store of 16 bytes. */
+static bool store_pairs(emitter *e, const msl_region *region, tm_value source,
+                        const tm_layout *layout, uint32_t width) {
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, source));
+  bool narrow = scalar == TM_F16 || scalar == TM_I16;
+  if (!narrow || width != 2 || layout->n_reg < 3 ||
+      tm_layout_run_along(layout, layout->rank - 1) < 8 ||
+      region->pitch % 8 != 0)
+    return false;
+  const char *guard = msl_one_copy(e, layout);
+  const char *var = msl_loop(e, "c", 1u << (layout->n_reg - 3));
+  msl_point p = msl_point_nested(var, NULL, layout->n_reg, 2, 1);
+  p.var[1].n = 0;
+  msl_point q = p;
+  q.base = 4;
+  msl_expr x = msl_widen(e, msl_eval(e, source, &p), scalar, 4);
+  msl_expr y = msl_widen(e, msl_eval(e, source, &q), scalar, 4);
+  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
+  if (guard) msl_open(e, "if (%s)", guard);
+  msl_line(e, "*(threadgroup uint4 *)(%s + %s) = "
+              "uint4(as_type<uint2>(%s), as_type<uint2>(%s));",
+           region->name, msl_paren(e, at, MSL_ADD), x.text, y.text);
+  if (guard) msl_close(e);
+  if (var) msl_close(e);
+  return true;
+}
+
+/* tile[...] = source, by the one thread of those with copies. */
+static void store_tile(emitter *e, const msl_region *region, tm_value source,
+                       const tm_layout *layout, uint32_t width) {
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, source));
+  const char *guard = msl_one_copy(e, layout);
+  const char *var =
+      msl_loop(e, width ? "c" : "r", 1u << (layout->n_reg - width));
+  msl_point p = msl_point_all(var, layout->n_reg, width);
+  msl_expr x = msl_widen(e, msl_eval(e, source, &p), scalar, 1u << width);
+  if (scalar == TM_I1)
+    x = msl_primary(msl_text(e, "%s(%s)", tile_type(e, scalar, 1u << width),
+                             x.text), 1u << width);
+  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
+  const char *place =
+      width ? msl_text(e, "*(threadgroup %s *)(%s + %s)",
+                       tile_type(e, scalar, 1u << width), region->name,
+                       msl_paren(e, at, MSL_ADD))
+            : msl_text(e, "%s[%s]", region->name, at.text);
+  if (guard) msl_line(e, "if (%s) %s = %s;", guard, place, x.text);
+  else msl_line(e, "%s = %s;", place, x.text);
+  if (var) msl_close(e);
+}
+
+void msl_stage(emitter *e, tm_inst inst) {
+  staging s = staging_of(e, inst);
+  msl_region *region = msl_region_of(e, inst, 0);
+  msl_region_write(e, region);
+  uint32_t width = store_bits(&s.layout, 1);
+  if (!store_pairs(e, region, s.source, &s.layout, width))
+    store_tile(e, region, s.source, &s.layout, width);
+}
+
+/* ---- planning --------------------------------------------------------- */
+
+static tm_inst user_of(emitter *e, tm_inst inst) {
+  tm_value v = tm_get(e->ir, inst)->results;
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, i);
+    if (!d->block || d->op != TM_DOT) continue;
+    for (uint32_t k = 0; k < d->n_operands; k++)
+      if (d->operands[k] == v) return i;
+  }
+  return inst;
+}
+
+/* Where reading a value made at `inst` ends: at `user`, or at the end of the
+ * outermost loop around user that does not hold inst. */
+static tm_inst last_read(emitter *e, tm_inst inst, tm_inst user) {
+  tm_inst end = user;
+  tm_block block = tm_get(e->ir, user)->block;
+  while (block) {
+    tm_inst parent = tm_blk(e->ir, block)->parent;
+    if (!parent || tm_inst_is_inside(e->ir, inst, block)) break;
+    tm_op op = tm_get(e->ir, parent)->op;
+    if (op == TM_FOR || op == TM_WHILE) {
+      const tm_inst_data *d = tm_get(e->ir, parent);
+      end = tm_blk(e->ir, d->regions[d->n_regions - 1])->last;
+    }
+    block = tm_get(e->ir, parent)->block;
+  }
+  return end;
+}
+
+bool msl_stage_is_late(emitter *e, tm_inst inst) {
+  return tm_get(e->ir, user_of(e, inst))->block == tm_get(e->ir, inst)->block;
+}
+
+bool msl_convert_plan(emitter *e, tm_inst inst) {
+  const tm_convert_plan *plan = plan_of(e, inst);
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (plan->kind <= TM_CONVERT_REGISTERS) return true;
+  if (!msl_layout(e, d->results) || !msl_layout(e, d->operands[0])) {
+    msl_broken(e, inst, "a conversion without layouts");
+    return false;
+  }
+  tm_type type = tm_type_of(e->ir, d->results);
+  if (tm_type_element(type)->kind == TM_TYPE_POINTER) {
+    msl_refuse(e, inst, "moving a tile of pointers between threads");
+    return false;
+  }
+  tm_scalar scalar = msl_scalar_of(type);
+  uint32_t bytes = register_bytes(scalar);
+  const char *element = tile_type(e, scalar, 1);
+  tm_name name = tm_val(e->ir, d->results)->name;
+  if (!name) name = tm_val(e->ir, d->operands[0])->name;
+  const char *hint = name ? msl_text(e, "%s_tile", name) : "tile";
+  if (e->staged[inst]) {
+    tm_inst user = user_of(e, inst);
+    staging s = staging_of(e, inst);
+    uint32_t pitch = s.row + ROW_PAD_BYTES / bytes;
+    bool here = msl_stage_is_late(e, inst);
+    msl_region_add(e, inst, 0, hint, element, s.rows * pitch * bytes, s.row,
+                   pitch, here ? user : inst, last_read(e, inst, user));
+    return true;
+  }
+  if (plan->kind == TM_CONVERT_THREADGROUP)
+    msl_region_add(e, inst, 0, hint, element, plan->bytes, plan->pad_every,
+                   plan->pad_every + plan->pad, inst, inst);
+  return true;
+}
+
+/* ---- conversions ------------------------------------------------------ */
+
+static uint32_t log2_of(uint32_t n) {
+  uint32_t bits = 0;
+  while (bits < MSL_MAX_VECTOR_BITS && 2u << bits <= n) bits++;
+  return bits;
+}
+
+static void through_memory(emitter *e, tm_inst inst,
+                           const tm_convert_plan *plan) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  msl_region *region = msl_region_of(e, inst, 0);
+  tm_value from = d->operands[0], to = d->results;
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, to));
+  msl_region_write(e, region);
+  store_tile(e, region, from, msl_layout(e, from),
+             log2_of(plan->store_width));
+  msl_region_read(e, region);
+  const tm_layout *layout = msl_layout(e, to);
+  msl_value *value = &e->values[to];
+  uint32_t width = log2_of(plan->load_width);
+  if (value->place == MSL_IN_FRAGMENTS || width != value->width) width = 0;
+  const char *var =
+      msl_loop(e, width ? "c" : "r", 1u << (layout->n_reg - width));
+  msl_point p = msl_point_all(var, layout->n_reg, width);
+  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
+  const char *x =
+      width ? msl_text(e, "*(threadgroup %s *)(%s + %s)",
+                       tile_type(e, scalar, 1u << width), region->name,
+                       msl_paren(e, at, MSL_ADD))
+            : msl_text(e, "%s[%s]", region->name, at.text);
+  if (scalar == TM_I1) x = msl_text(e, "%s != 0", x);
+  msl_line(e, "%s = %s;", msl_array_entry(e, to, &p), x);
+  if (var) msl_close(e);
+}
+
+/* Source register and lane of destination register 0 and of each bit, if
+ * they are linear (they are for the layouts that assign makes). */
+static bool is_linear(const uint32_t *table, uint32_t n_reg, msl_map *map) {
+  map->n = n_reg;
+  map->base = table[0];
+  for (uint32_t i = 0; i < n_reg; i++)
+    map->col[i] = table[1u << i] ^ table[0];
+  for (uint32_t r = 0; r < 1u << n_reg; r++) {
+    uint32_t x = map->base;
+    for (uint32_t i = 0; i < n_reg; i++)
+      if (r >> i & 1) x ^= map->col[i];
+    if (x != table[r]) return false;
+  }
+  return true;
+}
+
+/* The lane that the own lane's elements come from, before lane_xor. */
+static const char *source_lane(emitter *e, const tm_convert_plan *plan) {
+  tm_buf buf = tm_buf_in(e->arena);
+  uint32_t same = 0;
+  for (uint32_t i = 0; i < TM_LANE_BITS; i++)
+    if (plan->lane_bits[i] == 1u << i) same |= 1u << i;
+  e->uses_lane = true;
+  if (same == 31) return "lane";
+  if (same) tm_buf_printf(&buf, "(lane & %u)", (unsigned)same);
+  for (uint32_t i = 0; i < TM_LANE_BITS; i++) {
+    if ((same >> i & 1) || plan->lane_bits[i] == 0) continue;
+    if (buf.len) tm_buf_puts(&buf, " ^ ");
+    tm_buf_printf(&buf, "(lane >> %u & 1) * %u", (unsigned)i,
+                  (unsigned)plan->lane_bits[i]);
+  }
+  return buf.len ? tm_buf_text(&buf) : "0";
+}
+
+static void by_shuffles(emitter *e, tm_inst inst,
+                        const tm_convert_plan *plan) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  tm_value from = d->operands[0], to = d->results;
+  uint32_t n_reg = msl_reg_bits(e, to);
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, to));
+  const char *type = msl_type(e, scalar, 1);
+  const char *f = msl_use(e, MSL_H_SHUFFLE, type, 1);
+  const char *lane = msl_name(e, "from");
+  msl_line(e, "const uint %s = %s;", lane, source_lane(e, plan));
+  msl_map source, lanes;
+  bool linear = is_linear(plan->source, n_reg, &source) &&
+                is_linear(plan->lane_xor, n_reg, &lanes);
+  const char *var = linear ? msl_loop(e, "r", 1u << n_reg) : NULL;
+  for (uint32_t r = 0; r < (linear ? 1u : 1u << n_reg); r++) {
+    msl_point p = var ? msl_point_all(var, n_reg, 0) : msl_point_register(r);
+    msl_point q = p;
+    const char *which = lane;
+    if (linear) {
+      q = msl_point_compose(&p, &source);
+      msl_expr flip = msl_linear(e, var ? var : "0", var ? n_reg : 0,
+                                 lanes.col);
+      if (strcmp(flip.text, "0") != 0)
+        which = msl_text(e, "%s ^ (%s)", which, flip.text);
+      if (lanes.base)
+        which = msl_text(e, "%s ^ %u", which, (unsigned)lanes.base);
+    } else {
+      q = msl_point_register(plan->source[r]);
+      if (plan->lane_xor[r])
+        which = msl_text(e, "%s ^ %u", which, (unsigned)plan->lane_xor[r]);
+    }
+    msl_line(e, "%s = %s(%s, ushort(%s));", msl_array_entry(e, to, &p), f,
+             msl_eval(e, from, &q).text, which);
+  }
+  if (var) msl_close(e);
+}
+
+void msl_convert(emitter *e, tm_inst inst) {
+  const tm_convert_plan *plan = plan_of(e, inst);
+  tm_value to = tm_get(e->ir, inst)->results;
+  e->values[to].name = msl_name_of(e, to, "tile");
+  msl_declare_array(e, to);
+  if (plan->kind == TM_CONVERT_SHUFFLE) by_shuffles(e, inst, plan);
+  else through_memory(e, inst, plan);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emitter_prelude.c - helper functions, printed before the kernel when used.
+ *
+ * Each is a template of text, filled in for the types that the kernel uses:
+ *
+ *     $T  the type asked for        float4     $S  its scalar type    float
+ *     $B  bool of that width        bool4      $I  int of that width  int4
+ *     $U  uint of that width        uint4      $L, $V  long, ulong
+ *     $H  ushort of that width      ushort4    $F  float of that width
+ *     $M, $E  a statement repeated for each component, $c and $i standing
+ *             for its letter and number, up to $N at its end
+ *
+ * METAL_FUNC makes them always inline: functions that are called have been
+ * miscompiled with half parameters (METAL-FACTS 6.1, 8).
+ */
+#include "emitter.h"
+
+typedef struct helper_text {
+  const char *name;
+  const char *text;
+} helper_text;
+
+static const helper_text helpers[MSL_HELPERS] = {
+  [MSL_H_LOAD_MASKED] = {"load_masked",
+    "// Elements whose mask is false are not read: they are other's.\n"
+    "METAL_FUNC $T load_masked(device const $S *p, $B mask, $T other) {\n"
+    "  $T x = other;\n"
+    "  if (all(mask)) {\n"
+    "    x = *(device const $T *)p;\n"
+    "  } else {\n"
+    "$M    if (mask.$c) x.$c = p[$i];\n$N"
+    "  }\n"
+    "  return x;\n"
+    "}\n"},
+  [MSL_H_STORE_MASKED] = {"store_masked",
+    "// Elements whose mask is false are not written.\n"
+    "METAL_FUNC void store_masked(device $S *p, $B mask, $T x) {\n"
+    "  if (all(mask)) {\n"
+    "    *(device $T *)p = x;\n"
+    "  } else {\n"
+    "$M    if (mask.$c) p[$i] = x.$c;\n$N"
+    "  }\n"
+    "}\n"},
+  [MSL_H_REM] = {"rem",
+    "// The remainder of division toward zero; MSL's % is for operands that\n"
+    "// are not negative.\n"
+    "METAL_FUNC $T rem($T a, $T b) { return $T(a - a / b * b); }\n"},
+  [MSL_H_TO_INT] = {"to_int",
+    "// Toward zero; out of range the nearest end, NaN 0.\n"
+    "METAL_FUNC $I to_int($F x) {\n"
+    "  const $I y = $I(clamp(x, $F(-2147483648.0f), $F(2147483520.0f)));\n"
+    "  const $I z = select(y, $I(2147483647), x >= 2147483648.0f);\n"
+    "  return select(z, $I(0), isnan(x));\n"
+    "}\n"},
+  [MSL_H_TO_LONG] = {"to_long",
+    "// Toward zero; out of range the nearest end, NaN 0.\n"
+    "METAL_FUNC $L to_long($F x) {\n"
+    "  const $L y = $L(clamp(x, $F(-9223372036854775808.0f),\n"
+    "                        $F(9223371487098961920.0f)));\n"
+    "  const $L z = select(y, $L(9223372036854775807l),\n"
+    "                      x >= 9223372036854775808.0f);\n"
+    "  return select(z, $L(0), isnan(x));\n"
+    "}\n"},
+  [MSL_H_TO_UINT] = {"to_uint",
+    "// Toward zero; out of range the nearest end, NaN 0.\n"
+    "METAL_FUNC $U to_uint($F x) {\n"
+    "  const $U y = $U(clamp(x, $F(0.0f), $F(4294967040.0f)));\n"
+    "  const $U z = select(y, $U(4294967295u), x >= 4294967296.0f);\n"
+    "  return select(z, $U(0u), isnan(x));\n"
+    "}\n"},
+  [MSL_H_TO_ULONG] = {"to_ulong",
+    "// Toward zero; out of range the nearest end, NaN 0.\n"
+    "METAL_FUNC $V to_ulong($F x) {\n"
+    "  const $V y = $V(clamp(x, $F(0.0f), $F(18446742974197923840.0f)));\n"
+    "  const $V z = select(y, ~$V(0), x >= 18446744073709551616.0f);\n"
+    "  return select(z, $V(0), isnan(x));\n"
+    "}\n"},
+  [MSL_H_MAX_NAN] = {"max_nan",
+    "// The maximum, or NaN when an operand is NaN.\n"
+    "METAL_FUNC $T max_nan($T a, $T b) {\n"
+    "  return select(fmax(a, b), a + b, isunordered(a, b));\n"
+    "}\n"},
+  [MSL_H_MIN_NAN] = {"min_nan",
+    "// The minimum, or NaN when an operand is NaN.\n"
+    "METAL_FUNC $T min_nan($T a, $T b) {\n"
+    "  return select(fmin(a, b), a + b, isunordered(a, b));\n"
+    "}\n"},
+  [MSL_H_BF16_LOAD] = {"bf16_to_float",
+    "// A bfloat16 is the upper half of a float.\n"
+    "METAL_FUNC $F bf16_to_float($H x) {\n"
+    "  return as_type<$F>($U(x) << 16u);\n"
+    "}\n"},
+  [MSL_H_BF16_BITS] = {"bf16_bits",
+    "// x is exact in bfloat16: its bits.\n"
+    "METAL_FUNC $H bf16_bits($F x) {\n"
+    "  return $H(as_type<$U>(x) >> 16u);\n"
+    "}\n"},
+  [MSL_H_BF16_ROUND] = {"bf16_round",
+    "// To the nearest bfloat16, ties to even; NaN stays NaN.\n"
+    "METAL_FUNC $F bf16_round($F x) {\n"
+    "  const $U u = as_type<$U>(x);\n"
+    "  const $U even = u + 0x7fffu + ((u >> 16u) & 1u);\n"
+    "  const $U y = select(even, u | 0x400000u, isnan(x));\n"
+    "  return as_type<$F>(y & 0xffff0000u);\n"
+    "}\n"},
+  /* Coefficients: least squares on Chebyshev nodes, reweighted to the
+   * smallest relative error, in double; the float result was compared with
+   * the C library's erf on 130,000 points. */
+  [MSL_H_ERF] = {"erf_",
+    "// erf within 2.5 ulp: x + x p(x^2) near 0, 1 - exp(-q(|x|)) beyond.\n"
+    "METAL_FUNC $F erf_($F x) {\n"
+    "  const $F s = x * x;\n"
+    "  $F p = $F(-0.00059538824f);\n"
+    "  p = fma(p, s, $F(0.0049859742f));\n"
+    "  p = fma(p, s, $F(-0.02676175f));\n"
+    "  p = fma(p, s, $F(0.11281684f));\n"
+    "  p = fma(p, s, $F(-0.3761248f));\n"
+    "  p = fma(p, s, $F(0.12837915f));\n"
+    "  const $F t = fmin(fabs(x), $F(4.0f));\n"
+    "  $F q = $F(2.0909556e-05f);\n"
+    "  q = fma(q, t, $F(-0.000432303f));\n"
+    "  q = fma(q, t, $F(0.0041605271f));\n"
+    "  q = fma(q, t, $F(-0.025091497f));\n"
+    "  q = fma(q, t, $F(0.10823662f));\n"
+    "  q = fma(q, t, $F(0.63338667f));\n"
+    "  q = fma(q, t, $F(1.1294951f));\n"
+    "  q = fma(q, t, $F(-0.00017055203f));\n"
+    "  const $F far = copysign(1.0f - precise::exp(-q), x);\n"
+    "  const $F y = select(far, fma(p, x, x), fabs(x) < 0.925f);\n"
+    "  return select(y, x, isnan(x));\n"
+    "}\n"},
+  /* Kahan's corrections: the rounding of exp(x) or 1 + x is divided out. */
+  [MSL_H_EXPM1] = {"expm1",
+    "// exp(x) - 1 without cancellation near 0.\n"
+    "METAL_FUNC $F expm1($F x) {\n"
+    "  const $F u = precise::exp(x);\n"
+    "  const $F y = (u - 1.0f) * x / precise::log(u);\n"
+    "  const $F far = select(y, u - 1.0f, fabs(x) > 1.0f);\n"
+    "  return select(far, x, u == 1.0f);\n"
+    "}\n"},
+  [MSL_H_LOG1P] = {"log1p",
+    "// log(1 + x) without cancellation near 0.\n"
+    "METAL_FUNC $F log1p($F x) {\n"
+    "  const $F u = 1.0f + x;\n"
+    "  const $F y = precise::log(u) * x / (u - 1.0f);\n"
+    "  const $F far = select(y, precise::log(u), fabs(x) > 1.0f);\n"
+    "  return select(far, x, u == 1.0f);\n"
+    "}\n"},
+  [MSL_H_SHUFFLE] = {"shuffle",
+    "// Shuffles are for 32-bit numbers.\n"
+    "METAL_FUNC $T shuffle($T x, ushort lane) {\n"
+    "  return $X;\n"
+    "}\n"},
+  [MSL_H_SHUFFLE_XOR] = {"shuffle_xor",
+    "// Shuffles are for 32-bit numbers.\n"
+    "METAL_FUNC $T shuffle_xor($T x, ushort lane) {\n"
+    "  return $X;\n"
+    "}\n"},
+};
+
+/* How a scalar that is not 32 bits wide goes through a shuffle. */
+static const char *shuffle_body(emitter *e, const char *type, bool is_xor) {
+  const char *f = is_xor ? "simd_shuffle_xor" : "simd_shuffle";
+  if (strcmp(type, "bool") == 0)
+    return msl_text(e, "%s(uint(x), lane) != 0u", f);
+  if (strcmp(type, "long") == 0)
+    return msl_text(e, "as_type<long>(%s(as_type<uint2>(x), lane))", f);
+  if (strcmp(type, "half") == 0)
+    return msl_text(e, "half(%s(float(x), lane))", f);
+  return msl_text(e, "%s(%s(int(x), lane))", type, f);
+}
+
+const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
+                    uint32_t lanes) {
+  bool shuffles = id == MSL_H_SHUFFLE || id == MSL_H_SHUFFLE_XOR;
+  if (shuffles &&
+      (strcmp(scalar, "int") == 0 || strcmp(scalar, "float") == 0))
+    return id == MSL_H_SHUFFLE ? "simd_shuffle" : "simd_shuffle_xor";
+  for (uint32_t i = 0; i < e->helpers.len; i++) {
+    const msl_helper *h = &e->helpers.data[i];
+    if (h->id == (uint32_t)id && h->lanes == lanes &&
+        strcmp(h->type, scalar) == 0)
+      return helpers[id].name;
+  }
+  msl_helper h = {id, scalar, lanes};
+  tm_push(e->arena, &e->helpers, h);
+  return helpers[id].name;
+}
+
+static void put_type(tm_buf *out, const char *type, uint32_t lanes) {
+  tm_buf_puts(out, type);
+  if (lanes > 1) tm_buf_printf(out, "%u", (unsigned)lanes);
+}
+
+/* Prints text up to its end or to stop. */
+static const char *expand(emitter *e, const msl_helper *h, const char *p,
+                          char stop, int component, tm_buf *out) {
+  for (; *p; p++) {
+    if (*p != '$') {
+      tm_buf_add(out, p, 1);
+      continue;
+    }
+    char key = *++p;
+    if (key == stop) return p + 1;
+    switch (key) {
+      case 'T': put_type(out, h->type, h->lanes); break;
+      case 'S': tm_buf_puts(out, h->type); break;
+      case 'B': put_type(out, "bool", h->lanes); break;
+      case 'I': put_type(out, "int", h->lanes); break;
+      case 'U': put_type(out, "uint", h->lanes); break;
+      case 'L': put_type(out, "long", h->lanes); break;
+      case 'V': put_type(out, "ulong", h->lanes); break;
+      case 'H': put_type(out, "ushort", h->lanes); break;
+      case 'F': put_type(out, "float", h->lanes); break;
+      case 'c': tm_buf_printf(out, "%c", "xyzw"[component & 3]); break;
+      case 'i': tm_buf_printf(out, "%d", component); break;
+      case 'X':
+        tm_buf_puts(out, shuffle_body(e, h->type,
+                                      h->id == MSL_H_SHUFFLE_XOR));
+        break;
+      case 'M': { /* not nested: one level of recursion */
+        const char *end = p;
+        for (uint32_t j = 0; j < h->lanes; j++)
+          end = expand(e, h, p + 1, 'N', (int)j, out);
+        p = end - 1;
+        break;
+      }
+      default: break;
+    }
+  }
+  return p;
+}
+
+void msl_print_helpers(emitter *e, tm_buf *out) {
+  /* In order of the table, so that a small change in a kernel is a small
+   * change in its text. */
+  for (uint32_t id = 0; id < MSL_HELPERS; id++)
+    for (uint32_t i = 0; i < e->helpers.len; i++) {
+      if (e->helpers.data[i].id != id) continue;
+      expand(e, &e->helpers.data[i], helpers[id].text, 0, 0, out);
+      tm_buf_puts(out, "\n");
+    }
+}

@@ -1,0 +1,8 @@
+// rule: no strings
+// expect: 7:10 string literals are not supported
+#include <metal_stdlib>
+using namespace metal;
+kernel void f(device float *y [[buffer(0)]],
+              uint i [[thread_position_in_grid]]) {
+  y[i] = "text"[0];
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_cli.c - the command line as a person uses it: exit statuses, what goes
+ * to which stream, arrays in .npy files. The tool is $BUILD/tritonmetal.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/device.h"
+
+static char folder[256]; /* of this run's files */
+static char out[1 << 16], err[1 << 16];
+
+static void slurp(const char *name, char *text, size_t size) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  size_t n = fread(text, 1, size - 1, file);
+  text[n] = 0;
+  fclose(file);
+}
+
+/* Runs `tritonmetal <args>`; its streams land in out and err. */
+__attribute__((format(printf, 1, 2))) static int tool(const char *format,
+                                                      ...) {
+  char args[2048], command[4096];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(args, sizeof args, format, list);
+  va_end(list);
+  const char *build = getenv("BUILD");
+  snprintf(command, sizeof command,
+           "%s/tritonmetal %s >%s/out.txt 2>%s/err.txt",
+           build ? build : "build", args, folder, folder);
+  int status = system(command);
+  slurp("out.txt", out, sizeof out);
+  slurp("err.txt", err, sizeof err);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void write_file(const char *name, const void *data, size_t size) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(data, 1, size, file), size);
+  fclose(file);
+}
+
+/* Version 1.0 of the format, one dimension. */
+static void write_npy(const char *name, const char *descr, const void *data,
+                      size_t count, size_t item) {
+  unsigned char head[128];
+  memset(head, ' ', sizeof head);
+  memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10); /* 118 bytes follow */
+  int n = snprintf((char *)head + 10, 118,
+                   "{'descr': '%s', 'fortran_order': False, 'shape': (%zu,), "
+                   "}",
+                   descr, count);
+  head[10 + n] = ' ';
+  head[127] = '\n';
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  fwrite(head, 1, sizeof head, file);
+  fwrite(data, item, count, file);
+  fclose(file);
+}
+
+/* The elements of a file that the tool wrote. */
+static void read_npy(const char *name, void *data, size_t bytes) {
+  char path[512];
+  unsigned char head[10];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "rb");
+  if (!file) fail_msg("%s was not written", name);
+  assert_int_equal(fread(head, 1, 10, file), 10);
+  assert_memory_equal(head, "\x93NUMPY", 6);
+  fseek(file, 10 + (head[8] | head[9] << 8), SEEK_SET);
+  assert_int_equal(fread(data, 1, bytes, file), bytes);
+  assert_int_equal(fgetc(file), EOF);
+  fclose(file);
+}
+
+/* ---- usage -------------------------------------------------------------- */
+
+static void help_goes_to_standard_output(void **state) {
+  (void)state;
+  static const char *const commands[] = {"",        "info",  "compile",
+                                         "check",   "run",   "cache"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    assert_int_equal(tool("%s --help", commands[i]), 0);
+    assert_non_null(strstr(out, "usage: tritonmetal"));
+    assert_string_equal(err, "");
+  }
+}
+
+static void wrong_usage_exits_2(void **state) {
+  (void)state;
+  static const char *const lines[] = {
+      "",
+      "fly",
+      "compile",
+      "compile a.py b.py",
+      "compile --frobnicate",
+      "compile examples/kernels/softmax.py --num-warps many",
+      "compile examples/kernels/softmax.py --emit air",
+      "run examples/kernels/softmax.py",
+      "run examples/kernels/softmax.py --grid 1,2,3,4",
+      "run examples/kernels/softmax.py --grid x",
+      "run examples/kernels/vector_add.py --grid 1 nonsense",
+      "check",
+      "cache",
+      "cache burn",
+      "info extra"};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    int status = tool("%s", lines[i]);
+    if (status != 2) fail_msg("`%s` exits %d", lines[i], status);
+    assert_string_equal(out, "");
+    assert_true(*err);
+  }
+}
+
+static void info_names_the_device_and_the_cache(void **state) {
+  (void)state;
+  assert_int_equal(tool("info"), 0);
+  assert_non_null(strstr(out, "Apple M1"));
+  assert_non_null(strstr(out, "kernels.db"));
+}
+
+static void info_says_what_is_missing(void **state) {
+  (void)state;
+  char saved[512];
+  const char *now = getenv("TRITON_METAL_SOFTMETAL");
+  snprintf(saved, sizeof saved, "%s", now ? now : "");
+  setenv("TRITON_METAL_SOFTMETAL", "/nowhere/libsoftmetal.so", 1);
+  assert_int_equal(tool("info"), 1);
+  assert_non_null(strstr(out, "softmetal"));
+  setenv("TRITON_METAL_SOFTMETAL", saved, 1);
+}
+
+/* ---- compile, check -------------------------------------------------------- */
+
+#define ADD "compile examples/kernels/vector_add.py -k add_kernel "
+#define ADD_SIGNATURE "-s '*fp32:16, *fp32:16, *fp32:16, i32:16, 1024' "
+
+static void every_stage_can_be_shown(void **state) {
+  (void)state;
+  assert_int_equal(tool(ADD ADD_SIGNATURE), 0);
+  assert_non_null(strstr(out, "#include <metal_stdlib>"));
+  assert_int_equal(tool(ADD ADD_SIGNATURE "--emit ast"), 0);
+  assert_non_null(strstr(out, "def add_kernel("));
+  assert_int_equal(tool(ADD ADD_SIGNATURE "--emit ttir"), 0);
+  assert_non_null(strstr(out, "tt.func public @add_kernel"));
+  assert_int_equal(tool(ADD ADD_SIGNATURE "--emit layout"), 0);
+  assert_non_null(strstr(out, "tt.load"));
+  assert_int_equal(tool(ADD ADD_SIGNATURE "--emit info"), 0);
+  assert_non_null(strstr(out, "threads            128"));
+}
+
+static void chips_give_the_same_text_every_time(void **state) {
+  (void)state;
+  static char first[1 << 16];
+  static const char *const chips[] = {"m1", "m4"};
+  for (int c = 0; c < 2; c++) {
+    assert_int_equal(tool(ADD ADD_SIGNATURE "--chip %s", chips[c]), 0);
+    strcpy(first, out);
+    for (int i = 0; i < 3; i++) {
+      assert_int_equal(tool(ADD ADD_SIGNATURE "--chip %s", chips[c]), 0);
+      assert_string_equal(out, first);
+    }
+  }
+}
+
+static void defines_set_constexprs_by_name(void **state) {
+  (void)state;
+  static char by_position[1 << 16];
+  assert_int_equal(tool(ADD ADD_SIGNATURE), 0);
+  strcpy(by_position, out);
+  assert_int_equal(
+      tool(ADD "-s '*fp32:16, *fp32:16, *fp32:16, i32:16' -D BLOCK_SIZE=1024"),
+      0);
+  assert_string_equal(out, by_position);
+}
+
+static void failures_show_the_line_and_a_caret(void **state) {
+  (void)state;
+  static const char source[] =
+      "import triton\n"
+      "import triton.language as tl\n"
+      "@triton.jit\n"
+      "def f(x, N: tl.constexpr):\n"
+      "    y = tl.laod(x + tl.arange(0, N))\n"
+      "    tl.store(x, y)\n";
+  write_file("bad.py", source, sizeof source - 1);
+  assert_int_equal(tool("compile %s/bad.py -s '*fp32, 64'", folder), 1);
+  assert_string_equal(out, "");
+  assert_non_null(strstr(err, "bad.py:5:"));
+  assert_non_null(strstr(err, "error:"));
+  assert_non_null(strstr(err, "y = tl.laod(x + tl.arange(0, N))\n"));
+  assert_non_null(strstr(err, "^\n"));
+  assert_non_null(strstr(err, "load")); /* the nearest name */
+}
+
+static void missing_and_unknown_parameters_are_named(void **state) {
+  (void)state;
+  assert_int_equal(tool(ADD "-s '*fp32, *fp32, *fp32, i32'"), 1);
+  assert_non_null(strstr(err, "BLOCK_SIZE"));
+  assert_int_equal(tool(ADD ADD_SIGNATURE "-D BLOCKSIZE=64"), 1);
+  assert_non_null(strstr(err, "did you mean 'BLOCK_SIZE'"));
+  assert_int_equal(tool(ADD "-s '*fp32, *fp99, *fp32, i32, 64'"), 1);
+  assert_non_null(strstr(err, "fp99"));
+}
+
+static void check_lists_kernels_and_finds_errors(void **state) {
+  (void)state;
+  assert_int_equal(tool("check examples/kernels/matmul.py"), 0);
+  assert_non_null(strstr(out, "matmul_kernel\n"));
+  assert_non_null(strstr(out, "leaky_relu\n"));
+  static const char source[] = "@triton.jit\ndef f(x:\n    pass\n";
+  write_file("broken.py", source, sizeof source - 1);
+  assert_int_equal(tool("check %s/broken.py", folder), 1);
+  assert_non_null(strstr(err, "broken.py:"));
+  assert_int_equal(tool("check %s/absent.py", folder), 1);
+}
+
+/* ---- run ------------------------------------------------------------------ */
+
+enum { N = 3001 };
+
+static void run_adds_arrays_from_files(void **state) {
+  (void)state;
+  static float x[N], y[N], z[N];
+  uint64_t seed = 77;
+  for (int i = 0; i < N; i++)
+    x[i] = (float)test_random(&seed), y[i] = (float)test_random(&seed);
+  write_npy("x.npy", "<f4", x, N, 4);
+  write_npy("y.npy", "<f4", y, N, 4);
+  assert_int_equal(
+      tool("run examples/kernels/vector_add.py -k add_kernel --grid 12 "
+           "x_ptr=@%s/x.npy y_ptr=@%s/y.npy "
+           "output_ptr=zeros:f32[3001]:%s/z.npy n_elements=3001 "
+           "BLOCK_SIZE=256 --repeat 3",
+           folder, folder, folder),
+      0);
+  assert_non_null(strstr(out, "device"));
+  assert_non_null(strstr(out, "cache "));
+  assert_non_null(strstr(out, "median of 3"));
+  read_npy("z.npy", z, sizeof z);
+  for (int i = 0; i < N; i++) assert_true(z[i] == x[i] + y[i]);
+}
+
+static void run_updates_arrays_in_place_and_reads_imports(void **state) {
+  (void)state;
+  static const char helper[] =
+      "import triton\n"
+      "import triton.language as tl\n"
+      "FACTOR = tl.constexpr(3)\n"
+      "@triton.jit\n"
+      "def scale(v):\n"
+      "    return v * FACTOR\n";
+  static const char kernel[] =
+      "import triton\n"
+      "import triton.language as tl\n"
+      "from helpers import scale\n"
+      "def body(p, n, B: tl.constexpr):\n"
+      "    i = tl.arange(0, B)\n"
+      "    v = tl.load(p + i, mask=i < n)\n"
+      "    tl.store(p + i, scale(v), mask=i < n)\n"
+      "triple = triton.jit(body)\n";
+  write_file("helpers.py", helper, sizeof helper - 1);
+  write_file("uses.py", kernel, sizeof kernel - 1);
+  int32_t data[100];
+  for (int i = 0; i < 100; i++) data[i] = i - 50;
+  write_npy("p.npy", "<i4", data, 100, 4);
+  int status = tool("run %s/uses.py -k triple --grid 1 p=@%s/p.npy:%s/q.npy "
+                    "n=90 B=128",
+                    folder, folder, folder);
+  if (status) fail_msg("%s", err);
+  read_npy("q.npy", data, sizeof data);
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(data[i], (i - 50) * (i < 90 ? 3 : 1));
+}
+
+static void run_takes_sixteen_bit_data_as_bfloat(void **state) {
+  (void)state;
+  static const char kernel[] =
+      "import triton\n"
+      "import triton.language as tl\n"
+      "@triton.jit\n"
+      "def widen(p, q, B: tl.constexpr):\n"
+      "    i = tl.arange(0, B)\n"
+      "    tl.store(q + i, tl.load(p + i).to(tl.float32))\n";
+  write_file("widen.py", kernel, sizeof kernel - 1);
+  uint16_t bits[64];
+  float got[64];
+  for (int i = 0; i < 64; i++) bits[i] = (uint16_t)(0x3f80 + i * 37);
+  write_npy("bf.npy", "<u2", bits, 64, 2);
+  int status = tool("run %s/widen.py --grid 1 p=bf16@%s/bf.npy "
+                    "q=zeros:f32[64]:%s/f.npy B=64",
+                    folder, folder, folder);
+  if (status) fail_msg("%s", err);
+  read_npy("f.npy", got, sizeof got);
+  for (int i = 0; i < 64; i++) {
+    uint32_t want = (uint32_t)bits[i] << 16; /* bfloat is half of a float */
+    assert_memory_equal(&got[i], &want, 4);
+  }
+}
+
+static void run_refuses_what_does_not_fit(void **state) {
+  (void)state;
+  float x[4] = {1, 2, 3, 4};
+  write_npy("four.npy", "<f4", x, 4, 4);
+#define RUN "run examples/kernels/vector_add.py -k add_kernel "
+  assert_int_equal(tool(RUN "--grid 0 x_ptr=@%s/four.npy "
+                        "y_ptr=@%s/four.npy output_ptr=zeros:f32[4] "
+                        "n_elements=4 BLOCK_SIZE=64",
+                        folder, folder),
+                   1);
+  assert_int_equal(tool(RUN "--grid 1 x_ptr=@%s/four.npy "
+                        "y_ptr=@%s/four.npy output_ptr=zeros:f32[4] "
+                        "n_elements=4",
+                        folder, folder),
+                   1);
+  assert_non_null(strstr(err, "BLOCK_SIZE"));
+  assert_int_equal(tool(RUN "--grid 1 x_ptr=@%s/four.npy bogus=1 "
+                        "y_ptr=@%s/four.npy output_ptr=zeros:f32[4] "
+                        "n_elements=4 BLOCK_SIZE=64",
+                        folder, folder),
+                   1);
+  assert_non_null(strstr(err, "bogus"));
+  assert_int_equal(tool(RUN "--grid 1 x_ptr=@%s/absent.npy", folder), 1);
+}
+
+/* ---- cache ---------------------------------------------------------------- */
+
+static void the_cache_hits_on_the_second_run(void **state) {
+  (void)state;
+  assert_int_equal(tool("cache clear"), 0);
+  static const char run[] =
+      "run examples/kernels/vector_add.py -k add_kernel --grid 1 "
+      "x_ptr=zeros:f32[64] y_ptr=zeros:f32[64] output_ptr=zeros:f32[64] "
+      "n_elements=64 BLOCK_SIZE=64";
+  assert_int_equal(tool("%s", run), 0);
+  assert_non_null(strstr(out, "cache miss"));
+  assert_int_equal(tool("%s", run), 0);
+  assert_non_null(strstr(out, "cache hit"));
+  assert_int_equal(tool("cache list"), 0);
+  assert_non_null(strstr(out, "add_kernel"));
+  assert_int_equal(tool("cache stats"), 0);
+  assert_non_null(strstr(out, "rows   1\n"));
+  assert_int_equal(tool("cache verify"), 0);
+  assert_string_equal(out, "1 good, 0 bad rows\n");
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  snprintf(folder, sizeof folder, "%s/tritonmetal-cli.XXXXXX",
+           getenv("HOME") ? getenv("HOME") : "/tmp");
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(help_goes_to_standard_output),
+      cmocka_unit_test(wrong_usage_exits_2),
+      cmocka_unit_test(info_names_the_device_and_the_cache),
+      cmocka_unit_test(info_says_what_is_missing),
+      cmocka_unit_test(every_stage_can_be_shown),
+      cmocka_unit_test(chips_give_the_same_text_every_time),
+      cmocka_unit_test(defines_set_constexprs_by_name),
+      cmocka_unit_test(failures_show_the_line_and_a_caret),
+      cmocka_unit_test(missing_and_unknown_parameters_are_named),
+      cmocka_unit_test(check_lists_kernels_and_finds_errors),
+      cmocka_unit_test(run_adds_arrays_from_files),
+      cmocka_unit_test(run_updates_arrays_in_place_and_reads_imports),
+      cmocka_unit_test(run_takes_sixteen_bit_data_as_bfloat),
+      cmocka_unit_test(run_refuses_what_does_not_fit),
+      cmocka_unit_test(the_cache_hits_on_the_second_run),
+  };
+  return cmocka_run_group_tests(tests, make_folder, NULL);
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_lint.c - the checker of emitted MSL: each rule has a text that breaks
+ * it and one that nearly does. The texts are written by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/msl/msl.h"
+
+#define PRELUDE "#include <metal_stdlib>\nusing namespace metal;\n"
+#define STRUCT "struct k_args {\n  int n;\n};\n"
+#define BOUND "[[max_total_threads_per_threadgroup(128)]]\n"
+#define HEAD                                                \
+  "kernel void k(device float *x [[buffer(0)]],\n"          \
+  "    device const float *y [[buffer(1)]],\n"              \
+  "    constant k_args &args [[buffer(2)]],\n"              \
+  "    uint3 program_id [[threadgroup_position_in_grid]],\n"\
+  "    uint tid [[thread_index_in_threadgroup]],\n"         \
+  "    uint lane [[thread_index_in_simdgroup]]) {\n"
+#define BEFORE PRELUDE STRUCT BOUND HEAD
+#define BARRIER "threadgroup_barrier(mem_flags::mem_threadgroup);\n"
+
+static tm_msl_arg args[3] = {
+  {"x", TM_ARG_BUFFER, TM_F32, 0, 0, false, true},
+  {"y", TM_ARG_BUFFER, TM_F32, 1, 0, true, false},
+  {"n", TM_ARG_SCALAR, TM_I32, 0, 0, false, false},
+};
+static const char *uniform_names[] = {"total"};
+static tm_msl_tile tiles[] = {{"t", 0, 512}, {"u", 512, 512}, {"v", 0, 1024}};
+
+/* What lint says of text; bytes of threadgroup memory are declared. */
+static char *said(const char *text, uint32_t bytes, bool with_tiles) {
+  tm_arena arena;
+  tm_arena_init(&arena, 0);
+  jmp_buf guard;
+  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
+  tm_diags diags;
+  tm_diags_init(&diags, &arena);
+  tm_msl msl = {.text = text, .entry = "k", .args = args, .n_args = 3,
+                .scalars_slot = 2, .scalars_size = 4, .threads = 128,
+                .threadgroup_bytes = bytes, .uniform = uniform_names,
+                .n_uniform = 1, .tiles = with_tiles ? tiles : NULL,
+                .n_tiles = with_tiles ? 3 : 0};
+  bool fine = tm_msl_lint(&msl, tm_chip_by_name("m1"), &diags);
+  assert_int_equal(fine, diags.errors == 0);
+  tm_buf buf = tm_buf_in(&arena);
+  for (uint32_t i = 0; i < diags.list.len; i++) {
+    assert_int_equal(diags.list.data[i].kind, TM_DIAG_INTERNAL);
+    tm_buf_printf(&buf, "%s\n", diags.list.data[i].message);
+  }
+  char *copy = malloc(buf.len + 1);
+  memcpy(copy, tm_buf_text(&buf), buf.len + 1);
+  tm_arena_free(&arena);
+  return copy;
+}
+
+static void expect_rule(const char *text, const char *rule, uint32_t bytes,
+                        bool with_tiles) {
+  char *got = said(text, bytes, with_tiles);
+  char want[64];
+  snprintf(want, sizeof want, "rule %s:", rule);
+  if (!strstr(got, want)) fail_msg("no %s in:\n%s\n%s", want, got, text);
+  free(got);
+}
+
+static void expect_fine(const char *text, uint32_t bytes, bool with_tiles) {
+  char *got = said(text, bytes, with_tiles);
+  if (got[0]) fail_msg("said:\n%s\nof\n%s", got, text);
+  free(got);
+}
+
+#define BROKEN(rule, body) expect_rule(BEFORE body "}\n", rule, 0, false)
+#define FINE(body) expect_fine(BEFORE body "}\n", 0, false)
+/* With one array of 128 floats, t. */
+#define ARRAY "threadgroup float t[128];\n"
+#define T_BROKEN(rule, body) \
+  expect_rule(BEFORE ARRAY body "}\n", rule, 512, false)
+#define T_FINE(body) expect_fine(BEFORE ARRAY body "}\n", 512, false)
+/* With a pool and tiles t and u next to each other, v over both. */
+#define POOL                                                       \
+  "threadgroup float4 pool[64];\n"                                 \
+  "threadgroup float *const t = (threadgroup float *)pool;\n"      \
+  "threadgroup float *const u = (threadgroup float *)(pool + 32);\n" \
+  "threadgroup float *const v = (threadgroup float *)pool;\n"
+#define P_BROKEN(rule, body) \
+  expect_rule(BEFORE POOL body "}\n", rule, 1024, true)
+#define P_FINE(body) expect_fine(BEFORE POOL body "}\n", 1024, true)
+
+/* ---- the text as a whole ---------------------------------------------- */
+
+static void a_plain_kernel_is_fine(void **state) {
+  FINE("for (int i = 0; i < args.n; ++i) { x[i] = y[i] * 0.5f; }\n");
+}
+
+static void metal_stdlib_must_be_included(void **state) {
+  expect_rule("using namespace metal;\n" STRUCT BOUND HEAD "}\n", "prelude",
+              0, false);
+  expect_rule("// #include <metal_stdlib>\nusing namespace metal;\n" STRUCT
+              BOUND HEAD "}\n", "prelude", 0, false);
+  expect_rule("#include <metal_stdlib>\n" STRUCT BOUND HEAD "}\n", "prelude",
+              0, false);
+}
+
+static void there_is_one_kernel_of_the_declared_name(void **state) {
+  expect_rule(PRELUDE, "entry", 0, false);
+  expect_rule(BEFORE "}\nkernel void l() {}\n", "entry", 0, false);
+  expect_rule(PRELUDE STRUCT BOUND "kernel void kk() {}\n", "entry", 0,
+              false);
+}
+
+static void a_thread_bound_of_32_is_miscompiled(void **state) {
+  expect_rule(PRELUDE STRUCT HEAD "}\n", "thread-bound", 0, false);
+  expect_rule(PRELUDE STRUCT "[[max_total_threads_per_threadgroup(32)]]\n"
+              HEAD "}\n", "thread-bound", 0, false);
+  /* Enough for the compiler, but not for 128 threads. */
+  expect_rule(PRELUDE STRUCT "[[max_total_threads_per_threadgroup(64)]]\n"
+              HEAD "}\n", "thread-bound", 0, false);
+  expect_fine(PRELUDE STRUCT "[[max_total_threads_per_threadgroup(256)]]\n"
+              HEAD "}\n", 0, false);
+}
+
+static void loop_counters_are_32_bits_wide(void **state) {
+  BROKEN("counter", "for (long i = 0; i < 4; ++i) { x[i] = 0.0f; }\n");
+  BROKEN("counter", "for (const ulong i = 0; i < 4;) { x[i] = 0.0f; }\n");
+  FINE("for (int i = 0; i < 4; ++i) { const long j = long(i); x[j] = 0.0f; "
+       "}\n");
+}
+
+static void buffer_indices_are_declared_unique_and_below_31(void **state) {
+#define TWO(first, second)                                              \
+  PRELUDE STRUCT BOUND "kernel void k(device float *x " first           \
+  ",\n device const float *y " second                                   \
+  ",\n constant k_args &args [[buffer(2)]]) {\n}\n"
+  expect_fine(TWO("[[buffer(0)]]", "[[buffer(1)]]"), 0, false);
+  expect_rule(TWO("[[buffer(0)]]", "[[buffer(31)]]"), "buffers", 0, false);
+  expect_rule(TWO("[[buffer(0)]]", "[[buffer(0)]]"), "buffers", 0, false);
+  expect_rule(TWO("[[buffer(0)]]", "[[buffer(3)]]"), "buffers", 0, false);
+  expect_rule(TWO("[[buffer(0)]]", ""), "buffers", 0, false);
+}
+
+static void position_attributes_share_a_width(void **state) {
+#define WITH(input)                                                      \
+  PRELUDE STRUCT BOUND "kernel void k(device float *x [[buffer(0)]], "   \
+  "device const float *y [[buffer(1)]], constant k_args &args "          \
+  "[[buffer(2)]], " input ") {\n}\n"
+  expect_rule(WITH("uint p [[thread_position_in_grid]]"), "positions", 0,
+              false);
+  expect_rule(WITH("uint2 p [[threadgroups_per_grid]]"), "positions", 0,
+              false);
+  expect_fine(WITH("uint3 p [[thread_position_in_grid]]"), 0, false);
+  expect_fine(WITH("uint p [[thread_index_in_threadgroup]]"), 0, false);
+  expect_rule(WITH("threadgroup float *t [[threadgroup(0)]]"),
+              "threadgroup-parameter", 0, false);
+}
+
+static void floating_literals_carry_a_suffix(void **state) {
+  BROKEN("literal", "x[0] = 1.0;\n");
+  BROKEN("literal", "x[0] = 1e-5;\n");
+  BROKEN("literal", "x[0] = y[0] * .5;\n");
+  FINE("x[0] = 1.0f + 1e-5f + float(0.5h) + float(0x1e5u) + float(15u);\n");
+}
+
+static void words_that_msl_lacks_are_found(void **state) {
+  BROKEN("type", "double a = x[0];\n");
+  BROKEN("type", "long long a = 0;\n");
+  BROKEN("type", "size_t a = 0;\n");
+  BROKEN("keyword", "goto end;\n");
+  BROKEN("keyword", "asm(\"\");\n");
+  /* In a comment, and as part of a name. */
+  FINE("// double goto asm\nconst long asm_long = 0;\n");
+}
+
+static void max_of_a_bfloat_and_an_integer_is_found(void **state) {
+  BROKEN("bfloat", "bfloat b = bfloat(x[0]); x[0] = float(max(0, b));\n");
+  FINE("bfloat b = bfloat(x[0]); x[0] = max(0.0f, float(b));\n");
+  FINE("int b = 3; x[0] = float(max(0, b));\n");
+}
+
+static void helpers_are_always_inlined(void **state) {
+  expect_rule(PRELUDE "static float f(float a) { return a; }\n" STRUCT BOUND
+              HEAD "}\n", "inline", 0, false);
+  expect_fine(PRELUDE "METAL_FUNC float f(float a) { return a; }\n" STRUCT
+              BOUND HEAD "}\n", 0, false);
+}
+
+/* n declarations in the kernel. */
+static char *declarations(int n) {
+  size_t size = strlen(BEFORE) + (size_t)n * 32 + 8;
+  char *text = malloc(size), *p = text;
+  p += sprintf(p, "%s", BEFORE);
+  for (int i = 0; i < n; i++) p += sprintf(p, "const int a%d = 1;\n", i);
+  sprintf(p, "}\n");
+  return text;
+}
+
+static void ten_thousand_declarations_are_the_limit(void **state) {
+  /* The struct's field counts as one. */
+  char *fits = declarations(9999), *over = declarations(10001);
+  expect_fine(fits, 0, false);
+  expect_rule(over, "size", 0, false);
+  free(fits);
+  free(over);
+}
+
+static void unrolled_statements_are_limited(void **state) {
+#define UNROLL "#pragma unroll\n"
+  BROKEN("size", UNROLL "for (int i = 0; i < 512; ++i) {\n" UNROLL
+         "for (int j = 0; j < 512; ++j) { x[i] = y[j]; }\n}\n");
+  FINE("for (int i = 0; i < 512; ++i) {\n" UNROLL
+       "for (int j = 0; j < 512; ++j) { x[i] = y[j]; }\n}\n");
+}
+
+/* ---- threadgroup memory ----------------------------------------------- */
+
+static void threadgroup_bytes_are_as_declared_and_fit(void **state) {
+  expect_rule(BEFORE "threadgroup float t[128];\n}\n", "threadgroup-bytes",
+              256, false);
+  expect_fine(BEFORE "threadgroup float t[8192];\n}\n", 32768, false);
+  expect_rule(BEFORE "threadgroup float t[8193];\n}\n", "threadgroup-bytes",
+              32772, false);
+  expect_fine(BEFORE "threadgroup half4 t[2][4];\n}\n", 64, false);
+}
+
+static void threadgroup_variables_are_plain(void **state) {
+  expect_rule(BEFORE "threadgroup bool t[16];\n}\n", "threadgroup-variable",
+              16, false);
+  expect_rule(BEFORE "threadgroup float t[4] = {0.0f};\n}\n",
+              "threadgroup-variable", 16, false);
+  expect_fine(BEFORE "threadgroup uchar t[16];\n}\n", 16, false);
+}
+
+static void reads_wait_for_writes(void **state) {
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\nconst float a = t[0];\n");
+  T_FINE("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n");
+  /* A barrier without the threadgroup flag orders nothing there. */
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\n"
+           "threadgroup_barrier(mem_flags::mem_device);\n"
+           "const float a = t[0];\n");
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\n"
+           "simdgroup_barrier(mem_flags::mem_threadgroup);\n"
+           "const float a = t[0];\n");
+}
+
+static void writes_wait_for_reads(void **state) {
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\n" BARRIER
+           "const float a = t[0];\nt[tid] = 2.0f;\n");
+  T_FINE("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n" BARRIER
+         "t[tid] = 2.0f;\n");
+}
+
+static void the_end_of_a_loop_meets_its_beginning(void **state) {
+  T_BROKEN("tile-hazard", "for (int i = 0; i < args.n; ++i) {\n"
+           "t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n}\n");
+  T_FINE("for (int i = 0; i < args.n; ++i) {\n" BARRIER "t[tid] = 1.0f;\n"
+         BARRIER "const float a = t[0];\n}\n");
+}
+
+static void branches_are_joined(void **state) {
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\nif (args.n > 1) {\n" BARRIER
+           "}\nconst float a = t[0];\n");
+  T_FINE("t[tid] = 1.0f;\nif (args.n > 1) {\n" BARRIER "} else {\n" BARRIER
+         "}\nconst float a = t[0];\n");
+}
+
+static void tiles_that_share_bytes_wait_for_each_other(void **state) {
+  P_FINE("t[tid] = 1.0f;\nu[tid] = 2.0f;\n" BARRIER
+         "const float a = t[0] + u[0];\n");
+  P_BROKEN("tile-hazard", "t[tid] = 1.0f;\n" BARRIER
+           "const float a = t[0];\nv[tid] = 2.0f;\n");
+  P_BROKEN("tile-hazard", "u[tid] = 1.0f;\nv[tid] = 2.0f;\n");
+  P_FINE("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n" BARRIER
+         "v[tid] = 2.0f;\n");
+  /* u starts in the middle, so reading t does not touch it. */
+  P_FINE("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n"
+         "u[tid] = 2.0f;\n");
+}
+
+static void tiles_are_where_they_were_planned(void **state) {
+  expect_rule(BEFORE "threadgroup float4 pool[64];\n"
+              "threadgroup float *const u = (threadgroup float *)pool;\n}\n",
+              "tile-hazard", 1024, true);
+}
+
+static void stored_matrices_are_loaded_after_a_barrier(void **state) {
+  T_BROKEN("matrix-store", "simdgroup_float8x8 m;\n"
+           "simdgroup_store(m, t, 8);\nsimdgroup_load(m, t, 8);\n");
+  T_FINE("simdgroup_float8x8 m;\nsimdgroup_store(m, t, 8);\n" BARRIER
+         "simdgroup_load(m, t, 8);\n");
+}
+
+static void tile_loads_are_bound_before_conditions(void **state) {
+  T_BROKEN("tile-load", "if (lane < 4) { x[0] = t[lane]; }\n");
+  T_BROKEN("tile-load", "x[tid] = lane < 4 ? t[lane] : 0.0f;\n");
+  T_FINE("const float a = t[lane];\nif (lane < 4) { x[0] = a; }\n");
+  T_FINE("if (args.n > 2) { const float a = t[lane]; x[tid] = a; }\n");
+}
+
+/* ---- barriers --------------------------------------------------------- */
+
+static void barriers_are_reached_by_all_or_none(void **state) {
+  BROKEN("barrier", "if (lane == 0) {\n" BARRIER "}\n");
+  BROKEN("barrier", "if (x[tid] > 0.0f) {\n" BARRIER "}\n");
+  BROKEN("barrier", "for (int i = 0; i < int(tid); ++i) {\n" BARRIER "}\n");
+  BROKEN("barrier", "const int a = int(tid) * 2;\nif (a > 3) {\n" BARRIER
+         "}\n");
+  FINE("if (args.n > 3) {\n" BARRIER "}\n");
+  FINE("const int a = int(program_id.x) * 2;\nif (a > args.n) {\n" BARRIER
+       "}\n");
+  FINE("for (int i = 0; i < args.n; ++i) {\n" BARRIER "}\n");
+  FINE("float total = y[0];\nif (total > 3.0f) {\n" BARRIER "}\n");
+  FINE("if (lane == 0) { x[0] = 1.0f; }\n" BARRIER);
+}
+
+static void a_name_that_shadows_is_not_believed_outside(void **state) {
+  BROKEN("barrier", "if (args.n > 1) { const int a = args.n; x[0] = 0.0f; }\n"
+         "int a = int(tid);\nif (a > 1) {\n" BARRIER "}\n");
+}
+
+static void nobody_returns_before_a_barrier(void **state) {
+  BROKEN("return", "if (int(tid) >= args.n) return;\n" BARRIER);
+  FINE(BARRIER "return;\n");
+}
+
+static void barriers_are_in_the_kernel(void **state) {
+  expect_rule(PRELUDE "METAL_FUNC void f() { " BARRIER "}\n" STRUCT BOUND
+              HEAD "f();\n}\n", "barrier", 0, false);
+}
+
+/* ---- any bytes -------------------------------------------------------- */
+
+static void any_text_ends_in_a_report(void **state) {
+  static const char *const texts[] = {
+    "", "kernel", "kernel void k(", "kernel void k() {", "}}}}", "((((",
+    "/* never closed", "\"open", "#", "1e", "kernel void k() { for (",
+    "kernel void k() { if (", "kernel void k() { if () else else }",
+    "kernel kernel kernel k k k ( ) { threadgroup threadgroup float }"
+  };
+  for (size_t i = 0; i < TM_COUNT(texts); i++) {
+    char *got = said(texts[i], 0, true);
+    assert_true(got[0] != 0);
+    free(got);
+  }
+}
+
+static void deep_nesting_is_bounded(void **state) {
+  enum { DEEP = 5000 };
+  size_t size = strlen(BEFORE) + DEEP * 16 + 8;
+  char *text = malloc(size), *p = text;
+  p += sprintf(p, "%s", BEFORE);
+  for (int i = 0; i < DEEP; i++) p += sprintf(p, "if (1) {\n");
+  for (int i = 0; i < DEEP; i++) p += sprintf(p, "}\n");
+  sprintf(p, "}\n");
+  expect_rule(text, "size", 0, false);
+  free(text);
+}
+
+/* Nested loops are walked a few times, not twice for each level. */
+static void nested_loops_take_linear_time(void **state) {
+  enum { DEEP = 60 };
+  char text[8192], *p = text;
+  p += sprintf(p, "%s" ARRAY, BEFORE);
+  for (int i = 0; i < DEEP; i++)
+    p += sprintf(p, "for (int i%d = 0; i%d < 2; ++i%d) {\n", i, i, i);
+  p += sprintf(p, "t[tid] = 1.0f;\n");
+  for (int i = 0; i < DEEP; i++) p += sprintf(p, "}\n");
+  sprintf(p, "}\n");
+  expect_fine(text, 512, false);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_plain_kernel_is_fine),
+    cmocka_unit_test(metal_stdlib_must_be_included),
+    cmocka_unit_test(there_is_one_kernel_of_the_declared_name),
+    cmocka_unit_test(a_thread_bound_of_32_is_miscompiled),
+    cmocka_unit_test(loop_counters_are_32_bits_wide),
+    cmocka_unit_test(buffer_indices_are_declared_unique_and_below_31),
+    cmocka_unit_test(position_attributes_share_a_width),
+    cmocka_unit_test(floating_literals_carry_a_suffix),
+    cmocka_unit_test(words_that_msl_lacks_are_found),
+    cmocka_unit_test(max_of_a_bfloat_and_an_integer_is_found),
+    cmocka_unit_test(helpers_are_always_inlined),
+    cmocka_unit_test(ten_thousand_declarations_are_the_limit),
+    cmocka_unit_test(unrolled_statements_are_limited),
+    cmocka_unit_test(threadgroup_bytes_are_as_declared_and_fit),
+    cmocka_unit_test(threadgroup_variables_are_plain),
+    cmocka_unit_test(reads_wait_for_writes),
+    cmocka_unit_test(writes_wait_for_reads),
+    cmocka_unit_test(the_end_of_a_loop_meets_its_beginning),
+    cmocka_unit_test(branches_are_joined),
+    cmocka_unit_test(tiles_that_share_bytes_wait_for_each_other),
+    cmocka_unit_test(tiles_are_where_they_were_planned),
+    cmocka_unit_test(stored_matrices_are_loaded_after_a_barrier),
+    cmocka_unit_test(tile_loads_are_bound_before_conditions),
+    cmocka_unit_test(barriers_are_reached_by_all_or_none),
+    cmocka_unit_test(a_name_that_shadows_is_not_believed_outside),
+    cmocka_unit_test(nobody_returns_before_a_barrier),
+    cmocka_unit_test(barriers_are_in_the_kernel),
+    cmocka_unit_test(any_text_ends_in_a_report),
+    cmocka_unit_test(deep_nesting_is_bounded),
+    cmocka_unit_test(nested_loops_take_linear_time),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

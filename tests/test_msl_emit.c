@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_msl_emit.c - laid-out TTIR to MSL.
+ *
+ * Kernels that upstream's front end lowered (tests/golden/msl) are laid out,
+ * emitted, checked by the linter and by softmetal's front end, and run by its
+ * executor with bounds and races checked, for 1 to 8 simdgroups. Expected
+ * values are computed here in double precision or exact integers. Smaller
+ * texts pin down single facts of the output.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/msl/msl.h"
+#include "../softmetal/exec/exec.h"
+
+#ifndef TM_TEST_DIR
+#define TM_TEST_DIR "tests/"
+#endif
+
+typedef _Float16 half;
+
+/* ---- harness ---------------------------------------------------------- */
+
+typedef struct kernel {
+  tm_arena arena;
+  jmp_buf guard;
+  tm_diags diags;
+  tm_msl msl;
+  bool emitted;
+  sm_code *code;
+} kernel;
+
+static const char *messages(kernel *k) {
+  tm_buf buf = tm_buf_in(&k->arena);
+  tm_diags_render_all(&k->diags, &buf);
+  return tm_buf_text(&buf);
+}
+
+/* Lays out and emits; the text must pass the linter. */
+static kernel *emit(const char *ttir, uint32_t num_warps) {
+  kernel *k = calloc(1, sizeof *k);
+  tm_arena_init(&k->arena, 0);
+  if (!tm_arena_guard(&k->arena, k->guard)) fail_msg("out of memory");
+  tm_diags_init(&k->diags, &k->arena);
+  uint32_t file = tm_diags_source(&k->diags, "test.ttir", tm_cstr(ttir));
+  tm_ir *ir = tm_ir_parse(&k->arena, &k->diags, file);
+  if (!ir) fail_msg("%s", messages(k));
+  const tm_chip *chip = tm_chip_by_name("m1");
+  tm_layouts layouts;
+  if (!tm_layout_assign(ir, chip, num_warps, &layouts, &k->diags))
+    fail_msg("%s", messages(k));
+  k->emitted =
+      tm_msl_emit(ir, &layouts, chip, &k->arena, &k->diags, &k->msl);
+  assert_int_equal(k->emitted, k->diags.errors == 0);
+  if (k->emitted && !tm_msl_lint(&k->msl, chip, &k->diags))
+    fail_msg("%s\n%s", messages(k), k->msl.text);
+  return k;
+}
+
+static void release(kernel *k) {
+  if (k->code) sm_code_release(k->code);
+  tm_arena_free(&k->arena);
+  free(k);
+}
+
+/* Emits text that softmetal's front end must accept. */
+static kernel *emit_fine(const char *ttir, uint32_t num_warps) {
+  kernel *k = emit(ttir, num_warps);
+  if (!k->emitted) fail_msg("%s", messages(k));
+  return k;
+}
+
+static void compile(kernel *k) {
+  tm_diags diags;
+  tm_diags_init(&diags, &k->arena);
+  tm_diags_source(&diags, "kernel.metal", tm_cstr(k->msl.text));
+  sm_parse_options options = {.language_version = k->msl.language_version,
+                              .family = k->msl.family,
+                              .math_mode = SM_SAFE,
+                              .precise_functions = true};
+  sm_program *program =
+      sm_parse(&k->arena, &diags, tm_cstr(k->msl.text), &options);
+  if (!program) {
+    tm_buf buf = tm_buf_in(&k->arena);
+    tm_diags_render_all(&diags, &buf);
+    fail_msg("%s", tm_buf_text(&buf));
+  }
+  const sm_function *entry = NULL;
+  for (uint32_t i = 0; i < program->functions.len; i++)
+    if (program->functions.data[i]->is_kernel)
+      entry = program->functions.data[i];
+  assert_non_null(entry);
+  assert_int_equal(entry->threadgroup_bytes, k->msl.threadgroup_bytes);
+  sm_code_options how = {.check = true};
+  sm_code_info info;
+  void *object = NULL;
+  size_t size = 0;
+  char *error = NULL;
+  if (!sm_code_compile(program, entry, &how, &object, &size, &info, &error))
+    fail_msg("%s", error);
+  k->code = sm_code_load(object, size, &info, &error);
+  if (!k->code) fail_msg("%s", error);
+  free(object);
+}
+
+static kernel *load(const char *name, uint32_t num_warps) {
+  char path[256];
+  static char text[1 << 16];
+  snprintf(path, sizeof path, "%sgolden/msl/%s.ttir", TM_TEST_DIR, name);
+  FILE *file = fopen(path, "rb");
+  if (!file) fail_msg("cannot open %s", path);
+  size_t n = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[n] = 0;
+  kernel *k = emit_fine(text, num_warps);
+  compile(k);
+  return k;
+}
+
+typedef struct array { void *data; size_t bytes; } array;
+
+/* buffers in order of parameters; scalars as the struct of the text. */
+static void run(kernel *k, uint32_t grid_x, uint32_t grid_y,
+                const array *buffers, const void *scalars) {
+  sm_dispatch d;
+  memset(&d, 0, sizeof d);
+  d.code = k->code;
+  d.check = true;
+  d.shuffle_seed = 7; /* simdgroups out of order: races show */
+  d.grid_threads[0] = (uint64_t)grid_x * k->msl.threads;
+  d.grid_threads[1] = grid_y;
+  d.grid_threads[2] = 1;
+  d.group[0] = k->msl.threads;
+  d.group[1] = d.group[2] = 1;
+  for (uint32_t i = 0, n = 0; i < k->msl.n_args; i++) {
+    if (k->msl.args[i].kind != TM_ARG_BUFFER) continue;
+    d.buffers[k->msl.args[i].slot] =
+        (sm_binding){buffers[n].data, buffers[n].bytes};
+    n++;
+  }
+  if (k->msl.scalars_size)
+    d.buffers[k->msl.scalars_slot] =
+        (sm_binding){(void *)(uintptr_t)scalars, k->msl.scalars_size};
+  char *error = NULL;
+  if (sm_run(&d, &error) != SM_RUN_OK) fail_msg("%s", error ? error : "?");
+}
+
+static uint32_t state;
+
+/* -2 to 2 in steps of 1/500. */
+static float roll(void) {
+  state = state * 1664525u + 1013904223u;
+  return (float)((int)(state >> 8) % 1001) / 500.0f *
+         (state & 128 ? 1.0f : -1.0f);
+}
+
+static array floats(size_t n, bool filled) {
+  float *x = calloc(n, sizeof *x);
+  for (size_t i = 0; i < n && filled; i++) x[i] = roll();
+  return (array){x, n * sizeof *x};
+}
+
+static array halves(size_t n, bool filled) {
+  half *x = calloc(n, sizeof *x);
+  for (size_t i = 0; i < n && filled; i++) x[i] = (half)roll();
+  return (array){x, n * sizeof *x};
+}
+
+static void free_all(array *arrays, size_t n) {
+  for (size_t i = 0; i < n; i++) free(arrays[i].data);
+}
+
+#define EACH_WARPS(w) \
+  for (uint32_t w = 1; w <= 8; w *= 2)
+
+/* ---- kernels that run ------------------------------------------------- */
+
+static void vector_add_masks_the_tail(void **unused) {
+  EACH_WARPS(w) {
+    kernel *k = load("vector_add", w);
+    int n = 5003;
+    array b[3] = {floats(5003, true), floats(5003, true),
+                  floats(5003, false)};
+    run(k, 5, 1, b, &n);
+    const float *x = b[0].data, *y = b[1].data, *z = b[2].data;
+    for (int i = 0; i < n; i++) assert_true(z[i] == x[i] + y[i]);
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+static void softmax_is_within_a_few_ulp(void **unused) {
+  enum { ROWS = 3, COLS = 781, STRIDE = 784 };
+  EACH_WARPS(w) {
+    kernel *k = load("softmax", w);
+    array b[2] = {floats(ROWS * STRIDE, false), floats(ROWS * STRIDE, true)};
+    int scalars[3] = {STRIDE, STRIDE, COLS};
+    run(k, ROWS, 1, b, scalars);
+    for (int r = 0; r < ROWS; r++) {
+      const float *x = (float *)b[1].data + r * STRIDE;
+      const float *y = (float *)b[0].data + r * STRIDE;
+      double most = -INFINITY, sum = 0;
+      for (int i = 0; i < COLS; i++) most = fmax(most, x[i]);
+      for (int i = 0; i < COLS; i++) sum += exp(x[i] - most);
+      for (int i = 0; i < COLS; i++) {
+        double want = exp(x[i] - most) / sum;
+        assert_true(fabs(y[i] - want) <= 2e-6 * want);
+      }
+    }
+    free_all(b, 2);
+    release(k);
+  }
+}
+
+static void layer_norm_in_three_loops(void **unused) {
+  enum { ROWS = 2, N = 1616 };
+  EACH_WARPS(w) {
+    kernel *k = load("layer_norm", w);
+    array b[6] = {halves(ROWS * N, true), halves(ROWS * N, false),
+                  halves(N, true), halves(N, true), floats(ROWS, false),
+                  floats(ROWS, false)};
+    struct { int stride, n; float eps; } scalars = {N, N, 1e-5f};
+    run(k, ROWS, 1, b, &scalars);
+    for (int r = 0; r < ROWS; r++) {
+      const half *x = (half *)b[0].data + r * N;
+      const half *y = (half *)b[1].data + r * N;
+      const half *weight = b[2].data, *bias = b[3].data;
+      double mean = 0, var = 0;
+      for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+      for (int i = 0; i < N; i++)
+        var += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+      double rstd = 1 / sqrt(var + 1e-5);
+      assert_true(fabs(((float *)b[4].data)[r] - mean) < 1e-5);
+      assert_true(fabs(((float *)b[5].data)[r] - rstd) < 1e-5);
+      for (int i = 0; i < N; i++) {
+        double want = ((double)x[i] - mean) * rstd * (double)weight[i] +
+                      (double)bias[i];
+        assert_true(fabs((double)y[i] - want) < 1e-3 * (1 + fabs(want)));
+      }
+    }
+    free_all(b, 6);
+    release(k);
+  }
+}
+
+static void matmul_with_ragged_edges(void **unused) {
+  enum { M = 80, N = 112, K = 80 };
+  EACH_WARPS(w) {
+    kernel *k = load("matmul", w);
+    array b[3] = {halves(M * K, true), halves(K * N, true),
+                  halves(M * N, false)};
+    int scalars[6] = {M, N, K, K, N, N};
+    run(k, 4, 1, b, scalars);
+    const half *x = b[0].data, *y = b[1].data, *z = b[2].data;
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < N; j++) {
+        double want = 0;
+        for (int p = 0; p < K; p++)
+          want += (double)x[i * K + p] * (double)y[p * N + j];
+        if (want < 0) want *= 0.01; /* leaky ReLU */
+        assert_true(fabs((double)z[i * N + j] - want) <
+                    1e-3 * (1 + fabs(want)));
+      }
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+static void attention_keeps_its_accumulator_in_fragments(void **unused) {
+  enum { L = 128, D = 64, HEADS = 2 };
+  EACH_WARPS(w) {
+    kernel *k = load("attention", w);
+    array b[4] = {halves(HEADS * L * D, true), halves(HEADS * L * D, true),
+                  halves(HEADS * L * D, true), halves(HEADS * L * D, false)};
+    struct { int length; float scale; } scalars = {L, 0.18f};
+    run(k, L / 64, HEADS, b, &scalars);
+    for (int row = 0; row < HEADS * L; row++) {
+      int head = row / L, i = row % L;
+      const half *q = (half *)b[0].data + row * D;
+      const half *keys = (half *)b[1].data + head * L * D;
+      const half *values = (half *)b[2].data + head * L * D;
+      double score[L], most = -INFINITY, sum = 0;
+      for (int j = 0; j <= i; j++) {
+        score[j] = 0;
+        for (int d = 0; d < D; d++)
+          score[j] += 0.18 * (double)q[d] * (double)keys[j * D + d];
+        most = fmax(most, score[j]);
+      }
+      for (int j = 0; j <= i; j++) sum += exp2(score[j] - most);
+      for (int d = 0; d < D; d++) {
+        double want = 0;
+        for (int j = 0; j <= i; j++)
+          want += exp2(score[j] - most) * (double)values[j * D + d] / sum;
+        double got = (double)((half *)b[3].data)[row * D + d];
+        assert_true(fabs(got - want) < 3e-3);
+      }
+    }
+    free_all(b, 4);
+    release(k);
+  }
+}
+
+static void argmax_takes_the_first_of_equals(void **unused) {
+  enum { ROWS = 8, N = 201 };
+  EACH_WARPS(w) {
+    kernel *k = load("argmax", w);
+    array b[3] = {floats(ROWS * N, true), floats(ROWS, false),
+                  floats(ROWS, false)};
+    int n = N;
+    float *x = b[0].data;
+    for (int r = 0; r < ROWS; r++) x[r * N + 150] = x[r * N + 17 * r] = 9.0f;
+    run(k, ROWS / 4, 1, b, &n);
+    for (int r = 0; r < ROWS; r++) {
+      assert_int_equal(((int *)b[1].data)[r], 17 * r < 150 ? 17 * r : 150);
+      assert_true(((float *)b[2].data)[r] == 9.0f);
+    }
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+static float bf16(float x) {
+  uint32_t u;
+  memcpy(&u, &x, 4);
+  u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000u;
+  memcpy(&x, &u, 4);
+  return x;
+}
+
+/* One program of tests/golden/msl/integer_mix.ttir:
+ *   h = (x * 1664525 + 1013904223) ^ (x >> 16); f = (h & 0xffff) * 0.5
+ *   g = where(f > 3, erf(f), sin(f)); q = bf16(g); q = q * q + q
+ *   i = int(g) + x // 3 + x % 7; s = sum(i)
+ *   if s > 10: q += 1, else: counts[0] += s
+ *   j = 0; while j * j < s: j += 3
+ *   counts[1 + (o & 15)] += i; y = q + j */
+static void mix(const int *x, int first, int n, float *y, int *counts) {
+  float q[512];
+  int part[512];
+  uint32_t sum = 0;
+  for (int t = 0; t < 512; t++) {
+    int v = first + t < n ? x[first + t] : 0;
+    int h = (int)((uint32_t)v * 1664525u + 1013904223u) ^ (v >> 16);
+    float f = (float)(h & 0xffff) * 0.5f;
+    float g = f > 3.0f ? erff(f) : sinf(f);
+    float b = bf16(g);
+    q[t] = bf16(bf16(b * b) + b);
+    part[t] = (int)g + v / 3 + v % 7;
+    sum += (uint32_t)part[t];
+  }
+  int total = (int)sum, j = 0;
+  while ((int)((uint32_t)j * (uint32_t)j) < total) j += 3;
+  if (total <= 10) counts[0] = (int)((uint32_t)counts[0] + sum);
+  for (int t = 0; t < 512 && first + t < n; t++) {
+    int *count = &counts[1 + ((first + t) & 15)];
+    *count = (int)((uint32_t)*count + (uint32_t)part[t]);
+    if (total > 10) q[t] = bf16(q[t] + 1.0f);
+    y[first + t] = bf16(q[t] + bf16((float)j));
+  }
+}
+
+static void integers_wrap_and_bf16_rounds(void **unused) {
+  enum { N = 1000 };
+  EACH_WARPS(w) {
+    kernel *k = load("integer_mix", w);
+    array b[3] = {floats(N, false), halves(N, false), floats(17, false)};
+    int *x = b[0].data, counts[17] = {0}, n = N;
+    float y[N];
+    for (int i = 0; i < N; i++) {
+      state = state * 1664525u + 1013904223u;
+      x[i] = (int)state;
+    }
+    run(k, 2, 1, b, &n);
+    mix(x, 0, N, y, counts);
+    mix(x, 512, N, y, counts);
+    assert_memory_equal(b[2].data, counts, sizeof counts);
+    for (int i = 0; i < N; i++) { /* sin and erf may round differently */
+      uint32_t u = (uint32_t)((uint16_t *)b[1].data)[i] << 16;
+      float got;
+      memcpy(&got, &u, 4);
+      assert_true(fabsf(got - y[i]) <= fabsf(y[i]) / 100 + 1e-3f);
+    }
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+/* ---- facts of the text ------------------------------------------------ */
+
+static void expect_text(kernel *k, const char *part) {
+  if (!strstr(k->msl.text, part))
+    fail_msg("no \"%s\" in\n%s", part, k->msl.text);
+}
+
+static void expect_no_text(kernel *k, const char *part) {
+  if (strstr(k->msl.text, part))
+    fail_msg("\"%s\" in\n%s", part, k->msl.text);
+}
+
+#define ADD                                                                  \
+  "module { tt.func public @add(%x: !tt.ptr<f32> {tt.divisibility = 16 : "   \
+  "i32}, %y: !tt.ptr<f32> {tt.divisibility = 16 : i32}, %n: i32) {\n"        \
+  "  %r = tt.make_range {start = 0 : i32, end = 512 : i32} : "               \
+  "tensor<512xi32>\n"                                                        \
+  "  %ns = tt.splat %n : i32 -> tensor<512xi32>\n"                           \
+  "  %m = arith.cmpi slt, %r, %ns : tensor<512xi32>\n"                       \
+  "  %xs = tt.splat %x : !tt.ptr<f32> -> tensor<512x!tt.ptr<f32>>\n"         \
+  "  %xp = tt.addptr %xs, %r : tensor<512x!tt.ptr<f32>>, tensor<512xi32>\n"  \
+  "  %v = tt.load %xp, %m : tensor<512x!tt.ptr<f32>>\n"                      \
+  "  %w = arith.addf %v, %v : tensor<512xf32>\n"                             \
+  "  %ys = tt.splat %y : !tt.ptr<f32> -> tensor<512x!tt.ptr<f32>>\n"         \
+  "  %yp = tt.addptr %ys, %r : tensor<512x!tt.ptr<f32>>, tensor<512xi32>\n"  \
+  "  tt.store %yp, %w, %m : tensor<512x!tt.ptr<f32>>\n"                      \
+  "  tt.return\n} }\n"
+
+static void the_body_of_a_masked_map_is_short(void **unused) {
+  kernel *k = emit_fine(ADD, 4);
+  const char *p = strstr(k->msl.text, "]]) {\n");
+  assert_non_null(p);
+  int lines = 0;
+  for (p += 6; *p && *p != '}'; p++) lines += *p == '\n';
+  assert_true(lines <= 12); /* offsets, mask, load, add, store, comments */
+  expect_text(k, "device const float *x [[buffer(0)]]");
+  expect_text(k, "device float *y [[buffer(1)]]");
+  expect_text(k, "load_masked(x + r.x, m, float4(0.0f))");
+  release(k);
+}
+
+static void one_simdgroup_still_declares_64_threads(void **unused) {
+  kernel *k = emit_fine(ADD, 1);
+  assert_int_equal(k->msl.threads, 32);
+  expect_text(k, "max_total_threads_per_threadgroup(64)");
+  release(k);
+}
+
+static void the_same_input_gives_the_same_text(void **unused) {
+  kernel *a = emit_fine(ADD, 4), *b = emit_fine(ADD, 4);
+  assert_string_equal(a->msl.text, b->msl.text);
+  release(a);
+  release(b);
+}
+
+static void metadata_describes_the_arguments(void **unused) {
+  /* i32 at 0, i64 at 8 after padding, f16 at 16, i1 at 18, i32 at 20. */
+  kernel *k = emit_fine(
+      "module { tt.func public @f(%a: i32, %p: !tt.ptr<i64>, %b: i64, "
+      "%c: f16, %d: i1, %q: !tt.ptr<i64>, %e: i32) {\n"
+      "  %0 = tt.load %p : !tt.ptr<i64>\n"
+      "  %1 = arith.addi %0, %b : i64\n"
+      "  tt.store %q, %1 : !tt.ptr<i64>\n  tt.return\n} }\n", 4);
+  const tm_msl_arg *a = k->msl.args;
+  assert_int_equal(k->msl.n_args, 7);
+  assert_int_equal(a[0].kind, TM_ARG_SCALAR);
+  assert_int_equal(a[0].offset, 0);
+  assert_int_equal(a[1].kind, TM_ARG_BUFFER);
+  assert_int_equal(a[1].slot, 0);
+  assert_int_equal(a[1].scalar, TM_I64);
+  assert_true(a[1].reads && !a[1].writes);
+  assert_int_equal(a[2].offset, 8);
+  assert_int_equal(a[3].offset, 16);
+  assert_int_equal(a[4].offset, 18);
+  assert_int_equal(a[5].slot, 1);
+  assert_true(!a[5].reads && a[5].writes);
+  assert_int_equal(a[6].offset, 20);
+  assert_int_equal(k->msl.scalars_slot, 2);
+  assert_int_equal(k->msl.scalars_size, 24);
+  assert_int_equal(k->msl.language_version, 196609); /* MSL 3.1 */
+  assert_int_equal(k->msl.family, 7);
+  assert_string_equal(k->msl.entry, "f");
+  compile(k);
+  int64_t in = 40, out = 0;
+  array buffers[2] = {{&in, 8}, {&out, 8}};
+  struct { int a, pad; int64_t b; uint16_t c; uint8_t d, pad1; int e; }
+      scalars = {1, 0, 2, 0, 1, 0, 3};
+  run(k, 1, 1, buffers, &scalars);
+  assert_int_equal(out, 42);
+  release(k);
+}
+
+static void names_of_msl_are_avoided(void **unused) {
+  kernel *k = emit_fine(
+      "module { tt.func public @main(%half4: !tt.ptr<f32>, %kernel: i32, "
+      "%args: i32, %simd_sum: !tt.ptr<f32>) {\n"
+      "  %0 = tt.addptr %half4, %kernel : !tt.ptr<f32>, i32\n"
+      "  %1 = tt.addptr %simd_sum, %args : !tt.ptr<f32>, i32\n"
+      "  %2 = tt.load %0 : !tt.ptr<f32>\n"
+      "  tt.store %1, %2 : !tt.ptr<f32>\n  tt.return\n} }\n", 4);
+  expect_no_text(k, "void main(");
+  expect_no_text(k, "*half4 ");
+  expect_no_text(k, "*simd_sum ");
+  compile(k);
+  release(k);
+}
+
+#define SCALAR(body)                                                       \
+  "module { tt.func public @f(%p: !tt.ptr<i32>, %q: !tt.ptr<f32>, %n: i32, " \
+  "%m: i64) {\n" body "  tt.return\n} }\n"
+
+static void data_wraps_and_addresses_stay_plain(void **unused) {
+  kernel *k = emit_fine(SCALAR(
+      "  %0 = arith.addi %n, %n : i32\n"
+      "  %1 = tt.addptr %p, %0 : !tt.ptr<i32>, i32\n"
+      "  %2 = tt.load %1 : !tt.ptr<i32>\n"
+      "  %3 = arith.addi %2, %2 : i32\n"
+      "  tt.store %1, %3 : !tt.ptr<i32>\n"), 4);
+  expect_text(k, "args.n + args.n");
+  expect_no_text(k, "uint(args.n)");
+  expect_text(k, "int(uint(");
+  release(k);
+}
+
+static void loops_count_in_32_bits(void **unused) {
+  kernel *k = emit_fine(SCALAR(
+      "  %a = arith.constant 0 : i64\n  %b = arith.constant 2 : i64\n"
+      "  scf.for %i = %a to %m step %b : i64 {\n"
+      "    %t = arith.trunci %i : i64 to i32\n"
+      "    %c = tt.addptr %p, %t : !tt.ptr<i32>, i32\n"
+      "    tt.store %c, %t : !tt.ptr<i32>\n  }\n"), 4);
+  expect_no_text(k, "for (long");
+  compile(k);
+  int out[8] = {9, 9, 9, 9, 9, 9, 9, 9};
+  float unused_buffer[1] = {0};
+  array buffers[2] = {{out, sizeof out}, {unused_buffer, 4}};
+  struct { int n, pad; int64_t m; } scalars = {0, 0, 7};
+  run(k, 1, 1, buffers, &scalars); /* 0 2 4 6 */
+  int want[8] = {0, 9, 2, 9, 4, 9, 6, 9};
+  assert_memory_equal(out, want, sizeof want);
+  release(k);
+}
+
+static void carried_values_are_assigned_at_once(void **unused) {
+  /* Fibonacci: a, b = b, a + b. */
+  kernel *k = emit_fine(SCALAR(
+      "  %z = arith.constant 0 : i32\n  %o = arith.constant 1 : i32\n"
+      "  %r:2 = scf.for %i = %z to %n step %o iter_args(%a = %z, %b = %o) -> "
+      "(i32, i32) : i32 {\n"
+      "    %s = arith.addi %a, %b : i32\n"
+      "    scf.yield %b, %s : i32, i32\n  }\n"
+      "  tt.store %p, %r#0 : !tt.ptr<i32>\n"), 2);
+  compile(k);
+  int out = 0;
+  float unused_buffer = 0;
+  array buffers[2] = {{&out, 4}, {&unused_buffer, 4}};
+  struct { int n, pad; int64_t m; } scalars = {20, 0, 0};
+  run(k, 1, 1, buffers, &scalars);
+  assert_int_equal(out, 6765);
+  release(k);
+}
+
+/* The offsets are computed in the loop that loads, and kept for the sum: the
+ * 16-byte load may not come before them. */
+static void wide_loads_wait_for_their_offsets(void **unused) {
+  EACH_WARPS(w) {
+    kernel *k = emit_fine(
+        "module { tt.func public @f(%x: !tt.ptr<f16> {tt.divisibility = 16 : "
+        "i32}, %y: !tt.ptr<f16> {tt.divisibility = 16 : i32}, %z: "
+        "!tt.ptr<i32>, %n: i32 {tt.divisibility = 16 : i32}) {\n"
+        "  %r = tt.make_range {start = 0 : i32, end = 1024 : i32} : "
+        "tensor<1024xi32>\n"
+        "  %ns = tt.splat %n : i32 -> tensor<1024xi32>\n"
+        "  %o = arith.remsi %r, %ns : tensor<1024xi32>\n"
+        "  %xs = tt.splat %x : !tt.ptr<f16> -> tensor<1024x!tt.ptr<f16>>\n"
+        "  %xp = tt.addptr %xs, %o : tensor<1024x!tt.ptr<f16>>, "
+        "tensor<1024xi32>\n"
+        "  %v = tt.load %xp : tensor<1024x!tt.ptr<f16>>\n"
+        "  %ys = tt.splat %y : !tt.ptr<f16> -> tensor<1024x!tt.ptr<f16>>\n"
+        "  %yp = tt.addptr %ys, %r : tensor<1024x!tt.ptr<f16>>, "
+        "tensor<1024xi32>\n"
+        "  tt.store %yp, %v : tensor<1024x!tt.ptr<f16>>\n"
+        "  %s = \"tt.reduce\"(%o) <{axis = 0 : i32}> ({\n"
+        "  ^bb0(%a: i32, %b: i32):\n"
+        "    %c = arith.addi %a, %b : i32\n"
+        "    tt.reduce.return %c : i32\n"
+        "  }) : (tensor<1024xi32>) -> i32\n"
+        "  tt.store %z, %s : !tt.ptr<i32>\n  tt.return\n} }\n", w);
+    compile(k);
+    array b[3] = {halves(1024, true), halves(1024, false), floats(1, false)};
+    int n = 496, sum = 0;
+    run(k, 1, 1, b, &n);
+    for (int i = 0; i < 1024; i++) {
+      assert_true(((half *)b[0].data)[i % n] == ((half *)b[1].data)[i]);
+      sum += i % n;
+    }
+    assert_int_equal(((int *)b[2].data)[0], sum);
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+static void scalar_edge_cases_follow_triton(void **unused) {
+  /* fptosi saturates, NaN gives 0; remainders have the dividend's sign;
+   * maximumf keeps NaN, maxnumf drops it. */
+  kernel *k = emit_fine(SCALAR(
+      "  %f = tt.load %q : !tt.ptr<f32>\n"
+      "  %i = arith.fptosi %f : f32 to i32\n"
+      "  %c1 = arith.constant 1 : i32\n  %c2 = arith.constant 2 : i32\n"
+      "  %c3 = arith.constant 3 : i32\n  %c7 = arith.constant -7 : i32\n"
+      "  %nan = arith.divf %f, %f : f32\n"
+      "  %one = arith.constant 1.0 : f32\n"
+      "  %r = arith.remsi %n, %c3 : i32\n"
+      "  %x = arith.maximumf %nan, %one : f32\n"
+      "  %y = arith.maxnumf %nan, %one : f32\n"
+      "  %j = arith.fptosi %nan : f32 to i32\n"
+      "  %q1 = tt.addptr %q, %c1 : !tt.ptr<f32>, i32\n"
+      "  %q2 = tt.addptr %q, %c2 : !tt.ptr<f32>, i32\n"
+      "  %p1 = tt.addptr %p, %c1 : !tt.ptr<i32>, i32\n"
+      "  %p2 = tt.addptr %p, %c2 : !tt.ptr<i32>, i32\n"
+      "  tt.store %p, %i : !tt.ptr<i32>\n  tt.store %p1, %r : !tt.ptr<i32>\n"
+      "  tt.store %p2, %j : !tt.ptr<i32>\n"
+      "  tt.store %q1, %x : !tt.ptr<f32>\n"
+      "  tt.store %q2, %y : !tt.ptr<f32>\n"), 4);
+  compile(k);
+  int p[3] = {9, 9, 9};
+  float q[3] = {-INFINITY, 0, 0};
+  array buffers[2] = {{p, sizeof p}, {q, sizeof q}};
+  struct { int n, pad; int64_t m; } scalars = {-8, 0, 0};
+  run(k, 1, 1, buffers, &scalars);
+  assert_int_equal(p[0], INT32_MIN);
+  assert_int_equal(p[1], -2);
+  assert_int_equal(p[2], 0);
+  assert_true(isnan(q[1]));
+  assert_true(q[2] == 1.0f);
+  release(k);
+}
+
+/* ---- refusals --------------------------------------------------------- */
+
+static void expect_refusal(const char *ttir, tm_diag_kind kind,
+                           const char *part) {
+  kernel *k = emit(ttir, 4);
+  assert_false(k->emitted);
+  const tm_diag *diag = &k->diags.list.data[0];
+  assert_int_equal(diag->kind, kind);
+  if (!strstr(diag->message, part)) fail_msg("%s", diag->message);
+  assert_non_null(diag->hint);
+  release(k);
+}
+
+static void what_metal_lacks_is_refused_by_name(void **unused) {
+  expect_refusal(
+      "module { tt.func public @f(%p: !tt.ptr<f64>) {\n"
+      "  %0 = tt.load %p : !tt.ptr<f64>\n"
+      "  tt.store %p, %0 : !tt.ptr<f64>\n  tt.return\n} }\n",
+      TM_DIAG_UNSUPPORTED, "64-bit floating point");
+  expect_refusal(
+      SCALAR("  %0 = tt.ptr_to_int %p : !tt.ptr<i32> -> i64\n"
+             "  %1 = arith.trunci %0 : i64 to i32\n"
+             "  tt.store %p, %1 : !tt.ptr<i32>\n"),
+      TM_DIAG_UNSUPPORTED, "pointer to integer");
+  expect_refusal(
+      "module { tt.func public @f(%p: !tt.ptr<i64>, %v: i64, %m: i1) {\n"
+      "  %0 = tt.atomic_rmw add, relaxed, gpu, %p, %v, %m : (!tt.ptr<i64>, "
+      "i64, i1) -> i64\n  tt.return\n} }\n",
+      TM_DIAG_UNSUPPORTED, "atomic operation on i64");
+}
+
+static void too_much_threadgroup_memory_says_how_much(void **unused) {
+  /* Two operands of a dot, 128 x 128 floats each, take 128 KB. */
+  kernel *k = emit(
+      "module { tt.func public @f(%p: !tt.ptr<f32> {tt.divisibility = 16 : "
+      "i32}, %q: !tt.ptr<f32> {tt.divisibility = 16 : i32}) {\n"
+      "  %r = tt.make_range {start = 0 : i32, end = 128 : i32} : "
+      "tensor<128xi32>\n"
+      "  %c = tt.expand_dims %r {axis = 0 : i32} : tensor<128xi32> -> "
+      "tensor<1x128xi32>\n"
+      "  %w = tt.expand_dims %r {axis = 1 : i32} : tensor<128xi32> -> "
+      "tensor<128x1xi32>\n"
+      "  %k = arith.constant dense<128> : tensor<128x1xi32>\n"
+      "  %wk = arith.muli %w, %k : tensor<128x1xi32>\n"
+      "  %cb = tt.broadcast %c : tensor<1x128xi32> -> tensor<128x128xi32>\n"
+      "  %wb = tt.broadcast %wk : tensor<128x1xi32> -> tensor<128x128xi32>\n"
+      "  %o = arith.addi %cb, %wb : tensor<128x128xi32>\n"
+      "  %ps = tt.splat %p : !tt.ptr<f32> -> tensor<128x128x!tt.ptr<f32>>\n"
+      "  %pp = tt.addptr %ps, %o : tensor<128x128x!tt.ptr<f32>>, "
+      "tensor<128x128xi32>\n"
+      "  %v = tt.load %pp : tensor<128x128x!tt.ptr<f32>>\n"
+      "  %z = arith.constant dense<0.0> : tensor<128x128xf32>\n"
+      "  %t = tt.dot %v, %v, %z, inputPrecision = ieee : "
+      "tensor<128x128xf32> * tensor<128x128xf32> -> tensor<128x128xf32>\n"
+      "  %qs = tt.splat %q : !tt.ptr<f32> -> tensor<128x128x!tt.ptr<f32>>\n"
+      "  %qp = tt.addptr %qs, %o : tensor<128x128x!tt.ptr<f32>>, "
+      "tensor<128x128xi32>\n"
+      "  tt.store %qp, %t : tensor<128x128x!tt.ptr<f32>>\n"
+      "  tt.return\n} }\n", 4);
+  assert_false(k->emitted);
+  assert_int_equal(k->diags.list.data[0].kind, TM_DIAG_LIMIT);
+  assert_non_null(strstr(k->diags.list.data[0].message, "32768"));
+  release(k);
+}
+
+static char *many_buffers(int n) {
+  char *text = malloc((size_t)n * 40 + 256), *p = text;
+  p += sprintf(p, "module { tt.func public @f(");
+  for (int i = 0; i < n; i++)
+    p += sprintf(p, "%s%%p%d: !tt.ptr<f32>", i ? ", " : "", i);
+  sprintf(p, ") {\n  tt.return\n} }\n");
+  return text;
+}
+
+static void thirty_one_buffers_are_the_limit(void **unused) {
+  char *fits = many_buffers(31), *over = many_buffers(32);
+  release(emit_fine(fits, 4));
+  expect_refusal(over, TM_DIAG_LIMIT, "32 buffers");
+  free(fits);
+  free(over);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(vector_add_masks_the_tail),
+    cmocka_unit_test(softmax_is_within_a_few_ulp),
+    cmocka_unit_test(layer_norm_in_three_loops),
+    cmocka_unit_test(matmul_with_ragged_edges),
+    cmocka_unit_test(attention_keeps_its_accumulator_in_fragments),
+    cmocka_unit_test(argmax_takes_the_first_of_equals),
+    cmocka_unit_test(integers_wrap_and_bf16_rounds),
+    cmocka_unit_test(the_body_of_a_masked_map_is_short),
+    cmocka_unit_test(one_simdgroup_still_declares_64_threads),
+    cmocka_unit_test(the_same_input_gives_the_same_text),
+    cmocka_unit_test(metadata_describes_the_arguments),
+    cmocka_unit_test(names_of_msl_are_avoided),
+    cmocka_unit_test(data_wraps_and_addresses_stay_plain),
+    cmocka_unit_test(loops_count_in_32_bits),
+    cmocka_unit_test(carried_values_are_assigned_at_once),
+    cmocka_unit_test(wide_loads_wait_for_their_offsets),
+    cmocka_unit_test(scalar_edge_cases_follow_triton),
+    cmocka_unit_test(what_metal_lacks_is_refused_by_name),
+    cmocka_unit_test(too_much_threadgroup_memory_says_how_much),
+    cmocka_unit_test(thirty_one_buffers_are_the_limit),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_cache.c - `tritonmetal cache`: looks after the kernel cache. */
+#define _GNU_SOURCE
+#include "tool.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static const char usage[] =
+    "usage: tritonmetal cache stats|list|verify|clear\n\n"
+    "  stats    the file, its rows and bytes, and any trouble with it\n"
+    "  list     every row, last used first\n"
+    "  verify   check every row's checksum; damaged rows are deleted\n"
+    "  clear    delete every row\n";
+
+static int stats(tm_context *context) {
+  tm_error *error = NULL;
+  tm_cache_facts facts = {.struct_size = sizeof facts};
+  if (tm_cache_stats(context, &facts, &error)) return tool_fail(error);
+  printf("file   %s\n", facts.path ? facts.path : "none");
+  printf("state  %s\n", !facts.usable     ? "cannot be used"
+                        : !facts.writable ? "read-only"
+                                          : "usable");
+  printf("rows   %" PRIu64 "\nbytes  %" PRIu64 "\n", facts.rows, facts.bytes);
+  if (facts.trouble[0]) printf("note   %s\n", facts.trouble);
+  return EXIT_DONE;
+}
+
+static int print_row(void *payload, const tm_cache_entry *row) {
+  (void)payload;
+  char when[32] = "";
+  time_t used = (time_t)row->used;
+  struct tm parts;
+  if (gmtime_r(&used, &parts))
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
+  printf("%s  %-8s %8" PRIu64 " bytes  %6" PRIu64 " uses  %s  %s\n",
+         row->hash, row->kind, row->value_size, row->uses, when, row->label);
+  return 1;
+}
+
+static int list(tm_context *context) {
+  tm_error *error = NULL;
+  if (tm_cache_list(context, print_row, NULL, &error)) return tool_fail(error);
+  return EXIT_DONE;
+}
+
+static int verify(tm_context *context) {
+  tm_error *error = NULL;
+  uint64_t good, bad;
+  if (tm_cache_verify(context, &good, &bad, &error)) return tool_fail(error);
+  printf("%" PRIu64 " good, %" PRIu64 " bad rows\n", good, bad);
+  return bad ? EXIT_DIAGNOSED : EXIT_DONE;
+}
+
+static int clear(tm_context *context) {
+  tm_error *error = NULL;
+  if (tm_cache_clear(context, &error)) return tool_fail(error);
+  return EXIT_DONE;
+}
+
+int cmd_cache(int argc, char **argv) {
+  static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+  static const struct {
+    const char *name;
+    int (*run)(tm_context *);
+  } actions[] = {
+      {"stats", stats}, {"list", list}, {"verify", verify}, {"clear", clear}};
+  for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    if (c != 'h') return tool_usage("cache", "unknown option");
+    fputs(usage, stdout);
+    return EXIT_DONE;
+  }
+  if (optind + 1 != argc) return tool_usage("cache", "give one action");
+  for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+    if (strcmp(argv[optind], actions[i].name)) continue;
+    tm_error *error = NULL;
+    tm_context *context;
+    if (tm_context_create(&context, NULL, &error)) return tool_fail(error);
+    int result = actions[i].run(context);
+    tm_context_destroy(context);
+    return result;
+  }
+  return tool_usage("cache", "unknown action '%s'", argv[optind]);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_compile.c - `tritonmetal compile`: a kernel to text, with no device. */
+#define _GNU_SOURCE
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: tritonmetal compile FILE.py -k KERNEL -s SIGNATURE [OPTIONS]\n\n"
+    "Compiles one kernel. Needs no device.\n\n"
+    "  -k, --kernel NAME       the kernel; may be left out if there is one\n"
+    "  -s, --signature TEXT    one entry an argument, separated by commas:\n"
+    "                          *fp32:16 (pointer, divisible by 16), i32,\n"
+    "                          i32:16, i32:1 (equal to 1), or a constexpr\n"
+    "                          literal (1024, 0.5, true, none, 'text')\n"
+    "  -D, --define NAME=VALUE set a constexpr by name instead\n"
+    "      --chip CHIP         m1 ... m5, with -pro, -max, -ultra "
+    "(default m1)\n"
+    "      --num-warps N       simdgroups of a program (default 4)\n"
+    "      --num-stages N      as in Triton (default 3)\n"
+    "      --emit STAGE        ast, ttir, layout, msl (default) or info\n"
+    "  -I, --include DIR       also look here for imported modules\n"
+    "  -o, --output FILE       write there instead of to standard output\n";
+
+typedef struct request {
+  const char *file, *kernel, *signature, *emit, *output;
+  tm_compile_options options;
+  tm_define *defines;
+  tool_list folders;
+} request;
+
+static int add_define(request *r, char *text) {
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text)
+    return tool_usage("compile", "-D wants NAME=VALUE, found '%s'", text);
+  tm_define *grown = realloc(
+      r->defines, (r->options.n_defines + 1) * sizeof *r->defines);
+  if (!grown) return tool_complain("out of memory");
+  r->defines = grown;
+  tm_define *define = &grown[r->options.n_defines];
+  *equals = 0;
+  define->name = text;
+  char *value = equals + 1;
+  size_t n = strlen(value);
+  tm_error *error = NULL;
+  if (!n)
+    define->value = tm_arg_text("");
+  else if (n >= 2 && (*value == '\'' || *value == '"') &&
+           value[n - 1] == *value) {
+    value[n - 1] = 0;
+    define->value = tm_arg_text(value + 1);
+  } else if (tm_arg_parse(&define->value, value, &error))
+    return tool_fail(error);
+  r->options.n_defines++;
+  return EXIT_DONE;
+}
+
+enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT };
+
+/* EXIT_DONE to go on, -1 after --help, or the exit status. */
+static int parse_options(request *r, int argc, char **argv) {
+  static const struct option options[] = {
+      {"kernel", required_argument, NULL, 'k'},
+      {"signature", required_argument, NULL, 's'},
+      {"define", required_argument, NULL, 'D'},
+      {"include", required_argument, NULL, 'I'},
+      {"output", required_argument, NULL, 'o'},
+      {"chip", required_argument, NULL, OPT_CHIP},
+      {"num-warps", required_argument, NULL, OPT_WARPS},
+      {"num-stages", required_argument, NULL, OPT_STAGES},
+      {"emit", required_argument, NULL, OPT_EMIT},
+      {"help", no_argument, NULL, 'h'},
+      {NULL, 0, NULL, 0}};
+  long number;
+  int c, failed;
+  while ((c = getopt_long(argc, argv, "k:s:D:I:o:h", options, NULL)) != -1) {
+    switch (c) {
+      case 'k': r->kernel = optarg; break;
+      case 's': r->signature = optarg; break;
+      case 'o': r->output = optarg; break;
+      case 'I': tool_list_add(&r->folders, optarg); break;
+      case 'D':
+        if ((failed = add_define(r, optarg))) return failed;
+        break;
+      case OPT_CHIP: r->options.chip = optarg; break;
+      case OPT_EMIT: r->emit = optarg; break;
+      case OPT_WARPS:
+      case OPT_STAGES:
+        if (!tool_number(optarg, 1, 1024, &number))
+          return tool_usage("compile", "'%s' is not a number from 1 to 1024",
+                            optarg);
+        *(c == OPT_WARPS ? &r->options.num_warps : &r->options.num_stages) =
+            (uint32_t)number;
+        break;
+      case 'h':
+        fputs(usage, stdout);
+        return -1;
+      default:
+        return tool_usage("compile", "unknown option");
+    }
+  }
+  if (optind == argc) return tool_usage("compile", "no file given");
+  if (optind + 1 < argc)
+    return tool_usage("compile", "unexpected argument '%s'",
+                      argv[optind + 1]);
+  r->file = argv[optind];
+  return EXIT_DONE;
+}
+
+static void print_info(FILE *out, const tm_kernel_facts *facts) {
+  fprintf(out, "kernel             %s\n", facts->name);
+  fprintf(out, "chip               %s\n", facts->chip);
+  fprintf(out, "num_warps          %u\n", facts->num_warps);
+  fprintf(out, "num_stages         %u\n", facts->num_stages);
+  fprintf(out, "threads            %u a threadgroup\n", facts->threads);
+  fprintf(out, "threadgroup memory %u bytes\n", facts->threadgroup_bytes);
+  fprintf(out, "needs              MSL %u.%u, Apple GPU family %u\n",
+          facts->language_version >> 16, facts->language_version & 0xffff,
+          facts->family);
+  for (size_t i = 0; i < facts->n_args; i++) {
+    const tm_kernel_arg *arg = &facts->args[i];
+    fprintf(out, "argument %-2zu        %s: %s", i, arg->name, arg->type);
+    if (arg->divisibility > 1)
+      fprintf(out, ", divisible by %u", arg->divisibility);
+    if (arg->is_buffer)
+      fprintf(out, ",%s%s%s", arg->reads ? " read" : "",
+              arg->writes ? " written" : "",
+              arg->reads || arg->writes ? "" : " unused");
+    fputc('\n', out);
+  }
+}
+
+static int print_stage(const request *r, tm_kernel *kernel) {
+  static const struct { const char *name; int stage; } stages[] = {
+      {"ast", TM_STAGE_AST},       {"ttir", TM_STAGE_TTIR},
+      {"layout", TM_STAGE_LAYOUT}, {"msl", TM_STAGE_MSL},
+      {"info", -1}};
+  int stage = -2;
+  for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+    if (!strcmp(r->emit, stages[i].name)) stage = stages[i].stage;
+  const char *text =
+      stage >= 0 ? tm_kernel_text(kernel, (tm_stage)stage) : NULL;
+  if (stage >= 0 && !text)
+    return tool_complain("cannot make the %s text", r->emit);
+  FILE *out = r->output ? fopen(r->output, "wb") : stdout;
+  if (!out)
+    return tool_complain("cannot write %s: %s", r->output, strerror(errno));
+  if (text)
+    fputs(text, out);
+  else
+    print_info(out, tm_kernel_info(kernel));
+  if (out != stdout ? fclose(out) : fflush(out))
+    return tool_complain("cannot write %s", r->output ? r->output : "text");
+  return EXIT_DONE;
+}
+
+static bool stage_known(const char *emit) {
+  static const char *const names[] = {"ast", "ttir", "layout", "msl", "info"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(emit, names[i])) return true;
+  return false;
+}
+
+static int compile(request *r) {
+  tm_error *error = NULL;
+  tm_module *module = NULL;
+  int result = tool_load_module(&module, r->file, &r->folders);
+  if (result) return result;
+  if (!r->kernel && tm_module_kernel_count(module) == 1)
+    r->kernel = tm_module_kernel_name(module, 0);
+  tm_context *context = NULL;
+  tm_kernel *kernel = NULL;
+  r->options.defines = r->defines;
+  r->options.signature = r->signature ? r->signature : "";
+  if (!r->options.chip) r->options.chip = "m1";
+  if (!r->kernel)
+    result = tool_usage("compile", "%s has %zu kernels: name one with -k",
+                        r->file, tm_module_kernel_count(module));
+  else if (tm_context_create(&context, NULL, &error) ||
+           tm_compile(&kernel, context, module, r->kernel, &r->options,
+                      &error))
+    result = tool_fail(error);
+  else
+    result = print_stage(r, kernel);
+  tm_kernel_destroy(kernel);
+  tm_context_destroy(context);
+  tm_module_destroy(module);
+  return result;
+}
+
+int cmd_compile(int argc, char **argv) {
+  request r = {.emit = "msl"};
+  tm_compile_options zero = TM_COMPILE_OPTIONS_INIT;
+  r.options = zero;
+  /* The command's promise is about compiling, not about the cache. */
+  r.options.cache = TM_SWITCH_OFF;
+  int result = parse_options(&r, argc, argv);
+  if (!result && !stage_known(r.emit))
+    result = tool_usage("compile", "unknown stage '%s'", r.emit);
+  if (!result) result = compile(&r);
+  free(r.defines);
+  free(r.folders.items);
+  return result < 0 ? EXIT_DONE : result;
+}
