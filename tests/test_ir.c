@@ -522,7 +522,8 @@ static void deep_nesting_is_refused(void **state) {
     assert_non_null(text);
     size_t at = (size_t)sprintf(text, "tt.func @k(%%c: i1%s",
                                 o >= 1 && o <= 3 ? ", %p: " : ") { ");
-    for (int k = 0; k < DEEP; k++, at += len) memcpy(text + at, openings[o], len);
+    for (int k = 0; k < DEEP; k++, at += len)
+      memcpy(text + at, openings[o], len);
     ir_text t;
     ir_text_open(&t, text, at);
     assert_null(t.ir);

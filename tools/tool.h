@@ -6,7 +6,7 @@
  *   cmd_*.c       one command each
  *   source.c      a file and what it imports, as a module
  *   npy.c         numpy's .npy files
- *   value.c       NAME=VALUE of `run`
+ *   run_value.c   NAME=VALUE of `run`
  *
  * Exit status: 0 done, 1 a diagnosed failure, 2 wrong usage. Results go to
  * standard output, diagnostics to standard error.
@@ -82,7 +82,7 @@ bool npy_write(const char *path, const npy *header, const void *data);
 const char *npy_descr(tm_dtype dtype);
 size_t dtype_size(tm_dtype dtype);
 
-/* ---- value.c ----------------------------------------------------------- */
+/* ---- run_value.c ----------------------------------------------------------- */
 
 /* One NAME=VALUE of `run`. */
 typedef struct run_value {

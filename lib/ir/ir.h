@@ -98,7 +98,7 @@ typedef struct tm_op_info {
 } tm_op_info;
 
 enum {                   /* tm_op_info.flags */
-  TM_PURE = 1,           /* no memory, no order: may be removed, merged, moved */
+  TM_PURE = 1,           /* no memory, no order: may go, merge, move */
   TM_ELEMENTWISE = 2,    /* result element i depends on operand elements i */
   TM_COMMUTATIVE = 4,
   TM_TERMINATOR = 8,
@@ -131,10 +131,11 @@ typedef enum tm_attr_key {
   TM_ATTR_PROPAGATE_NAN,               /* clampf: 0 none, 0xFFFF all */
   TM_ATTR_SYMBOL, TM_ATTR_LIBNAME, TM_ATTR_LIBPATH, TM_ATTR_PURE,
   TM_ATTR_ALLOW_REORDER, TM_ATTR_EFFICIENT_LAYOUT,
-  TM_ATTR_DIVISIBILITY, TM_ATTR_CONTIGUITY, TM_ATTR_CONSTANCY, /* tt.*: hints */
+  TM_ATTR_DIVISIBILITY, TM_ATTR_CONTIGUITY, TM_ATTR_CONSTANCY, /* hints */
   TM_ATTR_NUM_STAGES, TM_ATTR_UNROLL, TM_ATTR_FLATTEN, TM_ATTR_WARP_SPECIALIZE,
   TM_ATTR_DISALLOW_ACC_MULTI_BUFFER,   /* scf.for */
-  TM_ATTR_MESSAGE, TM_ATTR_PREFIX, TM_ATTR_HEX, TM_ATTR_IS_SIGNED, /* print, assert */
+  TM_ATTR_MESSAGE,                     /* assert */
+  TM_ATTR_PREFIX, TM_ATTR_HEX, TM_ATTR_IS_SIGNED, /* print */
   TM_ATTR_A_TYPE, TM_ATTR_B_TYPE, TM_ATTR_FAST_MATH,
   TM_ATTR_LHS_K_PACK, TM_ATTR_RHS_K_PACK, /* dot_scaled */
   TM_ATTR_SEGMENTS,                    /* operandSegmentSizes (ints) */
@@ -299,7 +300,8 @@ tm_value tm_block_add_arg(tm_ir *ir, tm_block block, tm_type type);
  * _reduce: descriptor, value, indices...; descriptor_gather: descriptor, x
  * offsets, y offset; descriptor_scatter: those, then the value.
  * map_elementwise with pack p: p elements of each tensor as arguments, p of
- * each result returned. dot_scaled: a, b, c, then a's and b's scales as TM_ATTR_SEGMENTS says.
+ * each result returned. dot_scaled: a, b, c, then a's and b's scales as
+ * TM_ATTR_SEGMENTS says.
  */
 
 /* The general door: types gives the n_results result types (NULL: the op's
@@ -318,8 +320,10 @@ tm_value tm_build3(tm_builder *b, tm_op op, tm_value x, tm_value y,
                    tm_value z);
 tm_value tm_build_to(tm_builder *b, tm_op op, tm_value x, tm_type to); /* casts,
                    splat, broadcast, reshape, bitcast, fp_to_fp, ... */
-tm_value tm_build_int(tm_builder *b, tm_type type, int64_t value);   /* or splat */
-tm_value tm_build_float(tm_builder *b, tm_type type, double value);  /* or splat */
+/* Constants; of a tensor type, all elements are it. Integers wrap to the
+ * type (i1 true is -1), floats are rounded to it. */
+tm_value tm_build_int(tm_builder *b, tm_type type, int64_t value);
+tm_value tm_build_float(tm_builder *b, tm_type type, double value);
 tm_value tm_build_cmpi(tm_builder *b, tm_cmpi p, tm_value x, tm_value y);
 tm_value tm_build_cmpf(tm_builder *b, tm_cmpf p, tm_value x, tm_value y);
 

@@ -111,8 +111,8 @@ static bool check_inputs(tm_low *l, reduction *r, const char *what) {
     tm_lv x = r->inputs[i];
     if (!x || tm_lv_is_poison(x)) return false;
     if (!tm_lv_is_run(x) || !tm_lt_is_block(x->type)) {
-      tm_low_error(l, NULL, "%s needs a tensor, got %s", what,
-                   tm_lv_describe(l, x));
+      tm_low_error(l, "tl.maximum and tl.minimum take two values",
+                   "%s needs a tensor, got %s", what, tm_lv_describe(l, x));
       return false;
     }
     if (tm_lt_is_pointer(x->type)) {
@@ -135,6 +135,13 @@ static bool read_axis(tm_low *l, tm_lv v, reduction *r) {
   r->whole = v->kind == TM_LV_NONE;
   r->axis = 0;
   if (r->whole) return true;
+  if (tm_lv_is_run(v)) {
+    tm_low_error(l, "this reduces one tensor along an axis; tl.maximum and "
+                    "tl.minimum take two values",
+                 "the axis must be a compile-time integer, got %s",
+                 tm_lv_describe(l, v));
+    return false;
+  }
   if (!tm_want_int(l, v, "the axis", -rank, rank - 1, &axis)) return false;
   r->axis = (uint32_t)(axis < 0 ? axis + rank : axis);
   return true;

@@ -10,8 +10,8 @@
  * Rules, each exact:
  *   - operations on constants (scalarfold.c), also on splats of constants;
  *   - integer identities: x+0, x*1, x*0, x&0, x|-1, x^x, x-x, min(x,x), ...;
- *     x - c is x + (-c), (x + c1) + c2 is x + (c1 + c2); a constant operand of a commutative
- *     integer operation moves to the right;
+ *     x - c is x + (-c), (x + c1) + c2 is x + (c1 + c2); a constant operand
+ *     of a commutative integer operation moves to the right;
  *   - comparisons, minima and maxima that the operands' ranges decide;
  *   - shape changes of splats are splats; those that change nothing vanish;
  *   - elementwise operations on splats only are done once, on the scalar;
@@ -378,7 +378,8 @@ static tm_value fold_inst(folder *f, tm_inst inst) {
 
 static void replace(folder *f, tm_inst inst, tm_value v) {
   tm_value old = tm_get(f->ir, inst)->results;
-  if (!tm_val(f->ir, v)->name) tm_val(f->ir, v)->name = tm_val(f->ir, old)->name;
+  if (!tm_val(f->ir, v)->name)
+    tm_val(f->ir, v)->name = tm_val(f->ir, old)->name;
   tm_map_put(&f->renamed, old, v);
   tm_inst_remove(f->ir, inst);
   f->changed = true;

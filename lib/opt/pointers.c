@@ -270,6 +270,11 @@ static tm_parts carry(tm_expander *x, tm_builder *b, tm_value v) {
 
 /* ---- instructions ----------------------------------------------------- */
 
+/* In memory; an i1 takes a byte. */
+static uint32_t bytes_of(tm_type t) {
+  return t->kind == TM_TYPE_SCALAR ? (tm_scalar_bits(t->scalar) + 7) / 8 : 8;
+}
+
 static bool is_source(const tm_expander *x, tm_inst inst) {
   const tm_inst_data *i = tm_get(x->ir, inst);
   switch (i->op) {
@@ -285,10 +290,7 @@ static bool is_source(const tm_expander *x, tm_inst inst) {
     tm_type to = tm_type_of(x->ir, i->results);
     if (from->element->kind != TM_TYPE_POINTER) return false;
     tm_type a = from->element->element, b = to->element->element;
-    uint32_t bits_a = a->kind == TM_TYPE_SCALAR ? tm_scalar_bits(a->scalar) : 64;
-    uint32_t bits_b = b->kind == TM_TYPE_SCALAR ? tm_scalar_bits(b->scalar) : 64;
-    /* i1 and i8 both take a byte */
-    return (bits_a + 7) / 8 == (bits_b + 7) / 8;
+    return bytes_of(a) == bytes_of(b);
   }
   default:
     return false;

@@ -165,7 +165,7 @@ uint32_t sm_fact(const sm_emit *e, const void *node);
 /* Index of a function in the program, for result_varies. */
 uint32_t sm_function_index(const sm_emit *e, const sm_function *function);
 
-/* ---- compile.c -------------------------------------------------------- */
+/* ---- code_compile.c --------------------------------------------------- */
 
 /* Stops compilation with a message; does not return. */
 void sm_emit_fail(sm_emit *e, tm_loc loc, const char *fmt, ...)

@@ -8,7 +8,7 @@
  * of the pointer.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,7 @@
  * fails ends the buffer; later ones are not run.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdarg.h>
 #include <stdio.h>

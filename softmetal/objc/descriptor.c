@@ -2,7 +2,7 @@
 /* descriptor.c - MTLCompileOptions, MTLFunctionConstantValues and
  * MTLComputePipelineDescriptor: objects that only hold properties. The
  * command-buffer and queue descriptors stand beside what reads them. */
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  * handlers of Metal do.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -9,7 +9,7 @@
  * with that text. Commands run one after another, so barriers and fences ask
  * for nothing more.
  */
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * without its host-side methods; a fence orders nothing here because the
  * commands of a queue run one after another. */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <errno.h>
 #include <time.h>

@@ -7,7 +7,7 @@
  * ..."). Warnings set the error too, beside a valid library.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdio.h>
 #include <stdlib.h>

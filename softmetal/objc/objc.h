@@ -9,14 +9,14 @@
  *   foundation.c  NSString, NSError, NSArray, NSDictionary, NSNumber, ...
  *   descriptor.c  MTLCompileOptions and the other plain property objects
  *   library.c     MTLLibrary, MTLFunction
- *   pipeline.c    MTLComputePipelineState
+ *   pipeline_state.c MTLComputePipelineState
  *   buffer.c      MTLBuffer
  *   event.c       MTLEvent, MTLSharedEvent, MTLFence
  *   encoder.c     MTLComputeCommandEncoder, MTLBlitCommandEncoder
  *   command.c     MTLCommandBuffer and its execution
  *   queue.c       MTLCommandQueue: one worker thread each
  *   device.c      MTLDevice, MTLCreateSystemDefaultDevice
- *   chip.c        what each Apple chip reports
+ *   apple_chip.c  what each Apple chip reports
  *   setting.c     the SOFTMETAL_* environment, fault injection
  *   pipeline_store.c  native code kept on disk between processes
  *

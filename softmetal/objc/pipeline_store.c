@@ -18,7 +18,7 @@
  * hold native code: the folder is to be trusted as the program itself is.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <dirent.h>
 #include <errno.h>

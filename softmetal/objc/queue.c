@@ -8,7 +8,7 @@
  * buffer that it just finished). The thread starts with the first commit.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <unistd.h>

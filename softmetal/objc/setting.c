@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* setting.c - the SOFTMETAL_* environment and the counting of faults. */
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <string.h>

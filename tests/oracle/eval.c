@@ -385,7 +385,7 @@ static double scaled_element(machine *m, uint32_t which, size_t r, size_t k) {
   int64_t kind = attr(m, which ? TM_ATTR_B_TYPE : TM_ATTR_A_TYPE, 0);
   size_t width = (size_t)t->shape[t->rank - 1];
   static const double e2m1[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
-  bool packed = kind == 4; /* two of e2m1 in a byte, the first in the low half */
+  bool packed = kind == 4; /* two e2m1 in a byte, the first in the low half */
   bool along_k = attr(m, which ? TM_ATTR_RHS_K_PACK : TM_ATTR_LHS_K_PACK, 1);
   size_t kk = packed && along_k ? k / 2 : k;
   size_t rr = packed && !along_k ? r / 2 : r;
@@ -575,7 +575,8 @@ static void eval_advance(machine *m) {
   uint32_t rank = i->n_operands - 1;
   copy(m, result(m, 0), operand(m, 0));
   for (uint32_t d = 0; d < rank; d++)
-    cells(m, result(m, 0))[1 + 2 * rank + d].i += cells(m, operand(m, 1 + d))[0].i;
+    cells(m, result(m, 0))[1 + 2 * rank + d].i +=
+        cells(m, operand(m, 1 + d))[0].i;
 }
 
 static void eval_desc_reduce(machine *m, int64_t address, tm_type block,

@@ -316,8 +316,8 @@ static bool cast(tm_op op, tm_scalar s, tm_scalar to, int64_t attr,
     bool sign = op == TM_FPTOSI;
     double top = ldexp(1, sign ? bits - 1 : bits), low = sign ? -top : 0;
     if (isnan(t)) out->i = 0;
-    else if (t >= top) out->i = sign ? (int64_t)(((uint64_t)1 << (bits - 1)) - 1)
-                                     : -1;
+    else if (t >= top)
+      out->i = sign ? (int64_t)(((uint64_t)1 << (bits - 1)) - 1) : -1;
     else if (t < low) out->i = sign ? (int64_t)(UINT64_MAX << (bits - 1)) : 0;
     else out->i = sign ? (int64_t)t : (int64_t)(uint64_t)t;
     out->i = tm_eval_wrap(to, out->i);

@@ -8,7 +8,7 @@ if a:
 	e
 if a:
         b
-	c
+        c
 if a :
   b
 

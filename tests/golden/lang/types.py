@@ -8,7 +8,7 @@ type type = type
 type match[case] = case
 type A = lambda: 0
 def f[T](a: T) -> T: pass
-def f[T: int = bool, *Ts, **P](*a: *Ts) -> Callable[P, T]: pass
+def f[T: int, *Ts, **P](*a: *Ts) -> Callable[P, T]: pass
 async def f[T](): pass
 class A[T]: pass
 class A[T, *Ts](B[T], metaclass=C): pass

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * value.c - NAME=VALUE of `run`.
+ * run_value.c - NAME=VALUE of `run`.
  *
  *   n=1000  eps=1e-5  flag=true  w=none  mode='text'  dtype=fp16
  *   x=@in.npy             an array that is read

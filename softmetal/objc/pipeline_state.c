@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pipeline.c - MTLComputePipelineState: a kernel compiled to native code.
+ * pipeline_state.c - MTLComputePipelineState: a kernel compiled to native code.
  *
  * As on a GPU, this is where code generation happens and where a kernel that
  * parses can still be refused: too many threads asked for, no compiler.
  */
 #define _GNU_SOURCE
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compile.c - sm_code_compile: kernel to object bytes.
+ * code_compile.c - sm_code_compile: kernel to object bytes.
  *
  * Two entries may be emitted (frame.h): sm_kernel_any always, and
  * sm_kernel_line if the kernel asks for positions. Both go through a short

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metal.h - the structures behind softmetal's Metal objects, and what its
+ * metal_objects.h - the structures behind softmetal's Metal objects, and what its
  * files ask of each other. Ownership is by reference count; every id or
  * pointer field that keeps an object alive says so.
  */
-#ifndef SM_METAL_H
-#define SM_METAL_H
+#ifndef SM_METAL_OBJECTS_H
+#define SM_METAL_OBJECTS_H
 
 #include "../exec/exec.h"
 #include "objc.h"
 
 #include <pthread.h>
 
-/* ---- chip.c: what each Apple chip reports (METAL-FACTS 2) -------------- */
+/* ---- apple_chip.c: what each Apple chip reports (METAL-FACTS 2) -------------- */
 
 typedef struct sm_chip {
   const char *key;          /* SOFTMETAL_CHIP: "m2-max" */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chip.c - the chips that softmetal can pretend to be.
+ * apple_chip.c - the chips that softmetal can pretend to be.
  *
  * Names are MTLDevice.name's; families and architecture strings are those of
  * METAL-FACTS 2.1 and 2.2 ("g": base and, after Mesa and MLX, Pro reports
  * "s"; no M4 Ultra is known to exist, so there is none here).
  */
-#include "metal.h"
+#include "metal_objects.h"
 
 #include <stdlib.h>
 #include <strings.h>
