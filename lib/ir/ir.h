@@ -383,7 +383,7 @@ void tm_ir_clone_block(tm_builder *b, tm_block from, tm_map *map,
   for (tm_inst inst = tm_blk(ir, b)->first, inst##_next;       \
        inst && (inst##_next = tm_get(ir, inst)->next, 1); inst = inst##_next)
 
-/* ---- text (print.c, parse.c) and checking (verify.c) ------------------ */
+/* ---- text (print.c, irparse.c) and checking (verify.c) ------------------ */
 
 /* MLIR text that upstream's parser and verifier accept. */
 void tm_ir_print(const tm_ir *ir, tm_buf *out);

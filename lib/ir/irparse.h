@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * irparse.h - the reader of TTIR text, shared by its three files: irlex.c
- * (characters to tokens), parse.c (module, functions, regions, types,
+ * (characters to tokens), irparse.c (module, functions, regions, types,
  * attributes) and parse_ops.c (the form of each operation).
  *
  * One error ends the reading: everything after it would be guesses. Every
@@ -80,7 +80,7 @@ const char *tm_irp_string(tm_ir_parser *p);
  * there is none. The token after them becomes the current one. */
 uint32_t tm_irp_extents(tm_ir_parser *p, int64_t shape[TM_MAX_RANK]);
 
-/* ---- parse.c ---------------------------------------------------------- */
+/* ---- irparse.c -------------------------------------------------------- */
 
 tm_type tm_irp_type(tm_ir_parser *p); /* never NULL; void after a failure */
 /* A type whose dialect name may be left out: "<f32>", "<8x8xf32>". */

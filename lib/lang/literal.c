@@ -233,12 +233,19 @@ static const char *add_octal(tm_piece *piece, const tm_token *token,
   return c;
 }
 
+/* Of a Unicode name. */
+static bool is_name_char(char c) {
+  return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
+         c == ' ' || c == '-';
+}
+
 static const char *add_named(tm_parser *p, tm_piece *piece,
                              const tm_token *token, const char *s,
                              const char *end) {
   const char *close = s + 2;
   if (close < end && *close == '{')
-    while (close < end && *close != '}') close++;
+    do close++;
+    while (close < end && is_name_char(*close));
   if (close >= end || *close != '}' || close == s + 3) {
     bad_escape(p, token, s, "\\N needs a character name in braces");
     return end;

@@ -259,6 +259,8 @@ tm_expr *tm_parse_named(tm_parser *p);         /* may be a := b */
 tm_expr *tm_parse_disjunction(tm_parser *p);   /* no ternary, no lambda */
 tm_expr *tm_parse_bitwise_or(tm_parser *p);    /* no comparison */
 tm_expr *tm_parse_star_expressions(tm_parser *p); /* a, *b without brackets */
+/* Fails when e is *x: that needs a tuple, list, set or call around it. */
+void tm_parse_no_lone_star(tm_parser *p, const tm_expr *e);
 tm_expr *tm_parse_yield_or_star(tm_parser *p);
 tm_expr *tm_parse_targets(tm_parser *p);       /* of for, before `in` */
 /* *x or a named expression: an item of a display. */

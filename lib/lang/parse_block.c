@@ -143,6 +143,7 @@ static tm_stmt *for_statement(tm_parser *p, tm_loc loc, bool is_async) {
   stmt->targets = tm_parse_exprs(p, tm_parse_base(p) - 1);
   tm_parse_expect(p, TM_TOK_IN, "'in' after the loop's target");
   stmt->e = tm_parse_star_expressions(p);
+  tm_parse_no_lone_star(p, stmt->e);
   stmt->has_walrus = p->has_walrus;
   bool good = tm_parse_suite(p, stmt, &stmt->body, "the loop's iterable",
                              "'for'", loc.line);

@@ -290,7 +290,7 @@ tm_expr *tm_parse_tuple_rest(tm_parser *p, tm_expr *first, tm_loc loc,
   return e;
 }
 
-static void no_lone_star(tm_parser *p, const tm_expr *e) {
+void tm_parse_no_lone_star(tm_parser *p, const tm_expr *e) {
   if (e->kind == TM_EXPR_STARRED)
     tm_parse_fail(p, e->loc, "write `*x,` to make it a tuple",
                   "a starred expression cannot stand alone");
@@ -311,7 +311,7 @@ static tm_expr *parenthesised(tm_parser *p) {
     else if (tm_parse_at(p, TM_TOK_COMMA))
       e = tm_parse_tuple_rest(p, e, loc, tm_parse_star_named);
     else
-      no_lone_star(p, e);
+      tm_parse_no_lone_star(p, e);
   }
   tm_parse_close(p, TM_TOK_RPAREN, loc);
   return e;
@@ -766,7 +766,7 @@ tm_expr *tm_parse_star_expressions(tm_parser *p) {
 tm_expr *tm_parse_yield_or_star(tm_parser *p) {
   if (!tm_parse_at(p, TM_TOK_YIELD)) {
     tm_expr *e = tm_parse_star_expressions(p);
-    no_lone_star(p, e);
+    tm_parse_no_lone_star(p, e);
     return e;
   }
   tm_expr *e = tm_parse_node(p, TM_EXPR_YIELD, tm_parse_loc(p));
@@ -776,7 +776,7 @@ tm_expr *tm_parse_yield_or_star(tm_parser *p) {
     e->a[0] = tm_parse_expression(p);
   } else if (tm_parse_starts_expr(p)) {
     e->a[0] = tm_parse_star_expressions(p);
-    no_lone_star(p, e->a[0]);
+    tm_parse_no_lone_star(p, e->a[0]);
   }
   tm_parse_adopt(p, e, e->a[0]);
   return e;

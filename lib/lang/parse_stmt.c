@@ -88,9 +88,7 @@ static tm_stmt *expression_statement(tm_parser *p) {
   if (kind == TM_TOK_COLON_EQUAL)
     tm_parse_fail(p, tm_parse_loc(p), "write =, or put it in parentheses",
                   ":= cannot stand alone as a statement");
-  if (e->kind == TM_EXPR_STARRED)
-    tm_parse_fail(p, e->loc, "write `*x,` to make it a tuple",
-                  "a starred expression cannot stand alone");
+  tm_parse_no_lone_star(p, e);
   check_python2(p, e);
   stmt->e = e;
   return stmt;

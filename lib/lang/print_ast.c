@@ -235,7 +235,8 @@ void tm_print_bare(tm_printer *pr, const tm_expr *e) {
   if (e->kind == TM_EXPR_TUPLE && e->items.len)
     print_tuple_items(pr, e, TM_LEVEL_TEST);
   else
-    tm_print_expr(pr, e, TM_LEVEL_YIELD);
+    tm_print_expr(pr, e, e->kind == TM_EXPR_YIELD ? TM_LEVEL_YIELD
+                                                  : TM_LEVEL_TEST);
 }
 
 static void print_dict(tm_printer *pr, const tm_expr *e) {
@@ -256,10 +257,9 @@ static void print_dict(tm_printer *pr, const tm_expr *e) {
 
 void tm_print_arguments(tm_printer *pr, const tm_exprs *items,
                         const tm_keywords *keywords) {
-  bool first = true;
   /* f(*a, k=1) and f(k=1, *a) are one tree; the former is written. */
   print_list(pr, items, TM_LEVEL_NAMED);
-  first = items->len == 0;
+  bool first = items->len == 0;
   for (uint32_t i = 0; i < keywords->len; i++) {
     const tm_keyword *keyword = &keywords->data[i];
     if (!first) puts_(pr, ", ");
@@ -413,10 +413,7 @@ static void print_yield(tm_printer *pr, const tm_expr *e) {
   puts_(pr, e->is_from ? "yield from" : "yield");
   if (!e->a[0]) return;
   puts_(pr, " ");
-  if (e->is_from)
-    tm_print_expr(pr, e->a[0], TM_LEVEL_TEST);
-  else
-    tm_print_expr(pr, e->a[0], TM_LEVEL_TEST);
+  tm_print_expr(pr, e->a[0], TM_LEVEL_TEST);
 }
 
 static void print_if(tm_printer *pr, const tm_expr *e) {

@@ -28,7 +28,7 @@ void tm_print_expr(tm_printer *pr, const tm_expr *e, tm_level level);
 /* Printed for what is nested too deeply; no Python. */
 #define TM_PRINT_TOO_DEEP "$too deep$"
 
-/* A tuple as a, b; anything else at level YIELD. */
+/* What stands after = or return: a tuple as a, b, and yield as it is. */
 void tm_print_bare(tm_printer *pr, const tm_expr *e);
 void tm_print_params(tm_printer *pr, const tm_params *params);
 /* items and keywords of a call or class, without the parentheses. */

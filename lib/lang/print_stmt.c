@@ -157,8 +157,6 @@ static void print_return(tm_printer *pr, const tm_stmt *stmt) {
 static void print_expression(tm_printer *pr, const tm_stmt *stmt) {
   if (stmt->e->kind == TM_EXPR_STRING)
     tm_print_docstring(pr, stmt->e);
-  else if (stmt->e->kind == TM_EXPR_WALRUS)
-    tm_print_expr(pr, stmt->e, TM_LEVEL_TEST);
   else
     tm_print_bare(pr, stmt->e);
 }
@@ -185,8 +183,6 @@ static void print_for(tm_printer *pr, const tm_stmt *stmt) {
     tm_print_expr(pr, target, TM_LEVEL_BITOR);
   puts_(pr, " in ");
   if (stmt->e->kind == TM_EXPR_YIELD)
-    tm_print_expr(pr, stmt->e, TM_LEVEL_TEST);
-  else if (stmt->e->kind == TM_EXPR_WALRUS)
     tm_print_expr(pr, stmt->e, TM_LEVEL_TEST);
   else
     tm_print_bare(pr, stmt->e);

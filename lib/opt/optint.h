@@ -25,7 +25,8 @@ bool tm_fold_number(tm_op op, tm_scalar s, tm_scalar to, int64_t predicate,
 /* ---- foldflow.c: structured control flow ------------------------------ */
 
 /* Folds scf.for, scf.if, scf.while. *renamed takes what stands for results
- * and block arguments. True when something changed; the instruction may be gone. */
+ * and block arguments. True when something changed; the instruction may be
+ * gone. */
 typedef struct tm_fold_uses {
   const uint32_t *count; /* of each value there was at the round's start */
   uint32_t n;

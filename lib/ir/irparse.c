@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parse.c - reading TTIR text: module, functions, regions, types, attributes.
+ * irparse.c - reading TTIR text: module, functions, regions, types, attributes.
  *
  * Reads what print.c writes and what upstream Triton's front end and its
  * make_ttir stage write (3.6 to 3.9). Locations in the text are skipped; an
