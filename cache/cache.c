@@ -46,7 +46,7 @@ static int64_t now_us(void) {
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* ---- links ------------------------------------------------------------- */
+/* ---- links -------------------------------------------------------------- */
 
 static tm_store_link *new_link(void) {
   tm_store_link *link = calloc(1, sizeof *link);
@@ -126,7 +126,7 @@ static void end_transaction(tm_store *store, tm_store_link *link, bool good) {
   if (link->db) sqlite3_exec(link->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* ---- hashes ------------------------------------------------------------ */
+/* ---- hashes ------------------------------------------------------------- */
 
 static XXH128_hash_t hash_key(const char *kind, const void *key, size_t size) {
   /* The kind seeds the key's hash, so that equal keys of two kinds differ. */
@@ -138,7 +138,7 @@ static XXH128_hash_t hash_value(int64_t id, const void *value, size_t size) {
   return XXH3_128bits_withSeed(value, size, (uint64_t)id);
 }
 
-/* ---- opening and closing ----------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------ */
 
 tm_store *tm_store_open(const char *path, uint64_t limit_bytes) {
   tm_store *store = calloc(1, sizeof *store);
@@ -201,7 +201,7 @@ void tm_store_close(tm_store *store) {
 
 const char *tm_store_path(const tm_store *store) { return store->path; }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static bool column_is(sqlite3_stmt *row, int column, const void *bytes,
                       size_t size) {
@@ -296,7 +296,7 @@ bool tm_store_get(tm_store *store, const char *kind, const void *key,
   return hit;
 }
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static bool read_sum(tm_store *store, tm_store_link *link, uint64_t *rows,
                      uint64_t *bytes) {
@@ -404,7 +404,7 @@ void tm_store_put(tm_store *store, const char *kind, const void *key,
   atomic_fetch_add(good ? &store->stores : &store->failures, 1);
 }
 
-/* ---- looking after it -------------------------------------------------- */
+/* ---- looking after it --------------------------------------------------- */
 
 void tm_store_get_stats(tm_store *store, tm_store_stats *stats) {
   memset(stats, 0, sizeof *stats);

@@ -61,7 +61,7 @@ void tmi_store_trouble(tm_store_link *link, const char *what, int code) {
     snprintf(link->trouble, sizeof link->trouble, "%s", what);
 }
 
-/* ---- files ------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 /* Makes the folders of path that are missing. */
 static void make_folders(const char *path) {
@@ -116,7 +116,7 @@ void tmi_store_set_aside(tm_store *store, tm_store_link *link) {
     unlink(shm);
 }
 
-/* ---- opening ----------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 static int read_number(sqlite3 *db, const char *sql, int64_t *out) {
   sqlite3_stmt *statement;

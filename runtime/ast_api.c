@@ -66,7 +66,7 @@ static void mistake(tm_ast *ast, const char *format, ...) {
   }
 #define LEAVE(ast) ((ast)->arena.guard = NULL)
 
-/* ---- the builder --------------------------------------------------------- */
+/* ---- the builder -------------------------------------------------------- */
 
 tm_status tm_ast_create(tm_ast **out, const char *module_name,
                         tm_error **error) {
@@ -97,7 +97,7 @@ void tm_ast_destroy(tm_ast *ast) {
   free(ast);
 }
 
-/* ---- names and operators -------------------------------------------------- */
+/* ---- names and operators ------------------------------------------------ */
 
 static bool is_identifier(const char *text, size_t n) {
   if (!n || (*text >= '0' && *text <= '9')) return false;
@@ -217,7 +217,7 @@ tm_expr *tm_ast_name(tm_ast *ast, const char *name) {
   return ast->mistake[0] ? NULL : e;
 }
 
-/* ---- literals -------------------------------------------------------------- */
+/* ---- literals ----------------------------------------------------------- */
 
 static tm_expr *negated(tm_ast *ast, tm_expr *x) {
   tm_expr *e = make(ast, TM_EXPR_UNARY);
@@ -278,7 +278,7 @@ tm_expr *tm_ast_bool(tm_ast *ast, int value) {
 }
 tm_expr *tm_ast_none(tm_ast *ast) { return constant(ast, TM_EXPR_NONE); }
 
-/* ---- operators, calls ------------------------------------------------------- */
+/* ---- operators, calls --------------------------------------------------- */
 
 /* False when an operand that must be there is NULL: its own maker has
  * already said why, or the caller passed NULL. */
@@ -450,7 +450,7 @@ tm_expr *tm_ast_call(tm_ast *ast, tm_expr *callee, tm_expr *const *args,
   return e;
 }
 
-/* ---- statements -------------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 static open_block *innermost(tm_ast *ast) {
   return ast->open.len ? &ast->open.data[ast->open.len - 1] : NULL;

@@ -20,7 +20,7 @@ double tmi_seconds(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* ---- life ---------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 tm_status tm_context_create(tm_context **out, const tm_context_options *options,
                             tm_error **error) {
@@ -75,7 +75,7 @@ void tmi_context_release(tm_context *context) {
 
 void tm_context_destroy(tm_context *context) { tmi_context_release(context); }
 
-/* ---- the device ---------------------------------------------------------- */
+/* ---- the device --------------------------------------------------------- */
 
 tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
                          char *text) {
@@ -140,7 +140,7 @@ const char *tm_chip_name(size_t index) {
   return index < count ? table[index].name : NULL;
 }
 
-/* ---- the log ------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------ */
 
 void tmi_log(tm_context *context, uint32_t level, const char *format, ...) {
   if (level > context->settings.debug_level) return;
@@ -161,7 +161,7 @@ void tmi_log(tm_context *context, uint32_t level, const char *format, ...) {
   va_end(args);
 }
 
-/* ---- the cache ----------------------------------------------------------- */
+/* ---- the cache ---------------------------------------------------------- */
 
 tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
                          tm_error **error) {

@@ -7,6 +7,7 @@
  *   memory_pool.c  tm_buffer and the pool of freed memory
  *   kernel.c       tm_compile: cache or compiler; pipelines
  *   kernel_row.c   a compiled kernel as bytes
+ *   kernel_spec.c  signatures, specs and defines to what the compiler takes
  *   launch.c       arguments to a dispatch
  *   stream.c       batches of dispatches in flight
  *   function.c     variants by arguments
@@ -104,7 +105,7 @@ double tmi_seconds(void);
 tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
                          char *text);
 
-/* ---- kernel.c ------------------------------------------------------------ */
+/* ---- kernel.c ----------------------------------------------------------- */
 
 /* One run-time argument, as a launch reads it. */
 typedef struct tmi_slot {
@@ -136,10 +137,20 @@ struct tm_kernel {
 
 void tmi_kernel_retain(tm_kernel *kernel);
 void tmi_kernel_release(tm_kernel *kernel);
+
+/* ---- kernel_spec.c ------------------------------------------------------ */
+
 /* Triton's spelling of a dtype; NULL for numbers that are none. */
 const char *tmi_dtype_name(uint32_t dtype);
+/* The tm_dtype of a spelling; TM_DTYPE_NONE for others. */
+uint32_t tmi_dtype_number(const char *type);
+/* The specialization that options ask for. Inside the arena's guard. */
+tm_status tmi_spec_read(const tm_context *context,
+                        const tm_function_def *function,
+                        const tm_compile_options *options, tm_arena *arena,
+                        tm_diags *diags, tm_spec *spec, tm_error **error);
 
-/* ---- stream.c ------------------------------------------------------------ */
+/* ---- stream.c ----------------------------------------------------------- */
 
 /* Dispatches that go to the GPU together, and what they keep alive. */
 typedef struct tmi_batch {
@@ -177,7 +188,7 @@ bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
 /* Counts a dispatch and commits when the batch is full. Lock held. */
 tm_status tmi_stream_count(tm_stream *stream, tm_error **error);
 
-/* ---- launch.c ------------------------------------------------------------ */
+/* ---- launch.c ----------------------------------------------------------- */
 
 tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                      const tm_arg *args, size_t n_args, tm_error **error);

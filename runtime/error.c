@@ -23,7 +23,7 @@ struct tm_error {
 static tm_error out_of_memory = {TM_E_MEMORY, "out of memory",
                                  "error: out of memory\n", NULL, 0};
 
-/* ---- statuses ---------------------------------------------------------- */
+/* ---- statuses ----------------------------------------------------------- */
 
 const char *tm_status_name(tm_status status) {
   switch ((int)status) {
@@ -65,7 +65,7 @@ tm_status tmi_diag_status(tm_diag_kind kind) {
   return TM_E_INTERNAL;
 }
 
-/* ---- making ------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------- */
 
 tm_status tmi_fail_memory(tm_error **out) {
   if (out) *out = &out_of_memory;
@@ -179,7 +179,7 @@ tm_status tmi_fail_diags(tm_error **out, const tm_diags *diags) {
   return status;
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 tm_status tm_error_status(const tm_error *error) {
   return error ? error->status : TM_OK;

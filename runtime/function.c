@@ -60,7 +60,7 @@ struct tm_function {
   size_t n_variants;
 };
 
-/* ---- reading the declaration --------------------------------------------- */
+/* ---- reading the declaration -------------------------------------------- */
 
 static bool text_is(tm_str text, const char *word) {
   return tm_str_eq(text, tm_cstr(word));
@@ -141,7 +141,7 @@ static void read_param(const tm_function_def *def, uint32_t i, param *p) {
   read_decorators(def, i, p);
 }
 
-/* ---- binding -------------------------------------------------------------- */
+/* ---- binding ------------------------------------------------------------ */
 
 static size_t text_size(const tm_arg *arg) {
   return arg->offset ? (size_t)arg->offset : strlen(arg->u.text);
@@ -190,7 +190,7 @@ static tm_status bind(const tm_function *f, const tm_arg *args, size_t n_args,
   return TM_OK;
 }
 
-/* ---- describing ----------------------------------------------------------- */
+/* ---- describing --------------------------------------------------------- */
 
 static tm_param_spec constant(const tm_arg *value) {
   tm_param_spec spec;
@@ -306,8 +306,8 @@ static bool key_add(const tm_param_spec *spec, unsigned char *key,
     }
   }
   uint32_t length = (uint32_t)size;
-  if (size > KEY_BYTES || *used + sizeof head + sizeof length + size > KEY_BYTES)
-    return false;
+  size_t most = KEY_BYTES - sizeof head - sizeof length;
+  if (size > most || *used > most - size) return false;
   memcpy(key + *used, head, sizeof head);
   *used += sizeof head;
   if (spec->form != TM_FORM_CONSTANT) return true;
@@ -318,7 +318,7 @@ static bool key_add(const tm_param_spec *spec, unsigned char *key,
   return true;
 }
 
-/* ---- the table ------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 static variant **find(tm_function *f, uint64_t hash, const void *key,
                       size_t size) {
@@ -447,7 +447,7 @@ static tm_status choose(const tm_function *f, const tm_arg *args,
   return TM_OK;
 }
 
-/* ---- the public calls ------------------------------------------------------- */
+/* ---- the public calls --------------------------------------------------- */
 
 tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
                              const tm_arg *args, size_t n_args,
@@ -478,7 +478,8 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   if ((status = look_up(function, &c, &kernel, error))) return status;
   size_t n = 0;
   for (uint32_t i = 0; i < function->n_params; i++)
-    if (c.specs[i].form == TM_FORM_POINTER || c.specs[i].form == TM_FORM_NUMBER)
+    if (c.specs[i].form == TM_FORM_POINTER ||
+        c.specs[i].form == TM_FORM_NUMBER)
       c.bound[n++] = c.bound[i];
   status = tmi_launch(stream, kernel, grid, c.bound, n, error);
   tmi_kernel_release(kernel);

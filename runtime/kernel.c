@@ -25,9 +25,9 @@
 #define TM_BUILD_ID TM_VERSION_STRING
 #endif
 
-enum { KEY_FORMAT = 1, MOST_PARAMS = 512 };
+enum { KEY_FORMAT = 1 };
 
-/* ---- the build ------------------------------------------------------------ */
+/* ---- the build ---------------------------------------------------------- */
 
 static pthread_once_t build_once = PTHREAD_ONCE_INIT;
 static char build_id[128];
@@ -53,7 +53,7 @@ static void make_build_id(void) {
            (long long)st.st_mtime, fraction, (long long)st.st_size);
 }
 
-/* ---- the key --------------------------------------------------------------- */
+/* ---- the key ------------------------------------------------------------ */
 
 static void key_number(tm_buf *key, uint64_t x) {
   tm_buf_add(key, (const char *)&x, sizeof x);
@@ -107,94 +107,7 @@ static void make_key(const tm_module *module, const char *name,
   }
 }
 
-/* ---- the specialization ---------------------------------------------------- */
-
-const char *tmi_dtype_name(uint32_t dtype) {
-  switch (dtype) {
-#define CASE(name, number, text) \
-  case number:                   \
-    return number ? text : NULL;
-    TM_DTYPE_MAP(CASE)
-#undef CASE
-    default:
-      return NULL;
-  }
-}
-
-static uint32_t dtype_number(const char *type) {
-#define TEST(name, number, text) \
-  if (strcmp(type, text) == 0) return number;
-  TM_DTYPE_MAP(TEST)
-#undef TEST
-  return TM_DTYPE_NONE;
-}
-
-/* A compile-time value in the compiler's form. */
-static tm_status read_const(tm_arena *arena, const char *name,
-                            const tm_arg *arg, tm_const *out,
-                            tm_error **error) {
-  memset(out, 0, sizeof *out);
-  switch (arg->tag) {
-    case TM_GIVE_INT:
-      *out = (tm_const){.kind = TM_CONST_INT, .i = arg->u.i};
-      return TM_OK;
-    case TM_GIVE_BOOL:
-      *out = (tm_const){.kind = TM_CONST_BOOL, .i = arg->u.i != 0};
-      return TM_OK;
-    case TM_GIVE_FLOAT:
-      *out = (tm_const){.kind = TM_CONST_FLOAT, .f = arg->u.f};
-      return TM_OK;
-    case TM_GIVE_NONE:
-      out->kind = TM_CONST_NONE;
-      return TM_OK;
-    case TM_GIVE_TEXT:
-      if (!arg->u.text)
-        return tmi_fail(error, TM_E_ARGUMENT, "%s: its text is NULL", name);
-      out->kind = TM_CONST_TEXT;
-      out->text = tm_strndup(arena, arg->u.text,
-                             arg->offset ? (size_t)arg->offset
-                                         : strlen(arg->u.text));
-      return TM_OK;
-    case TM_GIVE_DTYPE:
-      out->kind = TM_CONST_DTYPE;
-      out->text = tmi_dtype_name(arg->dtype);
-      if (out->text) return TM_OK;
-      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
-                      (unsigned)arg->dtype);
-    case TM_GIVE_BUFFER:
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "%s: a buffer is not a compile-time value", name);
-    default:
-      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_arg_tag of a "
-                      "value", name, (unsigned)arg->tag);
-  }
-}
-
-static tm_status read_param(tm_arena *arena, const char *name,
-                            const tm_param_spec *param, tm_spec_arg *out,
-                            tm_error **error) {
-  memset(out, 0, sizeof *out);
-  if (param->form == TM_FORM_DEFAULT) return TM_OK;
-  if (param->form == TM_FORM_CONSTANT) {
-    out->kind = TM_SPEC_CONST;
-    return read_const(arena, name, &param->value, &out->value, error);
-  }
-  if (param->form > TM_FORM_CONSTANT)
-    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_spec_form", name,
-                    (unsigned)param->form);
-  out->kind = param->form == TM_FORM_POINTER ? TM_SPEC_POINTER
-                                             : TM_SPEC_SCALAR;
-  out->type = tmi_dtype_name(param->dtype);
-  if (!out->type)
-    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
-                    (unsigned)param->dtype);
-  if (param->divisibility > 1 && param->divisibility != 16)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "%s: divisibility is %u, only 16 is made use of", name,
-                    (unsigned)param->divisibility);
-  out->divisibility = param->divisibility == 16 ? 16 : 0;
-  return TM_OK;
-}
+/* ---- the compiler ------------------------------------------------------- */
 
 /* What one compile works with. */
 typedef struct job {
@@ -210,51 +123,6 @@ typedef struct job {
   tm_kernel *made;
 } job;
 
-static tm_status read_defines(job *j, tm_named_const **consts,
-                              tm_error **error) {
-  size_t n = j->options.n_defines;
-  *consts = TM_NEW_ARRAY(j->arena, tm_named_const, n + 1);
-  for (size_t i = 0; i < n; i++) {
-    const tm_define *define = &j->options.defines[i];
-    if (!define->name)
-      return tmi_fail(error, TM_E_ARGUMENT, "defines[%zu].name is NULL", i);
-    (*consts)[i].name = tm_strndup(j->arena, define->name,
-                                   strlen(define->name));
-    tm_status status = read_const(j->arena, define->name, &define->value,
-                                  &(*consts)[i].value, error);
-    if (status) return status;
-  }
-  return TM_OK;
-}
-
-/* spec.args from params; defines go over them by name. */
-static tm_status read_params(job *j, const tm_named_const *consts,
-                             tm_spec_arg *args, tm_error **error) {
-  uint32_t n = j->function->params.len;
-  if (j->options.n_params != n)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "n_params is %zu and kernel '%s' has %u parameters",
-                    j->options.n_params, j->name, (unsigned)n);
-  for (uint32_t i = 0; i < n; i++) {
-    tm_status status =
-        read_param(j->arena, j->function->params.data[i].name,
-                   &j->options.params[i], &args[i], error);
-    if (status) return status;
-  }
-  for (size_t c = 0; c < j->options.n_defines; c++) {
-    uint32_t i = 0;
-    while (i < n &&
-           strcmp(j->function->params.data[i].name, consts[c].name) != 0)
-      i++;
-    if (i == n)
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "kernel '%s' has no parameter named '%s'", j->name,
-                      consts[c].name);
-    args[i] = (tm_spec_arg){.kind = TM_SPEC_CONST, .value = consts[c].value};
-  }
-  return TM_OK;
-}
-
 /* Places in diagnostics count the sources of the module's set. */
 static void share_sources(const tm_module *module, tm_diags *diags) {
   const tm_diags *from = module->owner->diags;
@@ -262,39 +130,6 @@ static void share_sources(const tm_module *module, tm_diags *diags) {
     tm_diags_source(diags, from->sources.data[i].name,
                     from->sources.data[i].text);
 }
-
-static tm_status read_spec(job *j, tm_error **error) {
-  const tm_compile_options *o = &j->options;
-  if (o->n_defines > MOST_PARAMS || o->n_params > MOST_PARAMS)
-    return tmi_fail(error, TM_E_LIMIT, "more than %d parameters", MOST_PARAMS);
-  if ((o->n_defines && !o->defines) || (o->n_params && !o->params))
-    return tmi_fail(error, TM_E_ARGUMENT, "an array of the options is NULL");
-  if (o->signature && o->params)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "signature and params are both given");
-  tm_named_const *consts;
-  tm_status status = read_defines(j, &consts, error);
-  if (status) return status;
-  uint32_t n = j->function->params.len;
-  if (o->params) {
-    tm_spec_arg *args = TM_NEW_ARRAY(j->arena, tm_spec_arg, n + 1);
-    if ((status = read_params(j, consts, args, error))) return status;
-    j->spec.args = args;
-  } else {
-    j->spec.args = tm_signature_parse(
-        j->arena, j->diags, o->signature ? o->signature : "", j->function,
-        consts, (uint32_t)o->n_defines);
-    if (!j->spec.args) return tmi_fail_diags(error, j->diags);
-  }
-  j->spec.n_args = n;
-  j->spec.num_warps = o->num_warps
-                          ? o->num_warps
-                          : j->context->settings.threadgroup_size / 32;
-  j->spec.num_stages = o->num_stages ? o->num_stages : 3; /* Triton's */
-  return TM_OK;
-}
-
-/* ---- the compiler ----------------------------------------------------------- */
 
 /* What is not needed for a right program. */
 static const char *passes_to_skip(uint32_t optimization_level) {
@@ -331,7 +166,7 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
                   j->name);
 }
 
-/* ---- kernels ------------------------------------------------------------------ */
+/* ---- kernels ------------------------------------------------------------ */
 
 static char *copy_text(tm_arena *arena, const char *text) {
   return tm_strndup(arena, text, strlen(text));
@@ -380,7 +215,7 @@ static bool join_args(tm_kernel *kernel) {
     tm_buf type = tm_buf_in(&kernel->arena);
     tm_buf_printf(&type, "%s%s", is_buffer ? "*" : "", spec->type);
     args[next] = (tm_kernel_arg){arg->name, tm_buf_text(&type), is_buffer,
-                                 dtype_number(spec->type),
+                                 tmi_dtype_number(spec->type),
                                  is_buffer && arg->reads,
                                  is_buffer && arg->writes,
                                  spec->divisibility};
@@ -451,7 +286,7 @@ static tm_kernel *new_kernel(const job *j, const tm_program *program,
   return kernel;
 }
 
-/* ---- tm_compile ----------------------------------------------------------------- */
+/* ---- tm_compile --------------------------------------------------------- */
 
 /* A kernel from the cache; NULL: not there, or not sound. */
 static tm_kernel *find_row(job *j, const tm_buf *key) {
@@ -501,7 +336,8 @@ static tm_status check_limits(const job *j, const tm_program *program,
 static tm_status make_kernel(job *j, tm_error **error) {
   tm_diags_init(j->diags, j->arena);
   share_sources(j->module, j->diags);
-  tm_status status = read_spec(j, error);
+  tm_status status = tmi_spec_read(j->context, j->function, &j->options,
+                                   j->arena, j->diags, &j->spec, error);
   if (status) return status;
   bool use_cache = j->options.cache != TM_SWITCH_OFF &&
                    tm_store_path(j->context->store) != NULL;
@@ -607,7 +443,7 @@ const tm_kernel_facts *tm_kernel_info(const tm_kernel *kernel) {
   return kernel ? &kernel->facts : NULL;
 }
 
-/* ---- the pipeline --------------------------------------------------------------- */
+/* ---- the pipeline ------------------------------------------------------- */
 
 /* Before Metal sees it. */
 static tm_status fits_device(const tm_kernel *kernel, tm_error **error) {
@@ -696,7 +532,7 @@ tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error) {
   return status;
 }
 
-/* ---- texts of the stages ---------------------------------------------------------- */
+/* ---- texts of the stages ------------------------------------------------ */
 
 /* Compiles again, keeping the texts. Lock held. */
 static void make_texts(tm_kernel *kernel) {
@@ -738,56 +574,4 @@ const char *tm_kernel_text(tm_kernel *kernel, tm_stage stage) {
   const char *text = kernel->has_texts ? kernel->texts[stage] : NULL;
   pthread_mutex_unlock(&kernel->lock);
   return text;
-}
-
-/* ---- tm_arg_parse ------------------------------------------------------------------ */
-
-/* Inside the arena's guard. Text results point into `text`, not the arena. */
-static tm_status parse_arg(tm_arena *arena, tm_arg *value, const char *text,
-                           tm_error **error) {
-  tm_const c;
-  if (!tm_const_parse(arena, tm_cstr(text), &c))
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "'%s' is neither a literal that fits 64 bits nor text "
-                    "with matching quotes",
-                    text);
-  const char *found;
-  switch (c.kind) {
-    case TM_CONST_NONE: *value = tm_arg_none(); return TM_OK;
-    case TM_CONST_BOOL: *value = tm_arg_bool(c.i != 0); return TM_OK;
-    case TM_CONST_INT: *value = tm_arg_int(c.i); return TM_OK;
-    case TM_CONST_FLOAT: *value = tm_arg_float(c.f); return TM_OK;
-    case TM_CONST_DTYPE:
-      *value = tm_arg_dtype((tm_dtype)dtype_number(c.text));
-      if (value->dtype != TM_DTYPE_NONE) return TM_OK;
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "the type '%s' cannot be passed as a value", c.text);
-    case TM_CONST_TEXT:
-      if (!*c.text) {
-        *value = tm_arg_text("");
-        return TM_OK;
-      }
-      found = strstr(text, c.text);
-      *value = tm_arg_text(found ? found : text);
-      value->offset = strlen(c.text);
-      return TM_OK;
-  }
-  return tmi_fail(error, TM_E_INTERNAL, "an unknown kind of literal");
-}
-
-tm_status tm_arg_parse(tm_arg *value, const char *text, tm_error **error) {
-  tmi_begin(error);
-  TMI_CHECK(value != NULL, error);
-  *value = tm_arg_make(TM_GIVE_NOTHING);
-  TMI_CHECK(text != NULL, error);
-  tm_arena arena;
-  tm_arena_init(&arena, 0);
-  jmp_buf guard;
-  volatile tm_status status;
-  if (tm_arena_guard(&arena, guard))
-    status = parse_arg(&arena, value, text, error);
-  else
-    status = tmi_fail_memory(error);
-  tm_arena_free(&arena);
-  return status;
 }

@@ -39,7 +39,7 @@ uint32_t tm_program_scalar_size(tm_scalar scalar) {
   }
 }
 
-/* ---- judging ----------------------------------------------------------- */
+/* ---- judging ------------------------------------------------------------ */
 
 static bool buffers_are_sound(const tm_program *p) {
   uint32_t taken = 0;
@@ -96,7 +96,7 @@ bool tm_program_is_sound(const tm_program *p) {
          scalars_are_sound(p);
 }
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static void put(tm_buf *out, uint32_t x) {
   char bytes[4] = {(char)(x & 0xff), (char)(x >> 8 & 0xff),
@@ -134,7 +134,7 @@ void tm_program_write(const tm_program *p, tm_buf *out) {
   }
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 typedef struct reader {
   const unsigned char *at, *end;

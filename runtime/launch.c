@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- numbers ------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 /* Rounds x to a float of `exponent` and `fraction` bits, to nearest even,
  * with subnormals and infinities, as IEEE 754 does. Directly from double:
@@ -105,7 +105,7 @@ static tm_status pack_float(const tm_kernel *kernel, size_t i,
   return TM_OK;
 }
 
-/* ---- checks -------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------- */
 
 static tm_status check_buffer(const tm_stream *stream, const tm_kernel *kernel,
                               size_t i, const tm_arg *arg, tm_error **error) {
@@ -173,7 +173,7 @@ static tm_status check_grid(const tm_kernel *kernel, tm_grid grid,
   return TM_OK;
 }
 
-/* ---- encoding ------------------------------------------------------------- */
+/* ---- encoding ----------------------------------------------------------- */
 
 static bool keep_all(tmi_batch *batch, tm_kernel *kernel,
                      const tm_arg *args) {

@@ -18,7 +18,7 @@
 
 enum { SMALLEST = 256, STEPS = 4 };
 
-/* ---- size classes -------------------------------------------------------- */
+/* ---- size classes ------------------------------------------------------- */
 
 /* Bytes of a class: 256, 320, 384, 448, 512, 640, ... */
 static uint64_t class_bytes(int number) {
@@ -33,7 +33,7 @@ static int class_of(uint64_t size) {
   return -1;
 }
 
-/* ---- the pool ------------------------------------------------------------ */
+/* ---- the pool ----------------------------------------------------------- */
 
 void tmi_pool_init(tmi_pool *pool) {
   memset(pool, 0, sizeof *pool);
@@ -126,7 +126,7 @@ void tmi_buffer_release(tm_buffer *buffer) {
 
 void tm_buffer_destroy(tm_buffer *buffer) { tmi_buffer_release(buffer); }
 
-/* ---- making buffers ------------------------------------------------------ */
+/* ---- making buffers ----------------------------------------------------- */
 
 static tm_buffer *new_buffer(tm_context *context) {
   tm_buffer *buffer = calloc(1, sizeof *buffer);
@@ -281,7 +281,7 @@ tm_status tm_buffer_import(tm_buffer **out, tm_context *context,
   return TM_OK;
 }
 
-/* ---- looking at them ----------------------------------------------------- */
+/* ---- looking at them ---------------------------------------------------- */
 
 void *tm_buffer_contents(const tm_buffer *buffer) {
   return buffer ? buffer->contents : NULL;

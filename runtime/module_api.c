@@ -33,7 +33,7 @@ void tmi_module_release(const tm_module *module) {
   free(box);
 }
 
-/* ---- parsing ----------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------ */
 
 /* TM_OK when text parses without errors by itself. */
 static tm_status check_syntax(const char *name, const char *file_name,
@@ -156,7 +156,7 @@ tm_status tm_module_add(tm_module *module, const char *name,
 
 void tm_module_destroy(tm_module *module) { tmi_module_release(module); }
 
-/* ---- what the set lacks -------------------------------------------------- */
+/* ---- what the set lacks ------------------------------------------------- */
 
 static void note_missing(void *payload, const char *name) {
   tmi_module_box *box = payload;
@@ -185,7 +185,7 @@ const char *tm_module_missing_import(tm_module *module, size_t index) {
   return index < box->missing.len ? box->missing.data[index] : NULL;
 }
 
-/* ---- kernels ------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------ */
 
 /* Calls back for each device function by the name it is asked for: defs that
  * a decorator makes kernels, then names bound to jit(f). */

@@ -78,7 +78,7 @@ static bool threads_ok(double n) {
   return n == threads && (threads & (threads - 1)) == 0;
 }
 
-/* ---- the file -------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 
 /* The number of the line on which key first stands, for warnings. */
 static unsigned line_of(const char *text, const char *key) {
@@ -204,7 +204,7 @@ static void read_config(reader *r, const char *path) {
   free(text);
 }
 
-/* ---- the environment ------------------------------------------------------- */
+/* ---- the environment ---------------------------------------------------- */
 
 static bool is_one_of(const char *text, const char *const *words) {
   for (; *words; words++)
@@ -253,7 +253,7 @@ static void read_environment(reader *r) {
     s->auto_tuning = !off;
 }
 
-/* ---- the options ------------------------------------------------------------ */
+/* ---- the options -------------------------------------------------------- */
 
 static tm_status read_options(reader *r, const tm_context_options *given,
                               tm_error **error) {
@@ -302,7 +302,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   return TM_OK;
 }
 
-/* ---- all layers -------------------------------------------------------------- */
+/* ---- all layers --------------------------------------------------------- */
 
 static char *join_path(const char *folder, const char *rest) {
   size_t n = strlen(folder) + strlen(rest) + 2;

@@ -35,7 +35,7 @@ enum {
 
 static _Atomic uint64_t last_batch_id;
 
-/* ---- batches ------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------ */
 
 /* Grows a vector of pointers on the heap; false without memory. */
 static bool grow(void **data, uint32_t *cap) {
@@ -92,7 +92,7 @@ static void free_batch(tmi_batch *batch) {
   free(batch);
 }
 
-/* ---- what has ended ------------------------------------------------------ */
+/* ---- what has ended ----------------------------------------------------- */
 
 /* Remembers the first failure until a call reports it. */
 static void note_failure(tm_stream *stream, const tmi_batch *batch) {
@@ -150,7 +150,7 @@ static tm_status report(tm_stream *stream, tm_error **error) {
   return status;
 }
 
-/* ---- waiting ------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 typedef struct pause_state {
   double deadline; /* tmi_seconds; negative: none */
@@ -193,7 +193,7 @@ static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
   }
 }
 
-/* ---- committing ---------------------------------------------------------- */
+/* ---- committing --------------------------------------------------------- */
 
 /* Commits the open batch. Lock held. */
 static void commit(tm_stream *stream) {
@@ -278,7 +278,7 @@ tm_status tmi_stream_count(tm_stream *stream, tm_error **error) {
   return report(stream, error);
 }
 
-/* ---- the public calls ---------------------------------------------------- */
+/* ---- the public calls --------------------------------------------------- */
 
 tm_status tm_stream_create(tm_stream **out, tm_context *context,
                            const tm_stream_options *given, tm_error **error) {

@@ -88,7 +88,7 @@ static bool exists(const char *suffix) {
   return access(name, F_OK) == 0;
 }
 
-/* ---- hits and misses --------------------------------------------------- */
+/* ---- hits and misses ---------------------------------------------------- */
 
 static void a_stored_value_is_found_by_kind_and_key(void **state) {
   tm_store *store = tm_store_open(path, 0);
@@ -298,7 +298,7 @@ static void a_file_locked_by_all_means_is_not_usable_but_harmless(void **s) {
   tm_store_close(store);
 }
 
-/* ---- damage -------------------------------------------------------------- */
+/* ---- damage ------------------------------------------------------------- */
 
 static void a_flipped_bit_of_a_value_is_a_miss_and_the_row_goes(void **state) {
   tm_store *store = tm_store_open(path, 0);
@@ -520,7 +520,7 @@ static void a_file_that_others_may_write_is_not_trusted(void **state) {
   tm_store_close(store);
 }
 
-/* ---- size ---------------------------------------------------------------- */
+/* ---- size --------------------------------------------------------------- */
 
 static void least_recently_used_rows_are_evicted(void **state) {
   tm_store *store = tm_store_open(path, 100000);

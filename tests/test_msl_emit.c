@@ -395,6 +395,247 @@ static void integers_wrap_and_bf16_rounds(void **unused) {
   }
 }
 
+/* ---- libdevice -------------------------------------------------------- */
+
+/* out[i] = symbol(in0[i], in1[i]) for 512 elements. */
+static kernel *external(const char *symbol, const char *from, const char *to,
+                        int operands, uint32_t num_warps) {
+  static char text[8192];
+  char *p = text;
+  p += sprintf(p, "module { tt.func public @f(%%in0: !tt.ptr<%s>, %%in1: "
+                  "!tt.ptr<%s>, %%out: !tt.ptr<%s>) {\n"
+                  "  %%r = tt.make_range {start = 0 : i32, end = 512 : i32} "
+                  ": tensor<512xi32>\n", from, from, to);
+  for (int i = 0; i < operands; i++)
+    p += sprintf(p, "  %%s%d = tt.splat %%in%d : !tt.ptr<%s> -> "
+                    "tensor<512x!tt.ptr<%s>>\n"
+                    "  %%p%d = tt.addptr %%s%d, %%r : tensor<512x!tt.ptr<%s>>"
+                    ", tensor<512xi32>\n"
+                    "  %%x%d = tt.load %%p%d : tensor<512x!tt.ptr<%s>>\n",
+                 i, i, from, from, i, i, from, i, i, from);
+  p += sprintf(p, "  %%y = tt.extern_elementwise %%x0%s {libname = \"\", "
+                  "libpath = \"\", pure = true, symbol = \"%s\"} : "
+                  "(tensor<512x%s>",
+               operands > 1 ? ", %x1" : "", symbol, from);
+  if (operands > 1) p += sprintf(p, ", tensor<512x%s>", from);
+  sprintf(p, ") -> tensor<512x%s>\n"
+             "  %%os = tt.splat %%out : !tt.ptr<%s> -> "
+             "tensor<512x!tt.ptr<%s>>\n"
+             "  %%op = tt.addptr %%os, %%r : tensor<512x!tt.ptr<%s>>, "
+             "tensor<512xi32>\n"
+             "  tt.store %%op, %%y : tensor<512x!tt.ptr<%s>>\n"
+             "  tt.return\n} }\n", to, to, to, to, to);
+  return emit(text, num_warps);
+}
+
+static double inverse_erf(double y) { /* by bisection */
+  double low = -6, high = 6;
+  for (int i = 0; i < 100; i++) {
+    double x = (low + high) / 2;
+    if (erf(x) < y) low = x;
+    else high = x;
+  }
+  return low;
+}
+
+static double pi_sine(double x) { return sin(acos(-1) * fmod(x, 2)); }
+static double pi_cosine(double x) { return cos(acos(-1) * fmod(x, 2)); }
+static double ten_to(double x) { return pow(10, x); }
+
+static void float_functions_keep_their_bounds(void **unused) {
+  static const struct {
+    const char *symbol;
+    double (*reference)(double);
+    float from, to;
+    double relative; /* Metal's bound or the helper's, times 2^-23 */
+  } table[] = {
+    {"__nv_tanhf", tanh, -5, 5, 5e-7},   {"__nv_sinhf", sinh, -9, 9, 5e-7},
+    {"__nv_coshf", cosh, -9, 9, 5e-7},   {"__nv_tanf", tan, -1.5f, 1.5f, 8e-7},
+    {"__nv_asinf", asin, -1, 1, 5e-7},   {"__nv_acosf", acos, -1, 0.9f, 5e-7},
+    {"__nv_atanf", atan, -9, 9, 6e-7},   {"__nv_asinhf", asinh, -9, 9, 5e-7},
+    {"__nv_acoshf", acosh, 1.1f, 9, 5e-7},
+    {"__nv_atanhf", atanh, -0.9f, 0.9f, 6e-7},
+    {"__nv_exp10f", ten_to, -9, 9, 5e-7},
+    {"__nv_log10f", log10, 1.5f, 99, 5e-7},
+    {"__nv_sinpif", pi_sine, 0.1f, 0.9f, 5e-7},
+    {"__nv_cospif", pi_cosine, -0.4f, 0.4f, 5e-7},
+    {"__nv_rintf", rint, -9, 9, 0},      {"__nv_roundf", round, -9, 9, 0},
+    {"__nv_nearbyintf", rint, -9, 9, 0}, {"__nv_truncf", trunc, -9, 9, 0},
+    {"__nv_erff", erf, -4, 4, 4e-7},     {"__nv_erfcf", erfc, -4, 9, 1e-6},
+    {"__nv_erfinvf", inverse_erf, -0.999f, 0.999f, 1e-6},
+    {"__nv_expm1f", expm1, -2, 9, 1.2e-6},
+    {"__nv_log1pf", log1p, -0.9f, 9, 1.2e-6},
+    {"__nv_cbrtf", cbrt, -99, 99, 2.4e-7},
+  };
+  for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+    kernel *k = external(table[t].symbol, "f32", "f32", 1, 4);
+    if (!k->emitted) fail_msg("%s", messages(k));
+    compile(k);
+    array b[2] = {floats(512, false), floats(512, false)};
+    float *x = b[0].data;
+    for (int i = 0; i < 512; i++)
+      x[i] = table[t].from +
+             (table[t].to - table[t].from) * (float)i / 511.0f;
+    array three[3] = {b[0], b[0], b[1]};
+    run(k, 1, 1, three, NULL);
+    for (int i = 0; i < 512; i++) {
+      double want = table[t].reference((double)x[i]);
+      double got = (double)((float *)b[1].data)[i];
+      if (!(fabs(got - want) <= table[t].relative * fabs(want) + 1e-37))
+        fail_msg("%s(%.9g): %.9g, not %.9g", table[t].symbol, (double)x[i],
+                 got, want);
+    }
+    free_all(b, 2);
+    release(k);
+  }
+}
+
+static void half_functions_round_once(void **unused) {
+  kernel *k = external("__nv_erfc", "f16", "f16", 1, 2);
+  compile(k);
+  array b[2] = {halves(512, true), halves(512, false)};
+  array three[3] = {b[0], b[0], b[1]};
+  run(k, 1, 1, three, NULL);
+  for (int i = 0; i < 512; i++) {
+    double want = erfc((double)((half *)b[0].data)[i]);
+    assert_true(fabs((double)((half *)b[1].data)[i] - want) <=
+                0.0005 * want); /* half an ulp is 2^-11 at most */
+  }
+  free_all(b, 2);
+  release(k);
+}
+
+static float next_after(float x, float y) { return nextafterf(x, y); }
+
+static void functions_of_two_floats(void **unused) {
+  static const struct {
+    const char *symbol;
+    double (*reference)(double, double);
+    float (*exact)(float, float);
+    double relative;
+  } table[] = {
+    {"__nv_atan2f", atan2, NULL, 7.2e-7},
+    {"__nv_hypotf", hypot, NULL, 2.4e-7},
+    {"__nv_fmodf", NULL, fmodf, 0},
+    {"__nv_copysignf", NULL, copysignf, 0},
+    {"__nv_fdimf", NULL, fdimf, 0},
+    {"__nv_nextafterf", NULL, next_after, 0},
+    {"__nv_powf", pow, NULL, 1.95e-6},
+    {"__nv_fmaxf", NULL, fmaxf, 0},
+  };
+  for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+    kernel *k = external(table[t].symbol, "f32", "f32", 2, 4);
+    if (!k->emitted) fail_msg("%s", messages(k));
+    compile(k);
+    array b[3] = {floats(512, true), floats(512, true), floats(512, false)};
+    float *x = b[0].data, *y = b[1].data, *z = b[2].data;
+    for (int i = 0; i < 512; i++) {
+      if (y[i] == 0) y[i] = 1;
+      if (table[t].reference == pow) x[i] = fabsf(x[i]) + 0.1f;
+    }
+    if (table[t].reference == hypot) {
+      x[0] = 3e38f, y[0] = 1e38f, x[1] = y[1] = 0;
+      x[2] = INFINITY, y[2] = NAN, x[3] = NAN, y[3] = 1;
+    }
+    run(k, 1, 1, b, NULL);
+    for (int i = 0; i < 512; i++) {
+      double want = table[t].exact ? (double)table[t].exact(x[i], y[i])
+                                   : table[t].reference(x[i], y[i]);
+      double got = (double)z[i];
+      bool same = isnan(want) ? isnan(got)
+                              : got == want || fabs(got - want) <=
+                                    table[t].relative * fabs(want);
+      if (!same)
+        fail_msg("%s(%g, %g): %.9g, not %.9g", table[t].symbol, (double)x[i],
+                 (double)y[i], got, want);
+    }
+    free_all(b, 3);
+    release(k);
+  }
+}
+
+static void special_values_of_our_helpers(void **unused) {
+  static const struct { const char *symbol; float x, y; } table[] = {
+    {"__nv_cbrtf", 0, 0},       {"__nv_cbrtf", -INFINITY, -INFINITY},
+    {"__nv_cbrtf", NAN, NAN},   {"__nv_erfinvf", 1, INFINITY},
+    {"__nv_erfinvf", -1, -INFINITY}, {"__nv_erfinvf", 1.5f, NAN},
+    {"__nv_erfinvf", 0, 0},     {"__nv_erfcf", INFINITY, 0},
+    {"__nv_erfcf", -INFINITY, 2}, {"__nv_erfcf", NAN, NAN},
+    {"__nv_log1pf", -1, -INFINITY}, {"__nv_log1pf", INFINITY, INFINITY},
+    {"__nv_log1pf", -2, NAN},   {"__nv_log1pf", 1e-30f, 1e-30f},
+    {"__nv_expm1f", -INFINITY, -1}, {"__nv_expm1f", INFINITY, INFINITY},
+    {"__nv_expm1f", 1e-30f, 1e-30f}, {"__nv_expm1f", NAN, NAN},
+    {"__nv_expm1f", 100, INFINITY}, {"__nv_expm1f", -100, -1},
+  };
+  for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+    kernel *k = external(table[t].symbol, "f32", "f32", 1, 1);
+    compile(k);
+    array b[2] = {floats(512, false), floats(512, false)};
+    for (int i = 0; i < 512; i++) ((float *)b[0].data)[i] = table[t].x;
+    array three[3] = {b[0], b[0], b[1]};
+    run(k, 1, 1, three, NULL);
+    float y = *(float *)b[1].data;
+    if (isnan(table[t].y) ? !isnan(y) : y != table[t].y)
+      fail_msg("%s(%g) = %g", table[t].symbol, (double)table[t].x, (double)y);
+    free_all(b, 2);
+    release(k);
+  }
+}
+
+static uint64_t bit_function(const char *name, uint64_t x, uint32_t bits) {
+  uint64_t n = 0;
+  if (strcmp(name, "clz") == 0) {
+    while (n < bits && !(x >> (bits - 1 - n) & 1)) n++;
+  } else if (strcmp(name, "popc") == 0) {
+    for (uint32_t i = 0; i < bits; i++) n += x >> i & 1;
+  } else if (strcmp(name, "ffs") == 0) {
+    for (uint32_t i = bits; i-- > 0;)
+      if (x >> i & 1) n = i + 1;
+  } else {
+    for (uint32_t i = 0; i < bits; i++) n |= (x >> i & 1) << (bits - 1 - i);
+  }
+  return n;
+}
+
+static void bit_functions_of_32_and_64_bits(void **unused) {
+  static const char *const names[] = {"clz", "popc", "ffs", "brev"};
+  for (int t = 0; t < 8; t++) {
+    const char *name = names[t / 2];
+    bool wide = t & 1, same = t / 2 == 3;
+    char symbol[32];
+    snprintf(symbol, sizeof symbol, "__nv_%s%s", name, wide ? "ll" : "");
+    kernel *k = external(symbol, wide ? "i64" : "i32",
+                         wide && same ? "i64" : "i32", 1, 4);
+    if (!k->emitted) fail_msg("%s", messages(k));
+    compile(k);
+    uint64_t x[512], y[512] = {0};
+    for (int i = 0; i < 512; i++) {
+      state = state * 1664525u + 1013904223u;
+      uint64_t v = (uint64_t)state * 0x9e3779b97f4a7c15u;
+      v = i == 0 ? 0 : v >> (i % 64);
+      if (wide) x[i] = v;
+      else ((uint32_t *)x)[i] = (uint32_t)v;
+    }
+    array b[3] = {{x, wide ? 4096 : 2048}, {x, wide ? 4096 : 2048},
+                  {y, wide && same ? 4096 : 2048}};
+    run(k, 1, 1, b, NULL);
+    for (int i = 0; i < 512; i++) {
+      uint64_t v = wide ? x[i] : ((uint32_t *)x)[i];
+      uint64_t got = wide && same ? y[i] : ((uint32_t *)y)[i];
+      assert_int_equal(got, bit_function(name, v, wide ? 64 : 32));
+    }
+    release(k);
+  }
+}
+
+static void unknown_symbols_are_refused_by_name(void **unused) {
+  kernel *k = external("__nv_tgammaf", "f32", "f32", 1, 4);
+  assert_false(k->emitted);
+  assert_non_null(strstr(k->diags.list.data[0].message, "__nv_tgammaf"));
+  assert_non_null(k->diags.list.data[0].hint);
+  release(k);
+}
+
 /* ---- facts of the text ------------------------------------------------ */
 
 static void expect_text(kernel *k, const char *part) {
@@ -724,6 +965,12 @@ int main(void) {
     cmocka_unit_test(attention_keeps_its_accumulator_in_fragments),
     cmocka_unit_test(argmax_takes_the_first_of_equals),
     cmocka_unit_test(integers_wrap_and_bf16_rounds),
+    cmocka_unit_test(float_functions_keep_their_bounds),
+    cmocka_unit_test(half_functions_round_once),
+    cmocka_unit_test(functions_of_two_floats),
+    cmocka_unit_test(special_values_of_our_helpers),
+    cmocka_unit_test(bit_functions_of_32_and_64_bits),
+    cmocka_unit_test(unknown_symbols_are_refused_by_name),
     cmocka_unit_test(the_body_of_a_masked_map_is_short),
     cmocka_unit_test(one_simdgroup_still_declares_64_threads),
     cmocka_unit_test(the_same_input_gives_the_same_text),

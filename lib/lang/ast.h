@@ -34,7 +34,7 @@ enum {
   TM_AST_MAX_ELIFS = 1000   /* elif branches of one if */
 };
 
-/* ---- expressions ------------------------------------------------------ */
+/* ---- expressions -------------------------------------------------------- */
 
 typedef enum tm_expr_kind {
   TM_EXPR_NAME,      /* name */
@@ -132,7 +132,7 @@ typedef struct tm_expr {
   TM_VEC(tm_comp_clause) clauses;
 } tm_expr;
 
-/* ---- statements ------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 typedef enum tm_stmt_kind {
   TM_STMT_EXPR,      /* e */
@@ -216,7 +216,7 @@ typedef struct tm_stmt {
                                     the top level */
 } tm_stmt;
 
-/* ---- modules ---------------------------------------------------------- */
+/* ---- modules ------------------------------------------------------------ */
 
 /* A relative import of a module, resolved. */
 typedef struct tm_relative {
@@ -286,7 +286,7 @@ void tm_module_missing_imports(const tm_module *module,
                                void (*found)(void *, const char *absolute),
                                void *payload);
 
-/* ---- printing and comparing (print_ast.c) ----------------------------- */
+/* ---- printing and comparing (print_ast.c) ------------------------------- */
 
 /* Triton source that parses to an equal tree; four-space indents. A tree
  * deeper than the parser's limits, which only a builder can make, prints as
@@ -300,7 +300,7 @@ bool tm_ast_equal_expr(const tm_expr *a, const tm_expr *b);
 bool tm_ast_equal_stmt(const tm_stmt *a, const tm_stmt *b);
 bool tm_ast_equal_module(const tm_module *a, const tm_module *b);
 
-/* ---- building without text (build_ast.c) ------------------------------ */
+/* ---- building without text (build_ast.c) -------------------------------- */
 
 /* Plain constructors used by the C ABI's tm_ast_* calls. Everything is
  * allocated in the set's arena. */

@@ -44,14 +44,18 @@ static bool resolve(const tm_module *module, const tm_expr *e, path *to,
                     uint32_t hops);
 
 /* The path that an import gives to name. */
-static bool resolve_import(const tm_stmt *stmt, tm_name name, path *to) {
+static bool resolve_import(const tm_module *module, const tm_stmt *stmt,
+                           tm_name name, path *to) {
   for (uint32_t i = 0; i < stmt->imports.len; i++) {
     const tm_import *import = &stmt->imports.data[i];
     if (import->alias != name) continue;
     if (stmt->kind == TM_STMT_IMPORT) {
       path_add(to, import->has_as ? import->path : import->alias);
     } else {
-      if (stmt->name) path_add(to, stmt->name);
+      const char *from = stmt->name ? stmt->name : "";
+      const char *whole = tm_module_absolute(module, stmt->dots, from);
+      if (whole) from = whole; /* or too many dots: the name as it is */
+      if (*from) path_add(to, from);
       path_add(to, import->path);
     }
     return true;
@@ -85,7 +89,7 @@ static bool resolve_name(const tm_module *module, tm_name name, path *to,
        at = module->earlier.data[at - 1]) {
     const tm_stmt *stmt = module->binders.data[at - 1];
     if (stmt->kind == TM_STMT_IMPORT || stmt->kind == TM_STMT_IMPORT_FROM) {
-      if (resolve_import(stmt, name, to)) return true;
+      if (resolve_import(module, stmt, name, to)) return true;
     } else if (stmt->kind == TM_STMT_ASSIGN) {
       if (resolve_alias(module, stmt->e, to, hops)) return true;
     }

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-/* ---- numbers --------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 enum { MOST_DIGITS = 4300 }; /* CPython's limit for decimal integers, so that
                                 reading one takes no quadratic time */
@@ -118,7 +118,7 @@ tm_expr *tm_parse_number(tm_parser *p) {
   return e;
 }
 
-/* ---- strings --------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 void tm_piece_add(tm_piece *piece, const char *text, size_t n) {
   piece->any = true;

@@ -27,7 +27,7 @@ tm_module *tm_modules_find(const tm_modules *set, const char *name) {
   return NULL;
 }
 
-/* ---- bindings ---------------------------------------------------------------- */
+/* ---- bindings ----------------------------------------------------------- */
 
 static void bind(tm_module *module, tm_name name, tm_stmt *stmt) {
   tm_arena *arena = module->owner->arena;
@@ -197,7 +197,7 @@ const tm_stmt *tm_module_binding(const tm_module *module, tm_name name) {
   return module->binders.data[at];
 }
 
-/* ---- kernels -------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------ */
 
 /* The name among those the module binds; NULL. Looked for rather than
  * interned: compiles on several threads ask, and only read the set. */
@@ -269,7 +269,7 @@ tm_function_def *tm_module_kernel(const tm_module *module, const char *name) {
   return bound ? kernel_of(module, bound, UINT32_MAX, 0) : NULL;
 }
 
-/* ---- imports ---------------------------------------------------------------------- */
+/* ---- imports ------------------------------------------------------------ */
 
 static const char *absolute(const tm_module *module, uint32_t dots,
                             const char *path) {

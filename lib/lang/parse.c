@@ -12,7 +12,7 @@ enum {
   LARGEST_FILE = 256 * 1024 * 1024 /* bytes; offsets are 32 bits */
 };
 
-/* ---- errors ---------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------- */
 
 static void report(tm_parser *p, tm_loc loc, const char *hint,
                    const char *fmt, va_list args) {
@@ -133,7 +133,7 @@ void tm_parse_skip_line(tm_parser *p) {
   }
 }
 
-/* ---- gathered children ------------------------------------------------------ */
+/* ---- gathered children -------------------------------------------------- */
 
 static void *take(tm_parser *p, uint32_t base, uint32_t *n) {
   *n = p->scratch.len - base;
@@ -158,7 +158,7 @@ tm_stmts tm_parse_stmts(tm_parser *p, uint32_t base) {
   return stmts;
 }
 
-/* ---- the entry --------------------------------------------------------------- */
+/* ---- the entry ---------------------------------------------------------- */
 
 static void start(tm_parser *p, tm_module *module, const char *text,
                   uint32_t size) {

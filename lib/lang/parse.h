@@ -20,7 +20,7 @@
 
 #include "ast.h"
 
-/* ---- tokens ------------------------------------------------------------ */
+/* ---- tokens ------------------------------------------------------------- */
 
 /* In the order of tm_py_op from TM_PY_ADD, then the assignments of these. */
 #define TM_TOKENS_ARITHMETIC(X)                                       \
@@ -89,7 +89,7 @@ typedef struct tm_token {
   tm_name name;        /* NAME */
 } tm_token;
 
-/* ---- token.c: the lexer ------------------------------------------------ */
+/* ---- token.c: the lexer ------------------------------------------------- */
 
 typedef struct tm_bracket {
   char open;
@@ -147,7 +147,7 @@ void tm_lex_error(tm_lexer *lx, uint32_t line, uint32_t col, const char *hint,
 void tm_lex_newline(tm_lexer *lx);
 void tm_lex_push_bracket(tm_lexer *lx, char open, bool is_field);
 
-/* ---- token_literal.c: numbers, strings and f-strings as tokens --------- */
+/* ---- token_literal.c: numbers, strings and f-strings as tokens ---------- */
 
 void tm_lex_number(tm_lexer *lx);
 /* pos is at the opening quote, start at the prefix. */
@@ -158,7 +158,7 @@ bool tm_lex_prefix(const char *text, uint32_t n, uint8_t *flags);
 bool tm_lex_in_middle(const tm_lexer *lx);
 void tm_lex_middle(tm_lexer *lx);
 
-/* ---- parse.c: the parser's state and its errors ------------------------ */
+/* ---- parse.c: the parser's state and its errors ------------------------- */
 
 typedef struct tm_parser {
   tm_lexer lx;
@@ -244,12 +244,17 @@ static inline void tm_parse_push(tm_parser *p, void *node) {
 tm_exprs tm_parse_exprs(tm_parser *p, uint32_t base);
 tm_stmts tm_parse_stmts(tm_parser *p, uint32_t base);
 
-/* ---- parse_expr.c ------------------------------------------------------ */
+/* ---- parse_expr.c ------------------------------------------------------- */
 
 /* A node at loc. */
 tm_expr *tm_parse_node(tm_parser *p, tm_expr_kind kind, tm_loc loc);
 /* Makes parent deeper than child; child may be NULL. Fails at the limit. */
 void tm_parse_adopt(tm_parser *p, tm_expr *parent, const tm_expr *child);
+
+void tm_parse_adopt_items(tm_parser *p, tm_expr *e);
+/* A node with one child. */
+tm_expr *tm_parse_node1(tm_parser *p, tm_expr_kind kind, tm_loc loc,
+                        tm_expr *child);
 
 /* Whether the next token can begin an expression. */
 bool tm_parse_starts_expr(const tm_parser *p);
@@ -262,6 +267,17 @@ tm_expr *tm_parse_star_expressions(tm_parser *p); /* a, *b without brackets */
 /* Fails when e is *x: that needs a tuple, list, set or call around it. */
 void tm_parse_no_lone_star(tm_parser *p, const tm_expr *e);
 tm_expr *tm_parse_yield_or_star(tm_parser *p);
+/* Closes a bracket that was opened by `open` at loc. */
+void tm_parse_close(tm_parser *p, tm_token_kind close, tm_loc loc);
+/* Fails unless e can be assigned to; what: "assign to", "delete". Starred
+ * items are fine in tuples and lists when star is set. */
+bool tm_parse_check_target(tm_parser *p, const tm_expr *e, const char *what,
+                           bool star);
+/* "a call", "a comparison", ... */
+const char *tm_parse_kind_name(const tm_expr *e);
+
+/* ---- parse_display.c: what is in brackets ------------------------------- */
+
 tm_expr *tm_parse_targets(tm_parser *p);       /* of for, before `in` */
 /* *x or a named expression: an item of a display. */
 tm_expr *tm_parse_star_named(tm_parser *p);
@@ -273,16 +289,14 @@ tm_expr *tm_parse_tuple_rest(tm_parser *p, tm_expr *first, tm_loc loc,
 /* for ... in ... if ... into node; the `for` or `async` is next. */
 void tm_parse_clauses(tm_parser *p, tm_expr *node);
 bool tm_parse_at_clause(const tm_parser *p);
-/* Closes a bracket that was opened by `open` at loc. */
-void tm_parse_close(tm_parser *p, tm_token_kind close, tm_loc loc);
-/* Fails unless e can be assigned to; what: "assign to", "delete". Starred
- * items are fine in tuples and lists when star is set. */
-bool tm_parse_check_target(tm_parser *p, const tm_expr *e, const char *what,
-                           bool star);
-/* "a call", "a comparison", ... */
-const char *tm_parse_kind_name(const tm_expr *e);
+/* Whether what comes is neither *x nor, without parentheses, a := b. */
+bool tm_parse_at_plain_item(const tm_parser *p);
+/* From their opening bracket. */
+tm_expr *tm_parse_parenthesised(tm_parser *p);
+tm_expr *tm_parse_list(tm_parser *p);
+tm_expr *tm_parse_braces(tm_parser *p);
 
-/* ---- parse_args.c: calls, parameters ----------------------------------- */
+/* ---- parse_args.c: calls, parameters ------------------------------------ */
 
 /* After the '(' at loc, through the ')'. is_class: bases of a class. */
 void tm_parse_arguments(tm_parser *p, tm_loc loc, tm_exprs *items,
@@ -293,11 +307,11 @@ tm_params tm_parse_params(tm_parser *p, tm_token_kind end);
 /* [T, *Ts, **P] if it is there. */
 tm_params tm_parse_type_params(tm_parser *p);
 
-/* ---- parse_string.c: strings and f-strings ----------------------------- */
+/* ---- parse_string.c: strings and f-strings ------------------------------ */
 
 tm_expr *tm_parse_strings(tm_parser *p);
 
-/* ---- literal.c: values of literals ------------------------------------- */
+/* ---- literal.c: values of literals -------------------------------------- */
 
 tm_expr *tm_parse_number(tm_parser *p);
 
@@ -316,14 +330,14 @@ void tm_piece_decode(tm_parser *p, tm_piece *piece, const tm_token *token,
 /* Adds bytes that mean themselves. */
 void tm_piece_add(tm_piece *piece, const char *text, size_t n);
 
-/* ---- parse_stmt.c: simple statements ----------------------------------- */
+/* ---- parse_stmt.c: simple statements ------------------------------------ */
 
 tm_stmt *tm_parse_new_stmt(tm_parser *p, tm_stmt_kind kind, tm_loc loc);
 /* Statements of one line, separated by ';', through its NEWLINE; pushed on
  * the scratch stack. */
 void tm_parse_simple_line(tm_parser *p);
 
-/* ---- parse_block.c: compound statements -------------------------------- */
+/* ---- parse_block.c: compound statements --------------------------------- */
 
 /* Statements until DEDENT or END, pushed on the scratch stack. */
 void tm_parse_statements(tm_parser *p);
@@ -332,13 +346,13 @@ void tm_parse_statements(tm_parser *p);
 bool tm_parse_suite(tm_parser *p, tm_stmt *owner, tm_stmts *out,
                     const char *what, const char *owner_text, uint32_t line);
 
-/* ---- parse_match.c ----------------------------------------------------- */
+/* ---- parse_match.c ------------------------------------------------------ */
 
 /* Whether the line that starts here is a match statement's first. */
 bool tm_parse_at_match(const tm_parser *p);
 tm_stmt *tm_parse_match(tm_parser *p);
 
-/* ---- jit.c: what is a device function ---------------------------------- */
+/* ---- jit.c: what is a device function ----------------------------------- */
 
 /* Sets is_jit in the whole module, once its bindings are known. */
 void tm_jit_mark(tm_module *module);
@@ -347,7 +361,7 @@ void tm_jit_mark_function(const tm_module *module, tm_function_def *function);
 /* The function that a call of triton.jit in e is given, or NULL. */
 tm_function_def *tm_jit_target(const tm_module *module, const tm_expr *e);
 
-/* ---- module.c ---------------------------------------------------------- */
+/* ---- module.c ----------------------------------------------------------- */
 
 /* Fills functions, bindings and imports from body. */
 void tm_module_bind(tm_module *module);

@@ -3,7 +3,7 @@
  * functions and lambdas, and type parameters. */
 #include "parse.h"
 
-/* ---- arguments ---------------------------------------------------------------- */
+/* ---- arguments ---------------------------------------------------------- */
 
 /* What has been read, which decides what may still come. */
 typedef struct args_state {
@@ -99,7 +99,7 @@ void tm_parse_arguments(tm_parser *p, tm_loc loc, tm_exprs *items,
   tm_parse_close(p, TM_TOK_RPAREN, loc);
 }
 
-/* ---- parameters ----------------------------------------------------------------- */
+/* ---- parameters --------------------------------------------------------- */
 
 typedef struct params_state {
   tm_params list;
@@ -212,7 +212,7 @@ tm_params tm_parse_params(tm_parser *p, tm_token_kind end) {
   return state.list;
 }
 
-/* ---- type parameters ---------------------------------------------------------------- */
+/* ---- type parameters ---------------------------------------------------- */
 
 tm_params tm_parse_type_params(tm_parser *p) {
   tm_params list = {0};

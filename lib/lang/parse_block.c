@@ -9,7 +9,7 @@
  */
 #include "parse.h"
 
-/* ---- blocks --------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------- */
 
 /* The lines of a block whose owner could not be read: for their errors. */
 static void orphan_block(tm_parser *p) {
@@ -78,7 +78,7 @@ bool tm_parse_suite(tm_parser *p, tm_stmt *owner, tm_stmts *out,
   return true;
 }
 
-/* ---- if, while, for ---------------------------------------------------------------- */
+/* ---- if, while, for ----------------------------------------------------- */
 
 static tm_stmts one(tm_parser *p, tm_stmt *stmt) {
   uint32_t base = tm_parse_base(p);
@@ -151,7 +151,7 @@ static tm_stmt *for_statement(tm_parser *p, tm_loc loc, bool is_async) {
   return good ? stmt : NULL;
 }
 
-/* ---- with ------------------------------------------------------------------------------ */
+/* ---- with --------------------------------------------------------------- */
 
 /* Whether the bracket at the next token holds with-items: the colon follows
  * its end, and what is inside can only or may as well be read as items. */
@@ -229,7 +229,7 @@ static tm_stmt *with_statement(tm_parser *p, tm_loc loc, bool is_async) {
   return good ? stmt : NULL;
 }
 
-/* ---- try ------------------------------------------------------------------------------- */
+/* ---- try ---------------------------------------------------------------- */
 
 /* The header of a handler: [*] [type [as name]]. */
 static void handler_header(tm_parser *p, tm_stmt *stmt, bool star) {
@@ -298,7 +298,7 @@ static tm_stmt *try_statement(tm_parser *p) {
   return good ? stmt : NULL;
 }
 
-/* ---- functions and classes ---------------------------------------------------------------- */
+/* ---- functions and classes ---------------------------------------------- */
 
 static tm_stmt *function_statement(tm_parser *p, tm_loc loc, bool is_async,
                                    const tm_exprs *decorators) {
@@ -388,7 +388,7 @@ static tm_stmt *decorated_statement(tm_parser *p) {
   return stmt;
 }
 
-/* ---- statements ----------------------------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 /* else, except ... where no statement waits for them. */
 static void stray_clause(tm_parser *p) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parse_expr.c - expressions.
+ * parse_expr.c - expressions, but for what is in brackets (parse_display.c).
  *
  * Binary operators are read by precedence with a small stack of operands, so
  * that a long chain takes no recursion and a bracket takes few frames. Depth
@@ -10,7 +10,7 @@
  */
 #include "parse.h"
 
-/* ---- nodes ------------------------------------------------------------------ */
+/* ---- nodes -------------------------------------------------------------- */
 
 tm_expr *tm_parse_node(tm_parser *p, tm_expr_kind kind, tm_loc loc) {
   tm_expr *e = TM_NEW(p->arena, tm_expr);
@@ -31,12 +31,12 @@ void tm_parse_adopt(tm_parser *p, tm_expr *parent, const tm_expr *child) {
   parent->depth = (uint16_t)(child->depth + 1);
 }
 
-static void adopt_items(tm_parser *p, tm_expr *e) {
+void tm_parse_adopt_items(tm_parser *p, tm_expr *e) {
   for (uint32_t i = 0; i < e->items.len; i++)
     tm_parse_adopt(p, e, e->items.data[i]);
 }
 
-static tm_expr *node1(tm_parser *p, tm_expr_kind kind, tm_loc loc,
+tm_expr *tm_parse_node1(tm_parser *p, tm_expr_kind kind, tm_loc loc,
                       tm_expr *child) {
   tm_expr *e = tm_parse_node(p, kind, loc);
   e->a[0] = child;
@@ -58,7 +58,7 @@ static void leave(tm_parser *p) {
   if (p->nesting) p->nesting--;
 }
 
-/* ---- what is wrong ---------------------------------------------------------- */
+/* ---- what is wrong ------------------------------------------------------ */
 
 const char *tm_parse_kind_name(const tm_expr *e) {
   switch (e->kind) {
@@ -189,230 +189,7 @@ bool tm_parse_check_target(tm_parser *p, const tm_expr *e, const char *what,
   return false;
 }
 
-/* ---- comprehensions ---------------------------------------------------------- */
-
-bool tm_parse_at_clause(const tm_parser *p) {
-  return tm_parse_at(p, TM_TOK_FOR) || tm_parse_at(p, TM_TOK_ASYNC);
-}
-
-tm_expr *tm_parse_targets(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  uint32_t base = tm_parse_base(p);
-  bool tuple = false;
-  do {
-    tm_loc item = tm_parse_loc(p);
-    if (tm_parse_accept(p, TM_TOK_STAR))
-      tm_parse_push(p, node1(p, TM_EXPR_STARRED, item,
-                             tm_parse_bitwise_or(p)));
-    else
-      tm_parse_push(p, tm_parse_bitwise_or(p));
-    if (!tm_parse_accept(p, TM_TOK_COMMA)) break;
-    tuple = true;
-  } while (tm_parse_starts_expr(p));
-  tm_exprs items = tm_parse_exprs(p, base);
-  tm_expr *e = items.data[0];
-  if (tuple) {
-    e = tm_parse_node(p, TM_EXPR_TUPLE, loc);
-    e->items = items;
-    adopt_items(p, e);
-  }
-  tm_parse_check_target(p, e, "assign to", true);
-  return e;
-}
-
-void tm_parse_clauses(tm_parser *p, tm_expr *node) {
-  while (tm_parse_at_clause(p)) {
-    tm_comp_clause clause = {0};
-    clause.is_async = tm_parse_accept(p, TM_TOK_ASYNC);
-    tm_parse_expect(p, TM_TOK_FOR, "'for'");
-    clause.target = tm_parse_targets(p);
-    tm_parse_expect(p, TM_TOK_IN, "'in' after the comprehension's target");
-    clause.iter = tm_parse_disjunction(p);
-    uint32_t base = tm_parse_base(p);
-    while (tm_parse_accept(p, TM_TOK_IF))
-      tm_parse_push(p, tm_parse_disjunction(p));
-    clause.conditions = tm_parse_exprs(p, base);
-    tm_parse_adopt(p, node, clause.target);
-    tm_parse_adopt(p, node, clause.iter);
-    for (uint32_t i = 0; i < clause.conditions.len; i++)
-      tm_parse_adopt(p, node, clause.conditions.data[i]);
-    tm_push(p->arena, &node->clauses, clause);
-  }
-}
-
-static tm_expr *comprehension(tm_parser *p, tm_py_op op, tm_loc loc,
-                              tm_expr *key, tm_expr *value) {
-  tm_expr *e = tm_parse_node(p, TM_EXPR_COMPREHENSION, loc);
-  e->op = op;
-  e->a[0] = key;
-  e->a[1] = value;
-  tm_parse_adopt(p, e, key);
-  tm_parse_adopt(p, e, value);
-  if (key->kind == TM_EXPR_STARRED)
-    tm_parse_fail(p, key->loc, NULL,
-                  "unpacking is not allowed in a comprehension");
-  tm_parse_clauses(p, e);
-  return e;
-}
-
-/* ---- brackets ---------------------------------------------------------------- */
-
-tm_expr *tm_parse_star_named(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  if (tm_parse_accept(p, TM_TOK_STAR))
-    return node1(p, TM_EXPR_STARRED, loc, tm_parse_bitwise_or(p));
-  return tm_parse_named(p);
-}
-
-/* Whether what comes is neither *x nor, without parentheses, a := b. */
-static bool at_plain_item(const tm_parser *p) {
-  return !tm_parse_at(p, TM_TOK_STAR) &&
-         !(tm_parse_at(p, TM_TOK_NAME) &&
-           tm_parse_peek(p) == TM_TOK_COLON_EQUAL);
-}
-
-tm_expr *tm_parse_star_expression(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  if (tm_parse_accept(p, TM_TOK_STAR))
-    return node1(p, TM_EXPR_STARRED, loc, tm_parse_bitwise_or(p));
-  return tm_parse_expression(p);
-}
-
-tm_expr *tm_parse_tuple_rest(tm_parser *p, tm_expr *first, tm_loc loc,
-                             tm_expr *(*item)(tm_parser *)) {
-  tm_expr *e = tm_parse_node(p, TM_EXPR_TUPLE, loc);
-  uint32_t base = tm_parse_base(p);
-  tm_parse_push(p, first);
-  while (tm_parse_accept(p, TM_TOK_COMMA) && tm_parse_starts_expr(p))
-    tm_parse_push(p, item(p));
-  e->items = tm_parse_exprs(p, base);
-  adopt_items(p, e);
-  return e;
-}
-
-void tm_parse_no_lone_star(tm_parser *p, const tm_expr *e) {
-  if (e->kind == TM_EXPR_STARRED)
-    tm_parse_fail(p, e->loc, "write `*x,` to make it a tuple",
-                  "a starred expression cannot stand alone");
-}
-
-static tm_expr *parenthesised(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  tm_parse_advance(p);
-  if (tm_parse_accept(p, TM_TOK_RPAREN))
-    return tm_parse_node(p, TM_EXPR_TUPLE, loc);
-  tm_expr *e;
-  if (tm_parse_at(p, TM_TOK_YIELD)) {
-    e = tm_parse_yield_or_star(p);
-  } else {
-    e = tm_parse_star_named(p);
-    if (tm_parse_at_clause(p))
-      e = comprehension(p, TM_PY_GENERATOR, loc, e, NULL);
-    else if (tm_parse_at(p, TM_TOK_COMMA))
-      e = tm_parse_tuple_rest(p, e, loc, tm_parse_star_named);
-    else
-      tm_parse_no_lone_star(p, e);
-  }
-  tm_parse_close(p, TM_TOK_RPAREN, loc);
-  return e;
-}
-
-static tm_expr *list(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  tm_parse_advance(p);
-  uint32_t base = tm_parse_base(p);
-  while (tm_parse_starts_expr(p)) {
-    tm_expr *item = tm_parse_star_named(p);
-    if (tm_parse_at_clause(p) && tm_parse_base(p) == base) {
-      item = comprehension(p, TM_PY_LIST_COMP, loc, item, NULL);
-      tm_parse_close(p, TM_TOK_RBRACKET, loc);
-      return item;
-    }
-    tm_parse_push(p, item);
-    if (!tm_parse_accept(p, TM_TOK_COMMA)) break;
-  }
-  tm_expr *e = tm_parse_node(p, TM_EXPR_LIST, loc);
-  e->items = tm_parse_exprs(p, base);
-  adopt_items(p, e);
-  tm_parse_close(p, TM_TOK_RBRACKET, loc);
-  return e;
-}
-
-/* key: value or **value; pushes two. Whether it was the latter. */
-static bool dict_item(tm_parser *p) {
-  if (tm_parse_accept(p, TM_TOK_DOUBLESTAR)) {
-    tm_parse_push(p, NULL);
-    tm_parse_push(p, tm_parse_bitwise_or(p));
-    return true;
-  }
-  tm_parse_push(p, tm_parse_expression(p));
-  tm_parse_expect(p, TM_TOK_COLON, "':' after the dict's key");
-  tm_parse_push(p, tm_parse_expression(p));
-  return false;
-}
-
-/* A dict whose first item (key, value, or NULL, **value) is pushed. */
-static tm_expr *dict_rest(tm_parser *p, tm_loc loc, uint32_t base,
-                          bool unpacked) {
-  tm_expr *e;
-  if (tm_parse_at_clause(p)) {
-    tm_expr *key = p->scratch.data[base], *value = p->scratch.data[base + 1];
-    p->scratch.len = base;
-    if (unpacked) {
-      tm_parse_fail(p, value->loc, NULL,
-                    "unpacking is not allowed in a comprehension");
-      return p->bad;
-    }
-    e = comprehension(p, TM_PY_DICT_COMP, loc, key, value);
-  } else {
-    while (tm_parse_accept(p, TM_TOK_COMMA) &&
-           !tm_parse_at(p, TM_TOK_RBRACE) && !p->failed)
-      dict_item(p);
-    e = tm_parse_node(p, TM_EXPR_DICT, loc);
-    e->items = tm_parse_exprs(p, base);
-    adopt_items(p, e);
-  }
-  tm_parse_close(p, TM_TOK_RBRACE, loc);
-  return e;
-}
-
-static tm_expr *braces(tm_parser *p) {
-  tm_loc loc = tm_parse_loc(p);
-  uint32_t base = tm_parse_base(p);
-  tm_parse_advance(p);
-  if (tm_parse_accept(p, TM_TOK_RBRACE))
-    return tm_parse_node(p, TM_EXPR_DICT, loc);
-  if (tm_parse_at(p, TM_TOK_DOUBLESTAR)) {
-    dict_item(p);
-    return dict_rest(p, loc, base, true);
-  }
-  bool plain = at_plain_item(p);
-  tm_expr *first = tm_parse_star_named(p);
-  if (tm_parse_at(p, TM_TOK_COLON)) {
-    if (!plain)
-      tm_parse_fail(p, first->loc, NULL, "a dict's key cannot be %s",
-                    tm_parse_kind_name(first));
-    tm_parse_advance(p);
-    tm_parse_push(p, first);
-    tm_parse_push(p, tm_parse_expression(p));
-    return dict_rest(p, loc, base, false);
-  }
-  if (tm_parse_at_clause(p)) {
-    tm_expr *e = comprehension(p, TM_PY_SET_COMP, loc, first, NULL);
-    tm_parse_close(p, TM_TOK_RBRACE, loc);
-    return e;
-  }
-  tm_parse_push(p, first);
-  while (tm_parse_accept(p, TM_TOK_COMMA) && tm_parse_starts_expr(p))
-    tm_parse_push(p, tm_parse_star_named(p));
-  tm_expr *e = tm_parse_node(p, TM_EXPR_SET, loc);
-  e->items = tm_parse_exprs(p, base);
-  adopt_items(p, e);
-  tm_parse_close(p, TM_TOK_RBRACE, loc);
-  return e;
-}
-
-/* ---- atoms and what follows them ---------------------------------------------- */
+/* ---- atoms and what follows them ---------------------------------------- */
 
 static tm_expr *keyword_atom(tm_parser *p, tm_expr_kind kind) {
   tm_expr *e = tm_parse_node(p, kind, tm_parse_loc(p));
@@ -434,9 +211,9 @@ static tm_expr *atom(tm_parser *p) {
   case TM_TOK_FALSE: return keyword_atom(p, TM_EXPR_FALSE);
   case TM_TOK_NONE: return keyword_atom(p, TM_EXPR_NONE);
   case TM_TOK_ELLIPSIS: return keyword_atom(p, TM_EXPR_ELLIPSIS);
-  case TM_TOK_LPAREN: return parenthesised(p);
-  case TM_TOK_LBRACKET: return list(p);
-  case TM_TOK_LBRACE: return braces(p);
+  case TM_TOK_LPAREN: return tm_parse_parenthesised(p);
+  case TM_TOK_LBRACKET: return tm_parse_list(p);
+  case TM_TOK_LBRACE: return tm_parse_braces(p);
   default: return fail_operand(p);
   }
 }
@@ -452,7 +229,7 @@ static tm_expr *subscript_item(tm_parser *p) {
   tm_loc loc = tm_parse_loc(p);
   tm_expr *start = NULL;
   if (!tm_parse_at(p, TM_TOK_COLON)) {
-    bool plain = at_plain_item(p);
+    bool plain = tm_parse_at_plain_item(p);
     start = tm_parse_star_named(p);
     if (!tm_parse_at(p, TM_TOK_COLON)) return start;
     if (!plain)
@@ -460,7 +237,7 @@ static tm_expr *subscript_item(tm_parser *p) {
                     "a slice cannot start with %s",
                     tm_parse_kind_name(start));
   }
-  tm_expr *e = node1(p, TM_EXPR_SLICE, loc, start);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_SLICE, loc, start);
   tm_parse_advance(p);
   e->a[1] = slice_part(p);
   if (tm_parse_accept(p, TM_TOK_COLON)) e->a[2] = slice_part(p);
@@ -469,7 +246,7 @@ static tm_expr *subscript_item(tm_parser *p) {
   return e;
 }
 
-/* The index between '[' (read, at open) and ']' (left for the caller). */
+/* The index between '[', which is read, and ']', left for the caller. */
 static tm_expr *subscript_index(tm_parser *p) {
   tm_loc loc = tm_parse_loc(p);
   tm_expr *first = subscript_item(p);
@@ -482,13 +259,13 @@ static tm_expr *subscript_index(tm_parser *p) {
          !tm_parse_at(p, TM_TOK_RBRACKET) && !p->failed)
     tm_parse_push(p, subscript_item(p));
   e->items = tm_parse_exprs(p, base);
-  adopt_items(p, e);
+  tm_parse_adopt_items(p, e);
   return e;
 }
 
 static tm_expr *subscript(tm_parser *p, tm_expr *base, tm_loc loc) {
   tm_loc open = tm_parse_loc(p);
-  tm_expr *e = node1(p, TM_EXPR_SUBSCRIPT, loc, base);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_SUBSCRIPT, loc, base);
   tm_parse_advance(p);
   if (tm_parse_at(p, TM_TOK_RBRACKET))
     tm_parse_fail(p, tm_parse_loc(p), NULL, "an index is missing in []");
@@ -500,7 +277,7 @@ static tm_expr *subscript(tm_parser *p, tm_expr *base, tm_loc loc) {
 
 static tm_expr *call(tm_parser *p, tm_expr *callee, tm_loc loc) {
   tm_loc open = tm_parse_loc(p);
-  tm_expr *e = node1(p, TM_EXPR_CALL, loc, callee);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_CALL, loc, callee);
   tm_parse_advance(p);
   tm_parse_arguments(p, open, &e->items, &e->keywords, e, false);
   return e;
@@ -513,7 +290,7 @@ static tm_expr *primary(tm_parser *p) {
     switch (p->tok->kind) {
     case TM_TOK_DOT:
       tm_parse_advance(p);
-      e = node1(p, TM_EXPR_ATTRIBUTE, loc, e);
+      e = tm_parse_node1(p, TM_EXPR_ATTRIBUTE, loc, e);
       e->name = tm_parse_name(p, "a name after '.'");
       break;
     case TM_TOK_LPAREN: e = call(p, e, loc); break;
@@ -526,11 +303,11 @@ static tm_expr *primary(tm_parser *p) {
 static tm_expr *awaited(tm_parser *p) {
   tm_loc loc = tm_parse_loc(p);
   if (tm_parse_accept(p, TM_TOK_AWAIT))
-    return node1(p, TM_EXPR_AWAIT, loc, primary(p));
+    return tm_parse_node1(p, TM_EXPR_AWAIT, loc, primary(p));
   return primary(p);
 }
 
-/* ---- operators ----------------------------------------------------------------- */
+/* ---- operators ---------------------------------------------------------- */
 
 /* Higher binds tighter; 0 is no binary operator. */
 static uint8_t precedence(tm_token_kind kind) {
@@ -548,7 +325,7 @@ static uint8_t precedence(tm_token_kind kind) {
 
 static tm_expr *binary(tm_parser *p, tm_py_op op, tm_loc loc, tm_expr *x,
                        tm_expr *y) {
-  tm_expr *e = node1(p, TM_EXPR_BINARY, loc, x);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_BINARY, loc, x);
   e->op = op;
   e->a[1] = y;
   tm_parse_adopt(p, e, y);
@@ -647,7 +424,7 @@ static tm_expr *comparison(tm_parser *p) {
   } while (comparison_op(p, &op));
   e->items = tm_parse_exprs(p, base);
   e->ops = ops.data;
-  adopt_items(p, e);
+  tm_parse_adopt_items(p, e);
   return e;
 }
 
@@ -672,7 +449,7 @@ static tm_expr *flat(tm_parser *p, tm_expr *first, tm_loc loc,
   tm_parse_push(p, first);
   while (tm_parse_accept(p, word)) tm_parse_push(p, item(p));
   e->items = tm_parse_exprs(p, base);
-  adopt_items(p, e);
+  tm_parse_adopt_items(p, e);
   return e;
 }
 
@@ -690,7 +467,7 @@ tm_expr *tm_parse_disjunction(tm_parser *p) {
   return flat(p, e, loc, TM_EXPR_OR, TM_TOK_OR, conjunction);
 }
 
-/* ---- whole expressions ----------------------------------------------------------- */
+/* ---- whole expressions -------------------------------------------------- */
 
 static tm_expr *lambda(tm_parser *p) {
   tm_expr *e = tm_parse_node(p, TM_EXPR_LAMBDA, tm_parse_loc(p));
@@ -708,7 +485,7 @@ static tm_expr *lambda(tm_parser *p) {
 
 /* x if c else y, the x read and the `if` next. */
 static tm_expr *conditional(tm_parser *p, tm_expr *value, tm_loc loc) {
-  tm_expr *e = node1(p, TM_EXPR_IF, loc, value);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_IF, loc, value);
   tm_parse_advance(p);
   e->a[1] = tm_parse_disjunction(p);
   if (!tm_parse_at(p, TM_TOK_ELSE))
@@ -747,7 +524,7 @@ tm_expr *tm_parse_named(tm_parser *p) {
     return e;
   }
   tm_expr *name = atom(p);
-  tm_expr *e = node1(p, TM_EXPR_WALRUS, name->loc, name);
+  tm_expr *e = tm_parse_node1(p, TM_EXPR_WALRUS, name->loc, name);
   tm_parse_advance(p);
   e->a[1] = tm_parse_expression(p);
   tm_parse_adopt(p, e, e->a[1]);

@@ -11,7 +11,7 @@ tm_stmt *tm_parse_new_stmt(tm_parser *p, tm_stmt_kind kind, tm_loc loc) {
   return stmt;
 }
 
-/* ---- assignments ---------------------------------------------------------------- */
+/* ---- assignments -------------------------------------------------------- */
 
 static tm_stmt *annotated(tm_parser *p, tm_stmt *stmt, tm_expr *target) {
   if (target->kind == TM_EXPR_TUPLE || target->kind == TM_EXPR_LIST)
@@ -94,7 +94,7 @@ static tm_stmt *expression_statement(tm_parser *p) {
   return stmt;
 }
 
-/* ---- imports ---------------------------------------------------------------------- */
+/* ---- imports ------------------------------------------------------------ */
 
 /* a.b.c as one name. */
 static tm_name dotted(tm_parser *p) {
@@ -174,7 +174,7 @@ static tm_stmt *from_statement(tm_parser *p) {
   return stmt;
 }
 
-/* ---- the others -------------------------------------------------------------------- */
+/* ---- the others --------------------------------------------------------- */
 
 static tm_stmt *word_statement(tm_parser *p, tm_stmt_kind kind) {
   tm_stmt *stmt = tm_parse_new_stmt(p, kind, tm_parse_loc(p));

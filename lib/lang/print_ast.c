@@ -64,7 +64,7 @@ static tm_level level_of(const tm_expr *e) {
   }
 }
 
-/* ---- strings --------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 /* How literal text is written. */
 typedef struct style {
@@ -199,7 +199,7 @@ static void print_fstring(tm_printer *pr, const tm_expr *e) {
   tm_buf_printf(pr->out, "%c", st.quote);
 }
 
-/* ---- numbers ------------------------------------------------------------------ */
+/* ---- numbers ------------------------------------------------------------ */
 
 static void print_float(tm_printer *pr, double x) {
   if (isinf(x))
@@ -215,7 +215,7 @@ static void print_int(tm_printer *pr, const tm_expr *e) {
     tm_buf_printf(pr->out, "%" PRIu64, e->u.i);
 }
 
-/* ---- lists of things ------------------------------------------------------------ */
+/* ---- lists of things ---------------------------------------------------- */
 
 static void print_list(tm_printer *pr, const tm_exprs *items,
                        tm_level level) {
@@ -301,7 +301,7 @@ void tm_print_params(tm_printer *pr, const tm_params *params) {
   }
 }
 
-/* ---- compound expressions -------------------------------------------------------- */
+/* ---- compound expressions ----------------------------------------------- */
 
 static void print_comprehension_body(tm_printer *pr, const tm_expr *e) {
   /* An older grammar than 3.10 has no := in sets without parentheses. */

@@ -231,7 +231,7 @@ static void print_try(tm_printer *pr, const tm_stmt *stmt) {
   }
 }
 
-/* ---- match ------------------------------------------------------------------ */
+/* ---- match -------------------------------------------------------------- */
 
 static void print_pattern(tm_printer *pr, const tm_expr *e, bool closed);
 
@@ -321,7 +321,7 @@ static void print_match(tm_printer *pr, const tm_stmt *stmt) {
   pr->indent--;
 }
 
-/* ---- statements -------------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 /* Whether stmt was a compound one, now printed. */
 static bool print_compound(tm_printer *pr, const tm_stmt *stmt) {

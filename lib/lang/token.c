@@ -53,7 +53,7 @@ static bool goes_on(char c) {
   return (classes[(unsigned char)c] & (LETTER | DIGIT)) || (c & 0x80);
 }
 
-/* ---- shared with token_literal.c --------------------------------------- */
+/* ---- shared with token_literal.c ---------------------------------------- */
 
 tm_token *tm_lex_emit(tm_lexer *lx, tm_token_kind kind, uint32_t start) {
   tm_token token = {.kind = (uint8_t)kind,
@@ -121,7 +121,8 @@ void tm_lex_push_bracket(tm_lexer *lx, char open, bool is_field) {
 static const struct { uint32_t from, to; } not_in_names[] = {
   {0x80, 0xa9}, {0xab, 0xb4}, {0xb6, 0xb6}, {0xb8, 0xb9}, {0xbb, 0xbf},
   {0xd7, 0xd7}, {0xf7, 0xf7}, {0x2000, 0x203e}, {0x2041, 0x2053},
-  {0x2055, 0x2070}, {0x20a0, 0x20cf}, {0x2190, 0x2bff}, {0x3000, 0x3004}, {0x3008, 0x3020},
+  {0x2055, 0x2070}, {0x20a0, 0x20cf}, {0x2190, 0x2bff}, {0x3000, 0x3004},
+  {0x3008, 0x3020},
   {0xfeff, 0xfeff}, {0xff01, 0xff0f}, {0xff1a, 0xff20}, {0xff3b, 0xff3e},
   {0xff40, 0xff40}, {0xff5b, 0xff64}, {0x1f000, 0x1faff}
 };
@@ -247,7 +248,7 @@ static bool lex_word(tm_lexer *lx) {
   return true;
 }
 
-/* ---- operators ----------------------------------------------------------- */
+/* ---- operators ---------------------------------------------------------- */
 
 static void emit_operator(tm_lexer *lx, tm_token_kind kind, uint32_t length) {
   uint32_t start = lx->pos;
@@ -414,7 +415,7 @@ static void lex_operator(tm_lexer *lx) {
 #undef PAIR
 }
 
-/* ---- lines --------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 static bool is_line_end(char c) {
   return c == '\n' || c == '\r';

@@ -33,7 +33,7 @@ static bool is_name_part(char c) {
          is_decimal(c) || (c & 0x80);
 }
 
-/* ---- numbers -------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 /* Python allows these right after a number: `1if x else y`. */
 static bool keyword_follows(const char *s) {
@@ -139,7 +139,7 @@ void tm_lex_number(tm_lexer *lx) {
                                                  : "decimal literal");
 }
 
-/* ---- strings -------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 bool tm_lex_prefix(const char *text, uint32_t n, uint8_t *flags) {
   *flags = 0;
@@ -279,7 +279,7 @@ void tm_lex_string(tm_lexer *lx, uint32_t start, uint8_t flags) {
   token->lead = lead;
 }
 
-/* ---- f-strings ------------------------------------------------------------ */
+/* ---- f-strings ---------------------------------------------------------- */
 
 bool tm_lex_in_middle(const tm_lexer *lx) {
   const tm_fstring *fstring = &lx->fstrings[lx->n_fstrings - 1];

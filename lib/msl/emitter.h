@@ -287,6 +287,8 @@ msl_expr msl_eval(emitter *e, tm_value v, const msl_point *point);
 msl_expr msl_compute(emitter *e, tm_value v, const msl_point *point);
 /* An elementwise operation on operands that were evaluated already. */
 msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands);
+/* tt.extern_elementwise: a function of libdevice. */
+msl_expr msl_external(emitter *e, tm_inst inst, const msl_expr *operands);
 /* A scalar (or R = 1 tile) value. */
 msl_expr msl_eval_scalar(emitter *e, tm_value v);
 /* Text of x, in parentheses unless it binds at least as strongly as prec. */
@@ -363,7 +365,8 @@ typedef enum msl_helper_id {
   MSL_H_LOAD_MASKED, MSL_H_STORE_MASKED, MSL_H_REM, MSL_H_TO_INT,
   MSL_H_TO_LONG, MSL_H_TO_UINT, MSL_H_TO_ULONG, MSL_H_MAX_NAN, MSL_H_MIN_NAN,
   MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_ERF,
-  MSL_H_EXPM1, MSL_H_LOG1P, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR, MSL_H_SIGN_DIV,
+  MSL_H_EXPM1, MSL_H_LOG1P, MSL_H_ERFC, MSL_H_ERFINV, MSL_H_CBRT, MSL_H_HYPOT,
+  MSL_H_FFS, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR, MSL_H_SIGN_DIV,
   MSL_HELPERS
 } msl_helper_id;
 

@@ -19,8 +19,6 @@
  */
 #include "emitter.h"
 
-static bool extern_name(const char *symbol, const char **name, int *operands);
-
 typedef struct ops {
   emitter *e;
   tm_inst inst;
@@ -363,39 +361,6 @@ static msl_expr pointer_cast(const ops *o) {
                     MSL_UNARY, 1};
 }
 
-static msl_expr external(const ops *o) {
-  emitter *e = o->e;
-  const tm_attr *symbol = tm_inst_attr(e->ir, o->inst, TM_ATTR_SYMBOL);
-  const char *text = symbol && symbol->text ? symbol->text : "";
-  const char *name = NULL;
-  int n = 0, given = (int)tm_get(e->ir, o->inst)->n_operands;
-  if (!extern_name(text, &name, &n) || n != given ||
-      !tm_scalar_is_float(o->from)) {
-    tm_diag *diag =
-        msl_refuse(e, o->inst, "library function %s has no form in Metal",
-                   text);
-    tm_diag_hint(e->diags, diag,
-                 "write it with tl.exp, tl.log and arithmetic");
-    return msl_primary("0", 1);
-  }
-  if (strcmp(name, "erf") == 0) return float_helper(o, MSL_H_ERF);
-  if (strcmp(name, "expm1") == 0) return float_helper(o, MSL_H_EXPM1);
-  if (strcmp(name, "log1p") == 0) return float_helper(o, MSL_H_LOG1P);
-  msl_expr x[3];
-  ops wide = *o;
-  wide.x = x;
-  wide.from = TM_F32;
-  for (int i = 0; i < n; i++)
-    x[i] = o->from == TM_F16
-               ? convert_to(o, msl_type(e, TM_F32, o->x[i].lanes), o->x[i])
-               : o->x[i];
-  msl_expr y = call(&wide, name, n, x);
-  if (!tm_scalar_is_float(o->to)) { /* isnan and such: an i32 or i1 */
-    return o->to == TM_I1 ? y : as_signed(o, y);
-  }
-  return o->to == TM_F16 ? as_signed(o, y) : rounded(o, y);
-}
-
 /* ---- the switch ------------------------------------------------------- */
 
 static msl_expr no_msl(const ops *o) {
@@ -535,58 +500,7 @@ msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands) {
                                  msl_paren(e, operands[0], MSL_ADD),
                                  msl_paren(e, operands[1], MSL_MUL)),
                         MSL_ADD, o.lanes};
-    case TM_EXTERN: return external(&o);
+    case TM_EXTERN: return msl_external(e, inst, operands);
     default: return float_op(&o, data->op);
   }
-}
-
-/* ---- libdevice -------------------------------------------------------- */
-
-/* Functions of libdevice that Metal has for float, under the names without
- * prefix and width: __nv_tanhf, __nv_fast_expf, tanh. */
-static const struct { const char *symbol, *name; int operands; } table[] = {
-  {"tanh", "precise::tanh", 1},   {"sinh", "precise::sinh", 1},
-  {"cosh", "precise::cosh", 1},   {"tan", "precise::tan", 1},
-  {"sin", "precise::sin", 1},     {"cos", "precise::cos", 1},
-  {"asin", "precise::asin", 1},   {"acos", "precise::acos", 1},
-  {"atan", "precise::atan", 1},   {"atan2", "precise::atan2", 2},
-  {"asinh", "precise::asinh", 1}, {"acosh", "precise::acosh", 1},
-  {"atanh", "precise::atanh", 1}, {"exp", "precise::exp", 1},
-  {"exp2", "precise::exp2", 1},   {"exp10", "precise::exp10", 1},
-  {"log", "precise::log", 1},     {"log2", "precise::log2", 1},
-  {"log10", "precise::log10", 1}, {"pow", "precise::pow", 2},
-  {"sqrt", "precise::sqrt", 1},   {"rsqrt", "precise::rsqrt", 1},
-  {"fast_exp", "fast::exp", 1},   {"fast_log", "fast::log", 1},
-  {"fast_log2", "fast::log2", 1}, {"fast_sin", "fast::sin", 1},
-  {"fast_cos", "fast::cos", 1},   {"fast_pow", "fast::pow", 2},
-  {"fast_divide", "fast::divide", 2},
-  {"floor", "floor", 1},          {"ceil", "ceil", 1},
-  {"trunc", "trunc", 1},          {"round", "round", 1},
-  {"rint", "rint", 1},            {"nearbyint", "rint", 1},
-  {"fabs", "fabs", 1},            {"fma", "fma", 3},
-  {"fmod", "fmod", 2},            {"copysign", "copysign", 2},
-  {"fmax", "fmax", 2},            {"fmin", "fmin", 2},
-  {"fdim", "fdim", 2},            {"isnan", "isnan", 1},
-  {"isinf", "isinf", 1},          {"finite", "isfinite", 1},
-  {"isfinited", "isfinite", 1},   {"signbit", "signbit", 1},
-  {"erf", "erf", 1},              {"expm1", "expm1", 1},
-  {"log1p", "log1p", 1},          {"div_rn", "precise::divide", 2},
-};
-
-static bool extern_name(const char *symbol, const char **name,
-                        int *operands) {
-  if (strncmp(symbol, "__nv_", 5) == 0) symbol += 5;
-  size_t n = strlen(symbol);
-  for (int pass = 0; pass < 2; pass++) { /* as it is, then without the f */
-    for (size_t i = 0; i < TM_COUNT(table); i++) {
-      const char *entry = table[i].symbol;
-      if (strlen(entry) != n || strncmp(entry, symbol, n) != 0) continue;
-      *name = table[i].name;
-      *operands = table[i].operands;
-      return true;
-    }
-    if (n == 0 || symbol[n - 1] != 'f') return false;
-    n--;
-  }
-  return false;
 }

@@ -63,7 +63,7 @@ typedef struct tm_objc {
 
 extern tm_objc tm_mtl; /* valid after tm_metal_load */
 
-/* ---- metal_loader.c ---------------------------------------------------- */
+/* ---- metal_loader.c ----------------------------------------------------- */
 
 /* Loads Metal. False with *text: what is missing and how to get it. Failure
  * is not remembered: a later call tries again. Threads: any. */
@@ -116,7 +116,7 @@ static inline void tm_send_v_B(tm_id o, tm_sel s, bool a) {
   ((void (*)(tm_id, tm_sel, tm_objc_bool))tm_mtl.send)(o, s, a);
 }
 
-/* ---- metal_device.c ---------------------------------------------------- */
+/* ---- metal_device.c ----------------------------------------------------- */
 
 typedef struct tm_metal_device {
   tm_id object;           /* +1 */
@@ -135,14 +135,14 @@ bool tm_metal_device_open(tm_metal_device *device, const char *which,
                           char **text);
 void tm_metal_device_close(tm_metal_device *device);
 
-/* ---- metal_library.c --------------------------------------------------- */
+/* ---- metal_library.c ---------------------------------------------------- */
 
 /* Compiles MSL; a +1 MTLLibrary, or NULL with Metal's text. */
 tm_id tm_metal_library_compile(const tm_metal_device *device, const char *msl,
                                size_t length, uint32_t language_version,
                                char **text);
 
-/* ---- metal_pipeline.c -------------------------------------------------- */
+/* ---- metal_pipeline.c --------------------------------------------------- */
 
 typedef struct tm_metal_pipeline {
   tm_id object; /* +1 */
@@ -155,7 +155,7 @@ bool tm_metal_pipeline_create(tm_metal_pipeline *pipeline,
                               const char *entry, char **text);
 void tm_metal_pipeline_destroy(tm_metal_pipeline *pipeline);
 
-/* ---- metal_memory.c ---------------------------------------------------- */
+/* ---- metal_memory.c ----------------------------------------------------- */
 
 /* +1 buffers in shared storage; NULL when Metal gives none. */
 tm_id tm_metal_buffer_new(const tm_metal_device *device, uint64_t length);
@@ -167,7 +167,7 @@ uint64_t tm_metal_buffer_length(tm_id buffer);
 /* Is it an MTLBuffer of that device, as far as can be told? */
 bool tm_metal_buffer_belongs(tm_id buffer, const tm_metal_device *device);
 
-/* ---- metal_queue.c ----------------------------------------------------- */
+/* ---- metal_queue.c ------------------------------------------------------ */
 
 tm_id tm_metal_queue_new(const tm_metal_device *device); /* +1 */
 /* A +1 command buffer that does not retain what it uses; NULL when there is

@@ -35,7 +35,7 @@ char *tm_metal_format(const char *format, ...) {
   return text;
 }
 
-/* ---- libraries --------------------------------------------------------- */
+/* ---- libraries ---------------------------------------------------------- */
 
 typedef struct handles {
   void *objc, *metal; /* where the runtime's and Metal's functions are */
@@ -110,7 +110,7 @@ static bool open_libraries(handles *out, char **text) {
 
 #endif
 
-/* ---- functions --------------------------------------------------------- */
+/* ---- functions ---------------------------------------------------------- */
 
 static bool find(void *library, const char *name, void *slot, char **text) {
   void *address = dlsym(library, name);
@@ -173,7 +173,7 @@ bool tm_metal_load(char **text) {
   return ok;
 }
 
-/* ---- objects of Foundation --------------------------------------------- */
+/* ---- objects of Foundation ---------------------------------------------- */
 
 bool tm_metal_responds(tm_id object, tm_sel selector) {
   return ((tm_objc_bool(*)(tm_id, tm_sel, tm_sel))tm_mtl.send)(

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel_spec.c - what is known of a kernel's parameters at compile time.
+ *
+ * The public header has three ways to say it: Triton's signature text, an
+ * array of tm_param_spec, and values by name. All become the compiler's
+ * tm_spec; text is copied into the compile's arena.
+ */
+#include "context.h"
+
+#include <string.h>
+
+enum { MOST_PARAMS = 512 };
+
+/* What is read from, and to. */
+typedef struct reader {
+  const tm_function_def *function;
+  const tm_compile_options *options;
+  tm_arena *arena;
+  tm_diags *diags;
+} reader;
+
+/* ---- types and values --------------------------------------------------- */
+
+const char *tmi_dtype_name(uint32_t dtype) {
+  switch (dtype) {
+#define CASE(name, number, text) \
+  case number:                   \
+    return number ? text : NULL;
+    TM_DTYPE_MAP(CASE)
+#undef CASE
+    default:
+      return NULL;
+  }
+}
+
+uint32_t tmi_dtype_number(const char *type) {
+#define TEST(name, number, text) \
+  if (strcmp(type, text) == 0) return number;
+  TM_DTYPE_MAP(TEST)
+#undef TEST
+  return TM_DTYPE_NONE;
+}
+
+/* A compile-time value in the compiler's form. */
+static tm_status read_const(tm_arena *arena, const char *name,
+                            const tm_arg *arg, tm_const *out,
+                            tm_error **error) {
+  memset(out, 0, sizeof *out);
+  switch (arg->tag) {
+    case TM_GIVE_INT:
+      *out = (tm_const){.kind = TM_CONST_INT, .i = arg->u.i};
+      return TM_OK;
+    case TM_GIVE_BOOL:
+      *out = (tm_const){.kind = TM_CONST_BOOL, .i = arg->u.i != 0};
+      return TM_OK;
+    case TM_GIVE_FLOAT:
+      *out = (tm_const){.kind = TM_CONST_FLOAT, .f = arg->u.f};
+      return TM_OK;
+    case TM_GIVE_NONE:
+      out->kind = TM_CONST_NONE;
+      return TM_OK;
+    case TM_GIVE_TEXT:
+      if (!arg->u.text)
+        return tmi_fail(error, TM_E_ARGUMENT, "%s: its text is NULL", name);
+      out->kind = TM_CONST_TEXT;
+      out->text = tm_strndup(arena, arg->u.text,
+                             arg->offset ? (size_t)arg->offset
+                                         : strlen(arg->u.text));
+      return TM_OK;
+    case TM_GIVE_DTYPE:
+      out->kind = TM_CONST_DTYPE;
+      out->text = tmi_dtype_name(arg->dtype);
+      if (out->text) return TM_OK;
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
+                      (unsigned)arg->dtype);
+    case TM_GIVE_BUFFER:
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "%s: a buffer is not a compile-time value", name);
+    default:
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_arg_tag of a "
+                      "value", name, (unsigned)arg->tag);
+  }
+}
+
+static tm_status read_param(tm_arena *arena, const char *name,
+                            const tm_param_spec *param, tm_spec_arg *out,
+                            tm_error **error) {
+  memset(out, 0, sizeof *out);
+  if (param->form == TM_FORM_DEFAULT) return TM_OK;
+  if (param->form == TM_FORM_CONSTANT) {
+    out->kind = TM_SPEC_CONST;
+    return read_const(arena, name, &param->value, &out->value, error);
+  }
+  if (param->form > TM_FORM_CONSTANT)
+    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_spec_form", name,
+                    (unsigned)param->form);
+  out->kind = param->form == TM_FORM_POINTER ? TM_SPEC_POINTER
+                                             : TM_SPEC_SCALAR;
+  out->type = tmi_dtype_name(param->dtype);
+  if (!out->type)
+    return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
+                    (unsigned)param->dtype);
+  if (param->divisibility > 1 && param->divisibility != 16)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "%s: divisibility is %u, only 16 is made use of", name,
+                    (unsigned)param->divisibility);
+  out->divisibility = param->divisibility == 16 ? 16 : 0;
+  return TM_OK;
+}
+
+static tm_status read_defines(reader *r, tm_named_const **consts,
+                              tm_error **error) {
+  size_t n = r->options->n_defines;
+  *consts = TM_NEW_ARRAY(r->arena, tm_named_const, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    const tm_define *define = &r->options->defines[i];
+    if (!define->name)
+      return tmi_fail(error, TM_E_ARGUMENT, "defines[%zu].name is NULL", i);
+    (*consts)[i].name = tm_strndup(r->arena, define->name,
+                                   strlen(define->name));
+    tm_status status = read_const(r->arena, define->name, &define->value,
+                                  &(*consts)[i].value, error);
+    if (status) return status;
+  }
+  return TM_OK;
+}
+
+/* spec.args from params; defines go over them by name. */
+static tm_status read_params(reader *r, const tm_named_const *consts,
+                             tm_spec_arg *args, tm_error **error) {
+  uint32_t n = r->function->params.len;
+  if (r->options->n_params != n)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "n_params is %zu and kernel '%s' has %u parameters",
+                    r->options->n_params, r->function->name, (unsigned)n);
+  for (uint32_t i = 0; i < n; i++) {
+    tm_status status =
+        read_param(r->arena, r->function->params.data[i].name,
+                   &r->options->params[i], &args[i], error);
+    if (status) return status;
+  }
+  for (size_t c = 0; c < r->options->n_defines; c++) {
+    uint32_t i = 0;
+    while (i < n &&
+           strcmp(r->function->params.data[i].name, consts[c].name) != 0)
+      i++;
+    if (i == n)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s' has no parameter named '%s'",
+                      r->function->name, consts[c].name);
+    args[i] = (tm_spec_arg){.kind = TM_SPEC_CONST, .value = consts[c].value};
+  }
+  return TM_OK;
+}
+
+tm_status tmi_spec_read(const tm_context *context,
+                        const tm_function_def *function,
+                        const tm_compile_options *o, tm_arena *arena,
+                        tm_diags *diags, tm_spec *spec, tm_error **error) {
+  reader r = {function, o, arena, diags};
+  if (o->n_defines > MOST_PARAMS || o->n_params > MOST_PARAMS)
+    return tmi_fail(error, TM_E_LIMIT, "more than %d parameters", MOST_PARAMS);
+  if ((o->n_defines && !o->defines) || (o->n_params && !o->params))
+    return tmi_fail(error, TM_E_ARGUMENT, "an array of the options is NULL");
+  if (o->signature && o->params)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "signature and params are both given");
+  tm_named_const *consts;
+  tm_status status = read_defines(&r, &consts, error);
+  if (status) return status;
+  spec->n_args = function->params.len;
+  if (o->params) {
+    tm_spec_arg *args = TM_NEW_ARRAY(arena, tm_spec_arg, spec->n_args + 1);
+    if ((status = read_params(&r, consts, args, error))) return status;
+    spec->args = args;
+  } else {
+    spec->args = tm_signature_parse(arena, diags,
+                                    o->signature ? o->signature : "",
+                                    function, consts,
+                                    (uint32_t)o->n_defines);
+    if (!spec->args) return tmi_fail_diags(error, diags);
+  }
+  spec->num_warps = o->num_warps ? o->num_warps
+                                 : context->settings.threadgroup_size / 32;
+  spec->num_stages = o->num_stages ? o->num_stages : 3; /* Triton's */
+  return TM_OK;
+}
+
+/* ---- tm_arg_parse ------------------------------------------------------- */
+
+/* Inside the arena's guard. Text results point into `text`, not the arena. */
+static tm_status parse_arg(tm_arena *arena, tm_arg *value, const char *text,
+                           tm_error **error) {
+  tm_const c;
+  if (!tm_const_parse(arena, tm_cstr(text), &c))
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "'%s' is neither a literal that fits 64 bits nor text "
+                    "with matching quotes",
+                    text);
+  const char *found;
+  switch (c.kind) {
+    case TM_CONST_NONE: *value = tm_arg_none(); return TM_OK;
+    case TM_CONST_BOOL: *value = tm_arg_bool(c.i != 0); return TM_OK;
+    case TM_CONST_INT: *value = tm_arg_int(c.i); return TM_OK;
+    case TM_CONST_FLOAT: *value = tm_arg_float(c.f); return TM_OK;
+    case TM_CONST_DTYPE:
+      *value = tm_arg_dtype((tm_dtype)tmi_dtype_number(c.text));
+      if (value->dtype != TM_DTYPE_NONE) return TM_OK;
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "the type '%s' cannot be passed as a value", c.text);
+    case TM_CONST_TEXT:
+      if (!*c.text) {
+        *value = tm_arg_text("");
+        return TM_OK;
+      }
+      found = strstr(text, c.text);
+      *value = tm_arg_text(found ? found : text);
+      value->offset = strlen(c.text);
+      return TM_OK;
+  }
+  return tmi_fail(error, TM_E_INTERNAL, "an unknown kind of literal");
+}
+
+tm_status tm_arg_parse(tm_arg *value, const char *text, tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(value != NULL, error);
+  *value = tm_arg_make(TM_GIVE_NOTHING);
+  TMI_CHECK(text != NULL, error);
+  tm_arena arena;
+  tm_arena_init(&arena, 0);
+  jmp_buf guard;
+  volatile tm_status status;
+  if (tm_arena_guard(&arena, guard))
+    status = parse_arg(&arena, value, text, error);
+  else
+    status = tmi_fail_memory(error);
+  tm_arena_free(&arena);
+  return status;
+}
