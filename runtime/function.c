@@ -10,6 +10,9 @@
  *   float    fp32        bool  i1        None, text, dtype  a constant
  *   a parameter annotated tl.constexpr: its value
  *
+ * Values that nobody gives come from the decorators: the first configuration
+ * of @autotune that the chip can take, then @heuristics (lib/host).
+ *
  * (triton/runtime/jit.py, native_specialize_impl.) The description is the
  * bytes of tm_param_spec-like records on the stack; equal bytes, same
  * variant. A missing variant is entered as "compiling", compiled outside the
@@ -17,6 +20,8 @@
  */
 #define _GNU_SOURCE
 #include "context.h"
+
+#include "../lib/host/host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +63,13 @@ struct tm_function {
   variant **buckets;
   size_t n_buckets;       /* a power of two */
   size_t n_variants;
+  const tm_function_def *def;
+  tm_arena decorators;    /* memory of what follows */
+  const tm_host_config *configs; /* of @autotune, in order */
+  uint32_t n_configs;
+  atomic_uint config;     /* the first that has compiled */
+  bool has_heuristics;
+  const char *trouble;    /* why the configurations are not known; NULL */
 };
 
 /* ---- reading the declaration -------------------------------------------- */
@@ -177,17 +189,108 @@ static tm_status bind(const tm_function *f, const tm_arg *args, size_t n_args,
                       f->name, name);
     bound[i] = options->named[k].value;
   }
-  for (uint32_t i = 0; i < f->n_params; i++) {
-    const param *p = &f->params[i];
-    if (bound[i].tag != TM_GIVE_NOTHING) continue;
-    if (p->has_define)
-      bound[i] = p->define;
-    else if (!p->has_default)
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "kernel '%s': parameter '%s' is given no value", f->name,
-                      p->name);
-  }
+  for (uint32_t i = 0; i < f->n_params; i++)
+    if (bound[i].tag == TM_GIVE_NOTHING && f->params[i].has_define)
+      bound[i] = f->params[i].define;
   return TM_OK;
+}
+
+/* ---- what decorators set ------------------------------------------------ */
+
+static tm_arg from_const(const tm_const *value) {
+  tm_arg arg;
+  switch (value->kind) {
+    case TM_CONST_BOOL: return tm_arg_bool(value->i != 0);
+    case TM_CONST_INT: return tm_arg_int(value->i);
+    case TM_CONST_FLOAT: return tm_arg_float(value->f);
+    case TM_CONST_TEXT: return tm_arg_text(value->text);
+    case TM_CONST_DTYPE:
+      if (tm_arg_parse(&arg, value->text, NULL) == TM_OK) return arg;
+      return tm_arg_text(value->text);
+    case TM_CONST_NONE: break;
+  }
+  return tm_arg_none();
+}
+
+static tm_host_arg to_host(const char *name, const tm_arg *arg) {
+  tm_host_arg out = {name, arg->tag == TM_GIVE_BUFFER, {TM_CONST_NONE, 0, 0,
+                                                       NULL}};
+  switch (arg->tag) {
+    case TM_GIVE_INT:
+    case TM_GIVE_BOOL:
+      out.value.kind = arg->tag == TM_GIVE_INT ? TM_CONST_INT : TM_CONST_BOOL;
+      out.value.i = arg->u.i;
+      break;
+    case TM_GIVE_FLOAT:
+      out.value.kind = TM_CONST_FLOAT;
+      out.value.f = arg->u.f;
+      break;
+    case TM_GIVE_TEXT:
+      out.value.kind = TM_CONST_TEXT;
+      out.value.text = arg->u.text;
+      break;
+    case TM_GIVE_DTYPE:
+      out.value.kind = TM_CONST_DTYPE;
+      out.value.text = tmi_dtype_name(arg->dtype);
+      break;
+    default: break;
+  }
+  return out;
+}
+
+/* Fills parameters that nobody gave from a list of values by name. */
+static void fill_missing(const tm_function *f, const tm_host_value *values,
+                         uint32_t n, tm_arg *bound) {
+  for (uint32_t k = 0; k < n; k++) {
+    int i = param_named(f, values[k].name);
+    if (i >= 0 && bound[i].tag == TM_GIVE_NOTHING)
+      bound[i] = from_const(&values[k].value);
+  }
+}
+
+static uint32_t first_missing(const tm_function *f, const tm_arg *bound) {
+  uint32_t i = 0;
+  while (i < f->n_params &&
+         (bound[i].tag != TM_GIVE_NOTHING || f->params[i].has_default))
+    i++;
+  return i;
+}
+
+static tm_status heuristics(const tm_function *f, tm_arena *scratch,
+                            tm_arg *bound, tm_error **error) {
+  tm_diags diags;
+  tm_diags_init(&diags, scratch);
+  diags.sources.data = tmi_module_box_of(f->module)->diags.sources.data;
+  diags.sources.len = tmi_module_box_of(f->module)->diags.sources.len;
+  tm_host_arg *args = TM_NEW_ARRAY(scratch, tm_host_arg, f->n_params + 1);
+  uint32_t n = 0, count;
+  for (uint32_t i = 0; i < f->n_params; i++)
+    if (bound[i].tag != TM_GIVE_NOTHING)
+      args[n++] = to_host(f->params[i].name, &bound[i]);
+  const tm_host_value *values;
+  if (!tm_host_heuristics(scratch, &diags, f->def, args, n, &values, &count))
+    return tmi_fail_diags(error, &diags);
+  fill_missing(f, values, count, bound);
+  return TM_OK;
+}
+
+/* Completes the binding: from a configuration of @autotune, then from
+ * @heuristics; then every parameter must have a value or a default. */
+static tm_status complete(const tm_function *f, tm_arena *scratch,
+                          const tm_host_config *config, tm_arg *bound,
+                          tm_error **error) {
+  if (first_missing(f, bound) == f->n_params) return TM_OK;
+  if (config) fill_missing(f, config->values, config->n_values, bound);
+  if (f->has_heuristics) {
+    tm_status status = heuristics(f, scratch, bound, error);
+    if (status) return status;
+  }
+  uint32_t i = first_missing(f, bound);
+  if (i == f->n_params) return TM_OK;
+  return tmi_fail(error, TM_E_ARGUMENT,
+                  "kernel '%s': parameter '%s' is given no value%s%s", f->name,
+                  f->params[i].name, f->trouble ? ": " : "",
+                  f->trouble ? f->trouble : "");
 }
 
 /* ---- describing --------------------------------------------------------- */
@@ -369,6 +472,7 @@ static void withdraw(tm_function *f, variant *v) {
 }
 
 typedef struct choice {
+  tm_arena scratch;       /* of values that heuristics made */
   tm_param_spec specs[MOST_PARAMS];
   tm_arg bound[MOST_PARAMS];
   unsigned char key[KEY_BYTES];
@@ -419,24 +523,14 @@ static tm_status look_up(tm_function *f, const choice *c, tm_kernel **kernel,
   return status;
 }
 
-/* Binds, describes and keys. */
-static tm_status choose(const tm_function *f, const tm_arg *args,
-                        size_t n_args, const tm_launch_options *given,
-                        choice *c, tm_error **error) {
-  tm_launch_options options;
-  tm_status status = tmi_options(&options, sizeof options, sizeof options,
-                                 given, "tm_launch_options", error);
-  if (status) return status;
-  TMI_CHECK(options.named != NULL || !options.n_named, error);
-  status = bind(f, args, n_args, &options, c->bound, error);
-  if (status) return status;
-  c->num_warps = options.num_warps ? options.num_warps : f->num_warps;
-  c->num_stages = options.num_stages ? options.num_stages : f->num_stages;
+/* Describes the completed binding and makes the key. */
+static tm_status make_key(const tm_function *f, choice *c, tm_error **error) {
   memcpy(c->key, &c->num_warps, 4);
   memcpy(c->key + 4, &c->num_stages, 4);
   c->key_size = 8;
   for (uint32_t i = 0; i < f->n_params; i++) {
-    status = describe(f, &f->params[i], &c->bound[i], &c->specs[i], error);
+    tm_status status =
+        describe(f, &f->params[i], &c->bound[i], &c->specs[i], error);
     if (status) return status;
     if (!key_add(&c->specs[i], c->key, &c->key_size))
       return tmi_fail(error, TM_E_LIMIT,
@@ -445,6 +539,62 @@ static tm_status choose(const tm_function *f, const tm_arg *args,
                       f->name, KEY_BYTES);
   }
   return TM_OK;
+}
+
+/* Binds, completes with one configuration (NULL: none), and keys. */
+static tm_status choose(const tm_function *f, const tm_arg *args,
+                        size_t n_args, const tm_launch_options *options,
+                        const tm_host_config *config, choice *c,
+                        tm_error **error) {
+  tm_status status = bind(f, args, n_args, options, c->bound, error);
+  if (status) return status;
+  jmp_buf guard;
+  if (!tm_arena_guard(&c->scratch, guard)) {
+    c->scratch.guard = NULL;
+    return tmi_fail_memory(error);
+  }
+  status = complete(f, &c->scratch, config, c->bound, error);
+  c->scratch.guard = NULL;
+  if (status) return status;
+  uint32_t warps = config && config->num_warps ? config->num_warps
+                                               : f->num_warps;
+  uint32_t stages = config && config->num_stages ? config->num_stages
+                                                 : f->num_stages;
+  c->num_warps = options->num_warps ? options->num_warps : warps;
+  c->num_stages = options->num_stages ? options->num_stages : stages;
+  return make_key(f, c, error);
+}
+
+/* The kernel for these arguments, with a reference. A configuration that is
+ * over a limit of this chip, or uses what it lacks, is passed over for the
+ * next, as Triton's autotuner passes over those that do not run. The caller
+ * frees c->scratch, also after a failure. */
+static tm_status pick(tm_function *f, const tm_arg *args, size_t n_args,
+                      const tm_launch_options *given, choice *c,
+                      tm_kernel **kernel, tm_error **error) {
+  tm_arena_init(&c->scratch, 0);
+  tm_launch_options options;
+  tm_status status = tmi_options(&options, sizeof options, sizeof options,
+                                 given, "tm_launch_options", error);
+  if (status) return status;
+  TMI_CHECK(options.named != NULL || !options.n_named, error);
+  uint32_t first = atomic_load(&f->config);
+  uint32_t n = f->n_configs ? f->n_configs : 1;
+  for (uint32_t k = 0; k < n; k++) {
+    uint32_t at = (first + k) % n;
+    const tm_host_config *config = f->n_configs ? &f->configs[at] : NULL;
+    status = choose(f, args, n_args, &options, config, c, error);
+    if (status) return status;
+    status = look_up(f, c, kernel, error);
+    if (!status && at != first) atomic_store(&f->config, at);
+    if ((status != TM_E_LIMIT && status != TM_E_UNSUPPORTED) || k + 1 == n)
+      return status;
+    if (error) {
+      tm_error_destroy(*error);
+      *error = NULL;
+    }
+  }
+  return status;
 }
 
 /* ---- the public calls --------------------------------------------------- */
@@ -459,8 +609,9 @@ tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
   TMI_CHECK(function != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
   choice c;
-  tm_status status = choose(function, args, n_args, options, &c, error);
-  return status ? status : look_up(function, &c, kernel, error);
+  tm_status status = pick(function, args, n_args, options, &c, kernel, error);
+  tm_arena_free(&c.scratch);
+  return status;
 }
 
 tm_status tm_function_launch(tm_stream *stream, tm_function *function,
@@ -472,10 +623,11 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   TMI_CHECK(function != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
   choice c;
-  tm_status status = choose(function, args, n_args, options, &c, error);
-  if (status) return status;
   tm_kernel *kernel = NULL;
-  if ((status = look_up(function, &c, &kernel, error))) return status;
+  tm_status status =
+      pick(function, args, n_args, options, &c, &kernel, error);
+  tm_arena_free(&c.scratch);
+  if (status) return status;
   size_t n = 0;
   for (uint32_t i = 0; i < function->n_params; i++)
     if (c.specs[i].form == TM_FORM_POINTER ||
@@ -484,6 +636,39 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   status = tmi_launch(stream, kernel, grid, c.bound, n, error);
   tmi_kernel_release(kernel);
   return status;
+}
+
+static bool has_decorator(const tm_function_def *def, const char *name) {
+  for (uint32_t i = 0; i < def->decorators.len; i++) {
+    const tm_expr *call = def->decorators.data[i];
+    if (call->kind == TM_EXPR_CALL && call->a[0]->name &&
+        strcmp(call->a[0]->name, name) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* Computes what decorators say. Configurations that cannot be computed are
+ * no error as long as every launch gives the values itself. */
+static tm_status read_configs(tm_function *f, tm_error **error) {
+  f->has_heuristics = has_decorator(f->def, "heuristics");
+  tm_arena_init(&f->decorators, 0);
+  if (!has_decorator(f->def, "autotune")) return TM_OK;
+  jmp_buf guard;
+  if (!tm_arena_guard(&f->decorators, guard)) {
+    f->decorators.guard = NULL;
+    return tmi_fail_memory(error);
+  }
+  tm_diags diags;
+  tm_diags_init(&diags, &f->decorators);
+  if (!tm_host_configs(&f->decorators, &diags, f->def, &f->configs,
+                       &f->n_configs)) {
+    f->configs = NULL;
+    f->n_configs = 0;
+    f->trouble = diags.list.len ? diags.list.data[0].message : NULL;
+  }
+  f->decorators.guard = NULL;
+  return TM_OK;
 }
 
 static tm_status read_defines(tm_function *f,
@@ -526,7 +711,9 @@ static tm_status fill(tm_function *f, const tm_function_def *def,
     read_param(def, i, &f->params[i]);
   f->num_warps = options->num_warps;
   f->num_stages = options->num_stages;
-  return read_defines(f, options, error);
+  f->def = def;
+  tm_status status = read_configs(f, error);
+  return status ? status : read_defines(f, options, error);
 }
 
 tm_status tm_function_create(tm_function **out, tm_context *context,
@@ -591,6 +778,7 @@ void tm_function_destroy(tm_function *f) {
   for (uint32_t i = 0; f->params && i < f->n_params; i++)
     if (f->params[i].define.tag == TM_GIVE_TEXT)
       free((char *)(uintptr_t)f->params[i].define.u.text);
+  tm_arena_free(&f->decorators);
   free(f->buckets);
   free(f->params);
   free(f->name);

@@ -33,6 +33,18 @@ static int class_of(uint64_t size) {
   return -1;
 }
 
+/* A checker of accesses can only see past the end of what Metal was asked
+ * for: when one is on, buffers get exactly their size and are not pooled. */
+static bool exact_sizes(void) {
+  static const char *const checkers[] = {"SOFTMETAL_CHECK",
+                                         "MTL_SHADER_VALIDATION"};
+  for (size_t i = 0; i < TM_COUNT(checkers); i++) {
+    const char *set = getenv(checkers[i]);
+    if (set && *set && strcmp(set, "0") != 0) return true;
+  }
+  return false;
+}
+
 /* ---- the pool ----------------------------------------------------------- */
 
 void tmi_pool_init(tmi_pool *pool) {
@@ -166,8 +178,10 @@ static tm_status too_large(tm_context *context, uint64_t size,
 /* Fills in object and contents, from the pool or from Metal. */
 static bool find_memory(tm_context *context, tm_buffer *buffer, bool *reused) {
   tmi_pool *pool = &context->pool;
+  tmi_block *block = NULL;
   pthread_mutex_lock(&pool->lock);
-  tmi_block *block = take_block(pool, buffer->size_class);
+  if (buffer->capacity == class_bytes(buffer->size_class))
+    block = take_block(pool, buffer->size_class);
   pthread_mutex_unlock(&pool->lock);
   *reused = block != NULL;
   if (block) {
@@ -204,7 +218,8 @@ tm_status tm_buffer_create(tm_buffer **out, tm_context *context, uint64_t size,
   buffer->size = size;
   buffer->size_class = size_class;
   buffer->capacity = class_bytes(size_class);
-  if (buffer->capacity > context->device.max_buffer) buffer->capacity = size;
+  if (buffer->capacity > context->device.max_buffer || exact_sizes())
+    buffer->capacity = size;
   bool reused;
   if (!find_memory(context, buffer, &reused)) {
     drop_buffer(buffer);

@@ -345,6 +345,90 @@ static void run_refuses_what_does_not_fit(void **state) {
   assert_int_equal(tool(RUN "--grid 1 x_ptr=@%s/absent.npy", folder), 1);
 }
 
+static const char decorated[] =
+    "import itertools\n"
+    "import triton\n"
+    "import triton.language as tl\n"
+    "SIZES = [64, 128]\n"
+    "def configs():\n"
+    "    out = []\n"
+    "    for b in SIZES:\n"
+    "        if b == 64:\n"
+    "            continue\n"
+    "        out.append(triton.Config(dict(B=b), num_warps=2))\n"
+    "    return out\n"
+    "def big(args):\n"
+    "    return triton.next_power_of_2(args['n']) >= 128\n"
+    "@triton.autotune(configs=[triton.Config({'B': b, 'K': k}, num_warps=w)\n"
+    "    for b in SIZES for k, w in itertools.product([3], [2, 4]) if b > 64],\n"
+    "    key=['n'])\n"
+    "@triton.heuristics({'BIG': big,\n"
+    "                    'EVEN': lambda args: args['n'] % args['B'] == 0})\n"
+    "@triton.jit\n"
+    "def f(x, o, n, B: tl.constexpr, BIG: tl.constexpr, EVEN: tl.constexpr,\n"
+    "      K: tl.constexpr):\n"
+    "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+    "    v = tl.load(x + i, mask=i < n)\n"
+    "    if BIG:\n"
+    "        v = v + 1\n"
+    "    if EVEN:\n"
+    "        v = v * 2\n"
+    "    tl.store(o + i, v + K, mask=i < n)\n"
+    "@triton.autotune(configs=configs(), key=['n'])\n"
+    "@triton.jit\n"
+    "def g(o, n, B: tl.constexpr):\n"
+    "    i = tl.arange(0, B)\n"
+    "    tl.store(o + i, tl.zeros([B], tl.float32) + B, mask=i < n)\n"
+    "@triton.autotune(configs=mystery.configs(3), key=['n'])\n"
+    "@triton.jit\n"
+    "def h(o, n, B: tl.constexpr):\n"
+    "    tl.store(o, n + B)\n";
+
+/* Values that autotune and heuristics set are not passed: they come from
+ * the configurations and lambdas of the source. */
+static void run_fills_in_what_decorators_set(void **state) {
+  (void)state;
+  float got[256];
+  write_file("decorated.py", decorated, sizeof decorated - 1);
+  int status = tool("run %s/decorated.py -k f --grid 2 x=zeros:f32[256] "
+                    "o=zeros:f32[256]:%s/o.npy n=256",
+                    folder, folder);
+  if (status) fail_msg("%s", err);
+  read_npy("o.npy", got, sizeof got);
+  for (int i = 0; i < 256; i++) assert_true(got[i] == 5); /* (0+1)*2+3 */
+  status = tool("run %s/decorated.py -k g --grid 1 "
+                "o=zeros:f32[256]:%s/o.npy n=256",
+                folder, folder);
+  if (status) fail_msg("%s", err);
+  read_npy("o.npy", got, sizeof got);
+  assert_true(got[0] == 128 && got[127] == 128 && got[128] == 0);
+  /* What cannot be computed is named, and can be passed. */
+  assert_int_equal(tool("run %s/decorated.py -k h --grid 1 o=zeros:i32[1] "
+                        "n=1",
+                        folder),
+                   1);
+  assert_non_null(strstr(err, "mystery.configs"));
+  assert_int_equal(tool("run %s/decorated.py -k h --grid 1 o=zeros:i32[1] "
+                        "n=1 B=4",
+                        folder),
+                   0);
+}
+
+/* One element too few is found when accesses are checked. */
+static void checked_runs_find_a_buffer_that_is_too_small(void **state) {
+  (void)state;
+#define SMALL                                                       \
+  "run examples/kernels/vector_add.py -k add_kernel --grid 1 "      \
+  "x_ptr=zeros:f32[100] y_ptr=zeros:f32[101] output_ptr=zeros:f32[101] " \
+  "n_elements=101 BLOCK_SIZE=128"
+  setenv("SOFTMETAL_CHECK", "1", 1);
+  int status = tool(SMALL);
+  unsetenv("SOFTMETAL_CHECK");
+  assert_int_equal(status, 1);
+  assert_non_null(strstr(err, "add_kernel"));
+  assert_non_null(strstr(err, "byte offset 400 of buffer 0"));
+}
+
 /* ---- cache ---------------------------------------------------------------- */
 
 static void the_cache_hits_on_the_second_run(void **state) {
@@ -389,6 +473,8 @@ int main(void) {
       cmocka_unit_test(run_updates_arrays_in_place_and_reads_imports),
       cmocka_unit_test(run_takes_sixteen_bit_data_as_bfloat),
       cmocka_unit_test(run_refuses_what_does_not_fit),
+      cmocka_unit_test(run_fills_in_what_decorators_set),
+      cmocka_unit_test(checked_runs_find_a_buffer_that_is_too_small),
       cmocka_unit_test(the_cache_hits_on_the_second_run),
   };
   return cmocka_run_group_tests(tests, make_folder, NULL);

@@ -1180,6 +1180,23 @@ static void nesting_is_bounded(void **state) {
   }
 }
 
+/* Aliases that lead everywhere and nowhere: an answer in bounded time. */
+static void tangled_aliases_are_given_up(void **state) {
+  (void)state;
+  source s;
+  open_set(&s);
+  tm_buf text = tm_buf_in(&s.arena);
+  for (int i = 0; i < 2000; i++)
+    tm_buf_puts(&text, "a = b\nb = a\na = w(b)\nb = w(a)\n");
+  for (int i = 0; i < 200; i++) tm_buf_puts(&text, "@a\n@b()\ndef f(): pass\n");
+  s.module = tm_module_parse_text(s.set, "m", "m.py",
+                                  (tm_str){tm_buf_text(&text), text.len});
+  assert_int_equal(s.diags.errors, 0);
+  assert_null(tm_module_kernel(s.module, "a"));
+  assert_null(tm_module_kernel(s.module, "f"));
+  close_source(&s);
+}
+
 /* On both sides of each limit that ast.h names. */
 static void limits_are_where_they_are_said_to_be(void **state) {
   (void)state;
@@ -1285,6 +1302,7 @@ int main(void) {
     cmocka_unit_test(any_truncation_is_survived),
     cmocka_unit_test(random_edits_are_survived),
     cmocka_unit_test(nesting_is_bounded),
+    cmocka_unit_test(tangled_aliases_are_given_up),
     cmocka_unit_test(limits_are_where_they_are_said_to_be),
     cmocka_unit_test(running_out_of_memory_jumps_to_the_guard)
   };

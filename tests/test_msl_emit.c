@@ -636,6 +636,238 @@ static void unknown_symbols_are_refused_by_name(void **unused) {
   release(k);
 }
 
+/* ---- scans ------------------------------------------------------------ */
+
+/* A tile [rows, cols] of %in, whose row stride is cols, as %x; the same
+ * addresses of %out as %op. */
+static char *tile_head(char *p, int rows, int cols, const char *from,
+                       const char *to) {
+  p += sprintf(p, "module { tt.func public @f(%%in: !tt.ptr<%s> "
+                  "{tt.divisibility = 16 : i32}, %%out: !tt.ptr<%s> "
+                  "{tt.divisibility = 16 : i32}) {\n", from, to);
+  p += sprintf(p, "  %%r = tt.make_range {start = 0 : i32, end = %d : i32} : "
+                  "tensor<%dxi32>\n  %%c = tt.make_range {start = 0 : i32, "
+                  "end = %d : i32} : tensor<%dxi32>\n",
+               rows, rows, cols, cols);
+  p += sprintf(p, "  %%re = tt.expand_dims %%r {axis = 1 : i32} : "
+                  "tensor<%dxi32> -> tensor<%dx1xi32>\n"
+                  "  %%ce = tt.expand_dims %%c {axis = 0 : i32} : "
+                  "tensor<%dxi32> -> tensor<1x%dxi32>\n",
+               rows, rows, cols, cols);
+  p += sprintf(p, "  %%n = arith.constant dense<%d> : tensor<%dx1xi32>\n"
+                  "  %%rn = arith.muli %%re, %%n : tensor<%dx1xi32>\n",
+               cols, rows, rows);
+  p += sprintf(p, "  %%rb = tt.broadcast %%rn : tensor<%dx1xi32> -> "
+                  "tensor<%dx%dxi32>\n"
+                  "  %%cb = tt.broadcast %%ce : tensor<1x%dxi32> -> "
+                  "tensor<%dx%dxi32>\n"
+                  "  %%o = arith.addi %%rb, %%cb : tensor<%dx%dxi32>\n",
+               rows, rows, cols, cols, rows, cols, rows, cols);
+  p += sprintf(p, "  %%is = tt.splat %%in : !tt.ptr<%s> -> "
+                  "tensor<%dx%dx!tt.ptr<%s>>\n"
+                  "  %%ip = tt.addptr %%is, %%o : tensor<%dx%dx!tt.ptr<%s>>, "
+                  "tensor<%dx%dxi32>\n"
+                  "  %%x = tt.load %%ip : tensor<%dx%dx!tt.ptr<%s>>\n",
+               from, rows, cols, from, rows, cols, from, rows, cols, rows,
+               cols, from);
+  p += sprintf(p, "  %%os = tt.splat %%out : !tt.ptr<%s> -> "
+                  "tensor<%dx%dx!tt.ptr<%s>>\n"
+                  "  %%op = tt.addptr %%os, %%o : tensor<%dx%dx!tt.ptr<%s>>, "
+                  "tensor<%dx%dxi32>\n",
+               to, rows, cols, to, rows, cols, to, rows, cols);
+  return p;
+}
+
+/* scans: a sum of i32; a first-order recurrence x = a x + b over pairs of
+ * i32 (which does not commute); a sum of the transposed tile's reshape. */
+typedef enum scan_kind { SUM, RECURRENCE, OF_RESHAPE } scan_kind;
+
+static char *scan_text(scan_kind kind, int rows, int cols, int axis,
+                       bool reverse) {
+  static char text[16384];
+  char *p = tile_head(text, rows, cols, "i32", "i32"), type[64];
+  const char *back = reverse ? "true" : "false";
+  sprintf(type, "tensor<%dx%dxi32>", rows, cols);
+  if (kind == RECURRENCE)
+    p += sprintf(
+        p, "  %%m = arith.constant dense<3> : %s\n"
+           "  %%a = arith.andi %%x, %%m : %s\n"
+           "  %%s:2 = \"tt.scan\"(%%a, %%x) <{axis = %d : i32, reverse = "
+           "%s}> ({\n"
+           "  ^bb0(%%a0: i32, %%b0: i32, %%a1: i32, %%b1: i32):\n"
+           "    %%t0 = arith.muli %%a0, %%a1 : i32\n"
+           "    %%t1 = arith.muli %%a1, %%b0 : i32\n"
+           "    %%t2 = arith.addi %%t1, %%b1 : i32\n"
+           "    tt.scan.return %%t0, %%t2 : i32, i32\n"
+           "  }) : (%s, %s) -> (%s, %s)\n"
+           "  tt.store %%op, %%s#1 : tensor<%dx%dx!tt.ptr<i32>>\n",
+        type, type, axis, back, type, type, type, type, rows, cols);
+  if (kind != RECURRENCE) {
+    char shape[64];
+    sprintf(shape, kind == SUM ? "tensor<%dx%dxi32>" : "tensor<%dxi32>",
+            kind == SUM ? rows : rows * cols, cols);
+    if (kind == OF_RESHAPE)
+      p += sprintf(p, "  %%t = tt.trans %%x {order = array<i32: 1, 0>} : %s "
+                      "-> tensor<%dx%dxi32>\n"
+                      "  %%y = tt.reshape %%t : tensor<%dx%dxi32> -> %s\n",
+                   type, cols, rows, cols, rows, shape);
+    p += sprintf(p, "  %%s = \"tt.scan\"(%s) <{axis = %d : i32, reverse = "
+                    "%s}> ({\n  ^bb0(%%a0: i32, %%a1: i32):\n"
+                    "    %%t0 = arith.addi %%a0, %%a1 : i32\n"
+                    "    tt.scan.return %%t0 : i32\n  }) : (%s) -> %s\n",
+                 kind == SUM ? "%x" : "%y", axis, back, shape, shape);
+    if (kind == OF_RESHAPE)
+      p += sprintf(p, "  %%u = tt.reshape %%s : %s -> tensor<%dx%dxi32>\n"
+                      "  %%w = tt.trans %%u {order = array<i32: 1, 0>} : "
+                      "tensor<%dx%dxi32> -> %s\n",
+                   shape, cols, rows, cols, rows, type);
+    p += sprintf(p, "  tt.store %%op, %%%s : tensor<%dx%dx!tt.ptr<i32>>\n",
+                 kind == SUM ? "s" : "w", rows, cols);
+  }
+  sprintf(p, "  tt.return\n} }\n");
+  return text;
+}
+
+static void expect_scan(scan_kind kind, int rows, int cols, int axis,
+                        bool reverse, uint32_t warps) {
+  kernel *k = emit_fine(scan_text(kind, rows, cols, axis, reverse), warps);
+  compile(k);
+  size_t n = (size_t)rows * (size_t)cols;
+  array b[2] = {floats(n, false), floats(n, false)};
+  uint32_t *x = b[0].data, *y = b[1].data;
+  for (size_t i = 0; i < n; i++) {
+    state = state * 1664525u + 1013904223u;
+    x[i] = state >> 3;
+  }
+  run(k, 1, 1, b, NULL);
+  int length = axis ? cols : rows, lines = axis ? rows : cols;
+  int step = axis ? 1 : cols, next = axis ? cols : 1;
+  if (kind == OF_RESHAPE) length = rows * cols, lines = 1;
+  for (int line = 0; line < lines; line++) {
+    uint32_t sum = 0;
+    for (int i = 0; i < length; i++) {
+      int j = reverse ? length - 1 - i : i;
+      int at = line * next + j * step;
+      if (kind == OF_RESHAPE) at = j % rows * cols + j / rows;
+      if (kind == RECURRENCE && i > 0) sum *= x[at] & 3;
+      sum += x[at];
+      if (y[at] != sum)
+        fail_msg("kind %d, %d x %d, axis %d, reverse %d, %u simdgroups: "
+                 "element %d is %u, not %u\n%s", (int)kind, rows, cols, axis,
+                 reverse, (unsigned)warps, at, (unsigned)y[at],
+                 (unsigned)sum, k->msl.text);
+    }
+  }
+  free_all(b, 2);
+  release(k);
+}
+
+static void scans_of_any_shape_axis_and_direction(void **unused) {
+  static const int shapes[][2] = {{1, 2}, {1, 1024}, {2, 1},  {64, 16},
+                                  {4, 64}, {256, 4}, {16, 128}};
+  for (size_t t = 0; t < sizeof shapes / sizeof *shapes; t++)
+    for (int axis = 0; axis < 2; axis++)
+      for (int reverse = 0; reverse < 2; reverse++)
+        EACH_WARPS(w) {
+          scan_kind kind = (t + w / 2 + (uint32_t)reverse) % 2 ? SUM
+                                                               : RECURRENCE;
+          expect_scan(kind, shapes[t][0], shapes[t][1], axis, reverse, w);
+        }
+}
+
+static void scans_where_lanes_lie_above_simdgroups(void **unused) {
+  EACH_WARPS(w) {
+    expect_scan(OF_RESHAPE, 16, 32, 0, false, w);
+    expect_scan(OF_RESHAPE, 8, 64, 0, true, w);
+    expect_scan(OF_RESHAPE, 128, 4, 0, false, w);
+  }
+}
+
+/* ---- gathers and histograms ------------------------------------------- */
+
+static void expect_gather(int rows, int cols, int axis, uint32_t warps) {
+  static char text[16384];
+  char *p = tile_head(text, rows, cols, "i32", "i32"), type[64];
+  sprintf(type, "tensor<%dx%dxi32>", rows, cols);
+  p += sprintf(p, "  %%l = arith.constant dense<%d> : %s\n"
+                  "  %%i = arith.andi %%x, %%l : %s\n"
+                  "  %%g = tt.gather %%x[%%i] {axis = %d : i32} : (%s, %s) -> "
+                  "%s\n  tt.store %%op, %%g : tensor<%dx%dx!tt.ptr<i32>>\n",
+               (axis ? cols : rows) - 1, type, type, axis, type, type, type,
+               rows, cols);
+  sprintf(p, "  tt.return\n} }\n");
+  kernel *k = emit_fine(text, warps);
+  compile(k);
+  size_t n = (size_t)rows * (size_t)cols;
+  array b[2] = {floats(n, false), floats(n, false)};
+  uint32_t *x = b[0].data, *y = b[1].data;
+  for (size_t i = 0; i < n; i++) {
+    state = state * 1664525u + 1013904223u;
+    x[i] = state >> 5;
+  }
+  run(k, 1, 1, b, NULL);
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols; j++) {
+      uint32_t at = x[i * cols + j] & (uint32_t)((axis ? cols : rows) - 1);
+      uint32_t want = axis ? x[i * cols + (int)at] : x[(int)at * cols + j];
+      assert_int_equal(y[i * cols + j], want);
+    }
+  free_all(b, 2);
+  release(k);
+}
+
+static void gathers_along_both_axes(void **unused) {
+  EACH_WARPS(w) {
+    expect_gather(16, 64, 0, w);
+    expect_gather(16, 64, 1, w);
+    expect_gather(1, 256, 1, w);
+    expect_gather(8, 2, 0, w);
+  }
+}
+
+static void histograms_count_what_has_a_bin(void **unused) {
+  EACH_WARPS(w) {
+    for (int bins = 2; bins <= 256; bins *= 8) {
+      char text[4096];
+      snprintf(text, sizeof text,
+               "module { tt.func public @f(%%p: !tt.ptr<i32>, %%q: "
+               "!tt.ptr<i32>, %%n: i32) {\n"
+               "  %%r = tt.make_range {start = 0 : i32, end = 512 : i32} : "
+               "tensor<512xi32>\n"
+               "  %%ns = tt.splat %%n : i32 -> tensor<512xi32>\n"
+               "  %%m = arith.cmpi slt, %%r, %%ns : tensor<512xi32>\n"
+               "  %%ps = tt.splat %%p : !tt.ptr<i32> -> "
+               "tensor<512x!tt.ptr<i32>>\n"
+               "  %%pp = tt.addptr %%ps, %%r : tensor<512x!tt.ptr<i32>>, "
+               "tensor<512xi32>\n"
+               "  %%x = tt.load %%pp : tensor<512x!tt.ptr<i32>>\n"
+               "  %%h = tt.histogram %%x, %%m : tensor<512xi32> -> "
+               "tensor<%dxi32>\n"
+               "  %%b = tt.make_range {start = 0 : i32, end = %d : i32} : "
+               "tensor<%dxi32>\n"
+               "  %%qs = tt.splat %%q : !tt.ptr<i32> -> "
+               "tensor<%dx!tt.ptr<i32>>\n"
+               "  %%qp = tt.addptr %%qs, %%b : tensor<%dx!tt.ptr<i32>>, "
+               "tensor<%dxi32>\n"
+               "  tt.store %%qp, %%h : tensor<%dx!tt.ptr<i32>>\n"
+               "  tt.return\n} }\n",
+               bins, bins, bins, bins, bins, bins, bins);
+      kernel *k = emit_fine(text, w);
+      compile(k);
+      int x[512], got[256] = {0}, want[256] = {0}, n = 471;
+      for (int i = 0; i < 512; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (int)(state >> 16) % (bins + 2) - 1;
+        if (i < n && x[i] >= 0 && x[i] < bins) want[x[i]]++;
+      }
+      array b[2] = {{x, sizeof x}, {got, (size_t)bins * 4}};
+      run(k, 1, 1, b, &n);
+      assert_memory_equal(got, want, (size_t)bins * 4);
+      release(k);
+    }
+  }
+}
+
 /* ---- facts of the text ------------------------------------------------ */
 
 static void expect_text(kernel *k, const char *part) {
@@ -971,6 +1203,10 @@ int main(void) {
     cmocka_unit_test(special_values_of_our_helpers),
     cmocka_unit_test(bit_functions_of_32_and_64_bits),
     cmocka_unit_test(unknown_symbols_are_refused_by_name),
+    cmocka_unit_test(scans_of_any_shape_axis_and_direction),
+    cmocka_unit_test(scans_where_lanes_lie_above_simdgroups),
+    cmocka_unit_test(gathers_along_both_axes),
+    cmocka_unit_test(histograms_count_what_has_a_bin),
     cmocka_unit_test(the_body_of_a_masked_map_is_short),
     cmocka_unit_test(one_simdgroup_still_declares_64_threads),
     cmocka_unit_test(the_same_input_gives_the_same_text),

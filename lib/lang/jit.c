@@ -21,12 +21,18 @@
  */
 #include "parse.h"
 
-enum { MOST_HOPS = 16, LONGEST_PATH = 256 };
+enum {
+  MOST_HOPS = 16,     /* of aliases: a = b, b = c ... */
+  MOST_STEPS = 1000,  /* binders looked at for one path: names that are bound
+                         often, to one another, branch without end */
+  LONGEST_PATH = 256
+};
 
 typedef struct path {
   char text[LONGEST_PATH];
   size_t len;
   bool overflow;
+  uint32_t steps;
 } path;
 
 static void path_add(path *to, const char *text) {
@@ -88,6 +94,7 @@ static bool resolve_name(const tm_module *module, tm_name name, path *to,
   for (uint32_t at = (uint32_t)last + 1; at;
        at = module->earlier.data[at - 1]) {
     const tm_stmt *stmt = module->binders.data[at - 1];
+    if (++to->steps > MOST_STEPS) return false;
     if (stmt->kind == TM_STMT_IMPORT || stmt->kind == TM_STMT_IMPORT_FROM) {
       if (resolve_import(module, stmt, name, to)) return true;
     } else if (stmt->kind == TM_STMT_ASSIGN) {

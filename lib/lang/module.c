@@ -11,7 +11,15 @@
  */
 #include "parse.h"
 
-enum { MOST_HOPS = 32 }; /* of aliases and re-exports: a = b, b = c ... */
+enum {
+  MOST_HOPS = 32,   /* of aliases and re-exports: a = b, b = c ... */
+  MOST_STEPS = 4096 /* binders looked at for one name: names that are bound
+                       often, to one another, branch without end */
+};
+
+typedef struct search {
+  uint32_t hops, steps;
+} search;
 
 tm_modules *tm_modules_create(tm_arena *arena, tm_diags *diags) {
   tm_modules *set = TM_NEW(arena, tm_modules);
@@ -211,62 +219,66 @@ static tm_name bound_name(const tm_module *module, const char *text) {
 }
 
 static tm_function_def *kernel_of(const tm_module *module, tm_name name,
-                                  uint32_t before, uint32_t hops);
+                                  uint32_t before, search *s);
 
 /* The kernel that an expression at module level stands for: a name, a call
  * of jit, or a call of anything with a kernel as its one argument, since an
  * unknown wrapper must not hide the kernel in it. */
 static tm_function_def *kernel_in(const tm_module *module, const tm_expr *e,
-                                  uint32_t before, uint32_t hops) {
+                                  uint32_t before, search *s) {
   for (; e && e->kind == TM_EXPR_CALL && e->items.len == 1;
        e = e->items.data[0]) {
     tm_function_def *function = tm_jit_target(module, e);
     if (function) return function;
   }
   if (!e || e->kind != TM_EXPR_NAME) return NULL;
-  return kernel_of(module, e->name, before, hops);
+  return kernel_of(module, e->name, before, s);
 }
 
 static tm_function_def *imported_kernel(const tm_module *module,
                                         const tm_stmt *stmt, tm_name name,
-                                        uint32_t hops) {
+                                        search *s) {
   const char *path =
       tm_module_absolute(module, stmt->dots, stmt->name ? stmt->name : "");
   const tm_module *from = path ? tm_modules_find(module->owner, path) : NULL;
   if (!from) return NULL;
   for (uint32_t i = 0; i < stmt->imports.len; i++)
     if (stmt->imports.data[i].alias == name)
-      return kernel_of(from, stmt->imports.data[i].path, UINT32_MAX, hops);
+      return kernel_of(from, stmt->imports.data[i].path, UINT32_MAX, s);
   return NULL;
 }
 
 /* The kernel bound to name by a binder of index below `before`. The last one
  * that is a kernel counts: an `else: kernel = None` does not take it away. */
 static tm_function_def *kernel_of(const tm_module *module, tm_name name,
-                                  uint32_t before, uint32_t hops) {
+                                  uint32_t before, search *s) {
   uint64_t last;
-  if (hops > MOST_HOPS ||
+  if (s->hops > MOST_HOPS ||
       !tm_map_get(&module->bindings, TM_KEY(name), &last))
     return NULL;
+  s->hops++;
   for (uint32_t at = (uint32_t)last + 1; at;
        at = module->earlier.data[at - 1]) {
     const tm_stmt *stmt = module->binders.data[at - 1];
     tm_function_def *found = NULL;
+    if (++s->steps > MOST_STEPS) break;
     if (at - 1 >= before) continue;
     if (stmt->kind == TM_STMT_FUNCTION && stmt->function->name == name)
       found = stmt->function->is_jit ? stmt->function : NULL;
     else if (stmt->kind == TM_STMT_ASSIGN)
-      found = kernel_in(module, stmt->e, at - 1, hops + 1);
+      found = kernel_in(module, stmt->e, at - 1, s);
     else if (stmt->kind == TM_STMT_IMPORT_FROM)
-      found = imported_kernel(module, stmt, name, hops + 1);
+      found = imported_kernel(module, stmt, name, s);
     if (found) return found;
   }
+  s->hops--;
   return NULL;
 }
 
 tm_function_def *tm_module_kernel(const tm_module *module, const char *name) {
   tm_name bound = bound_name(module, name);
-  return bound ? kernel_of(module, bound, UINT32_MAX, 0) : NULL;
+  search s = {0};
+  return bound ? kernel_of(module, bound, UINT32_MAX, &s) : NULL;
 }
 
 /* ---- imports ------------------------------------------------------------ */

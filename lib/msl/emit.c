@@ -178,11 +178,6 @@ void msl_bind(emitter *e, tm_value v, const char *name) {
 /* What stands in the source for an operation without MSL, and a way out. */
 static void refuse_op(emitter *e, tm_inst inst) {
   static const struct { tm_op op; const char *name, *hint; } known[] = {
-    {TM_SCAN, "tl.associative_scan (tl.cumsum, tl.cumprod)",
-     "compute the prefix with tl.sum over masks, or in a separate kernel"},
-    {TM_HISTOGRAM, "tl.histogram",
-     "use tl.atomic_add on a buffer of counters"},
-    {TM_GATHER, "tl.gather", "load the elements by their addresses"},
     {TM_DOT_SCALED, "tl.dot_scaled",
      "scale the operands and use tl.dot; Metal has no such instruction"},
     {TM_MAP_ELEMENTWISE, "tl.map_elementwise",
@@ -394,6 +389,9 @@ static void collective(emitter *e, tm_inst inst) {
   if (!late) msl_source(e, inst);
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
+    case TM_SCAN: msl_scan(e, inst); break;
+    case TM_GATHER: msl_gather(e, inst); break;
+    case TM_HISTOGRAM: msl_histogram(e, inst); break;
     case TM_DOT: msl_dot(e, inst); break;
     case TM_CONVERT_LAYOUT: {
       if (!e->staged[inst]) {

@@ -17,7 +17,7 @@
  * the layouts:
  *
  *     register = base ^ XOR of var[0].col[i] for each set bit i of var[0]
- *                     ^ the same for var[1]
+ *                     ^ the same for var[1] and var[2]
  *                     ^ the same for the component of a vector
  *
  * Views (expand_dims, broadcast, trans, reshape, renaming conversions) are
@@ -41,7 +41,10 @@ typedef struct msl_expr {
   uint32_t lanes; /* components; 1 for a scalar, which is equal in all */
 } msl_expr;
 
-enum { MSL_MAX_VECTOR_BITS = 2 }; /* MSL vectors have up to 4 components */
+enum {
+  MSL_MAX_VECTOR_BITS = 2, /* MSL vectors have up to 4 components */
+  MSL_POINT_VARS = 3       /* loops around one statement */
+};
 
 typedef struct msl_var {
   const char *name;
@@ -50,7 +53,7 @@ typedef struct msl_var {
 } msl_var;
 
 typedef struct msl_point {
-  msl_var var[2];
+  msl_var var[MSL_POINT_VARS];
   uint32_t n_comp; /* log2 of the components; 0: a scalar is wanted */
   uint32_t comp[MSL_MAX_VECTOR_BITS];
   uint32_t base;
@@ -323,10 +326,34 @@ const char *msl_one_copy(emitter *e, const tm_layout *layout);
 /* Condition that these bits of the thread index are zero; NULL: no bits. */
 const char *msl_when_zero(emitter *e, uint32_t mask);
 
-/* ---- emitter_reduce.c, _dot.c, _convert.c, _control.c ------------------- */
+/* ---- emitter_reduce.c, _scan.c, _gather.c, _dot.c, _convert.c, _control.c */
 
 void msl_reduce(emitter *e, tm_inst inst);
 bool msl_reduce_plan(emitter *e, tm_inst inst);
+enum { MSL_MAX_REDUCED = 8 }; /* tensors that one reduction or scan takes */
+/* How the elements of a reduction or a scan are combined. */
+typedef struct msl_combine {
+  emitter *e;
+  tm_inst inst;
+  uint32_t n;           /* operands */
+  tm_inst simple;       /* the one commutative operation, or 0 */
+  const char *function; /* else a function that was printed */
+} msl_combine;
+/* Prints the function, if there has to be one. */
+msl_combine msl_combine_of(emitter *e, tm_inst inst);
+/* name = combine(name, with), or combine(with, name) where `swapped`, an
+ * expression, is true. */
+void msl_accumulate(const msl_combine *c, const char *const *name,
+                    const char *const *with, const char *swapped);
+/* region[...] = source at 1 << width registers a time, by one of the threads
+ * with copies. */
+void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
+                    const tm_layout *layout, uint32_t width);
+void msl_gather(emitter *e, tm_inst inst);
+void msl_histogram(emitter *e, tm_inst inst);
+bool msl_gather_plan(emitter *e, tm_inst inst); /* of both */
+void msl_scan(emitter *e, tm_inst inst);
+bool msl_scan_plan(emitter *e, tm_inst inst);
 void msl_dot(emitter *e, tm_inst inst);
 void msl_convert(emitter *e, tm_inst inst);
 /* Writes the tile of a staged conversion to threadgroup memory. */

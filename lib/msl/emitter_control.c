@@ -247,6 +247,7 @@ static void emit_while(emitter *e, tm_inst inst) {
   /* Not provably finite: the volatile keeps the compiler from reasoning that
    * an endless loop cannot be (METAL-FACTS 3.11). */
   const char *proceed = msl_name(e, "proceed");
+  tm_push(e->arena, &e->uniform, proceed); /* from scalars alone */
   msl_line(e, "volatile bool %s = true;", proceed);
   msl_open(e, "while (%s)", proceed);
   msl_pool_enter_loop(e, d->regions[0]);

@@ -107,8 +107,8 @@ static bool store_pairs(emitter *e, const msl_region *region, tm_value source,
 }
 
 /* tile[...] = source, by the one thread of those with copies. */
-static void store_tile(emitter *e, const msl_region *region, tm_value source,
-                       const tm_layout *layout, uint32_t width) {
+void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
+                    const tm_layout *layout, uint32_t width) {
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, source));
   const char *guard = msl_one_copy(e, layout);
   const char *var =
@@ -135,7 +135,7 @@ void msl_stage(emitter *e, tm_inst inst) {
   msl_region_write(e, region);
   uint32_t width = store_bits(&s.layout, 1);
   if (!store_pairs(e, region, s.source, &s.layout, width))
-    store_tile(e, region, s.source, &s.layout, width);
+    msl_store_tile(e, region, s.source, &s.layout, width);
 }
 
 /* ---- planning --------------------------------------------------------- */
@@ -222,8 +222,8 @@ static void through_memory(emitter *e, tm_inst inst,
   tm_value from = d->operands[0], to = d->results;
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, to));
   msl_region_write(e, region);
-  store_tile(e, region, from, msl_layout(e, from),
-             log2_of(plan->store_width));
+  msl_store_tile(e, region, from, msl_layout(e, from),
+                 log2_of(plan->store_width));
   msl_region_read(e, region);
   const tm_layout *layout = msl_layout(e, to);
   msl_value *value = &e->values[to];

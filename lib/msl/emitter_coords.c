@@ -66,7 +66,7 @@ static uint32_t map_linear(const msl_map *map, uint32_t reg) {
 
 msl_point msl_point_compose(const msl_point *point, const msl_map *map) {
   msl_point p = *point;
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < MSL_POINT_VARS; v++)
     for (uint32_t i = 0; i < p.var[v].n; i++)
       p.var[v].col[i] = map_linear(map, p.var[v].col[i]);
   for (uint32_t i = 0; i < p.n_comp; i++)
@@ -89,13 +89,14 @@ bool msl_point_equal(const msl_point *a, const msl_point *b) {
   if (a->base != b->base || a->n_comp != b->n_comp) return false;
   for (uint32_t i = 0; i < a->n_comp; i++)
     if (a->comp[i] != b->comp[i]) return false;
-  return var_equal(&a->var[0], &b->var[0]) &&
-         var_equal(&a->var[1], &b->var[1]);
+  for (int v = 0; v < MSL_POINT_VARS; v++)
+    if (!var_equal(&a->var[v], &b->var[v])) return false;
+  return true;
 }
 
 /* Only for points made by msl_point_all and composed from there. */
 bool msl_point_is_identity(const msl_point *point, uint32_t n_reg) {
-  if (point->base || point->var[1].n) return false;
+  if (point->base || point->var[1].n || point->var[2].n) return false;
   for (uint32_t i = 0; i < point->n_comp; i++)
     if (point->comp[i] != 1u << i) return false;
   for (uint32_t i = 0; i < point->var[0].n; i++)
@@ -276,7 +277,7 @@ msl_expr msl_coordinate(emitter *e, const tm_layout *layout,
   thread_images(layout, shift, bits, 1, image);
   msl_sum sum = {.n = 0};
   msl_sum_add(&sum, msl_thread_part(e, image));
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < MSL_POINT_VARS; v++)
     msl_sum_add(&sum, var_part(e, layout, &point->var[v], shift, bits, 1));
   int64_t base = plus + bits_of(element_of(layout, point->base), shift, bits);
   uint32_t part[1u << MSL_MAX_VECTOR_BITS], any = 0;
@@ -311,7 +312,7 @@ msl_expr msl_tile_index(emitter *e, const tm_layout *layout,
   thread_images(layout, 0, low, 1, image);
   msl_sum sum = {.n = 0};
   msl_sum_add(&sum, msl_thread_part(e, image));
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < MSL_POINT_VARS; v++) {
     msl_sum_add(&sum, var_part(e, layout, &point->var[v], low, high, pitch));
     msl_sum_add(&sum, var_part(e, layout, &point->var[v], 0, low, 1));
   }

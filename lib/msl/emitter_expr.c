@@ -36,7 +36,7 @@ msl_expr msl_widen(emitter *e, msl_expr x, tm_scalar scalar, uint32_t lanes) {
 static msl_expr part_of_register(emitter *e, const msl_point *point,
                                  uint32_t shift, uint32_t mask) {
   msl_sum sum = {.n = 0};
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < MSL_POINT_VARS; v++) {
     const msl_var *var = &point->var[v];
     uint32_t image[TM_MAX_REG_BITS];
     for (uint32_t i = 0; i < var->n; i++)
@@ -79,7 +79,7 @@ static bool is_whole_entry(const msl_value *value, const msl_point *point) {
     return false;
   for (uint32_t i = 0; i < point->n_comp; i++)
     if (point->comp[i] != 1u << i) return false;
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < MSL_POINT_VARS; v++)
     for (uint32_t i = 0; i < point->var[v].n; i++)
       touched |= point->var[v].col[i];
   return (touched & low) == 0;
@@ -245,7 +245,7 @@ static msl_expr eval_choice(emitter *e, tm_inst inst, tm_value v,
   msl_point inner = msl_point_compose(point, &drop);
   const tm_value *operands = tm_get(e->ir, inst)->operands;
   const char *which = NULL;
-  for (int w = 0; w < 2; w++)
+  for (int w = 0; w < MSL_POINT_VARS; w++)
     for (uint32_t i = 0; i < point->var[w].n; i++)
       if (point->var[w].col[i] >> bit & 1)
         which = msl_text(e, "(%s & %u) != 0", point->var[w].name, 1u << i);

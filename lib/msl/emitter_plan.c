@@ -701,7 +701,9 @@ static void place_inst(emitter *e, tm_inst inst, void *data) {
     if (e->group_of[inst] && e->values[v].escapes)
       give_array(e, v, e->groups.data[e->group_of[inst] - 1].width);
     if (class == CLASS_COLLECTIVE && e->staged[inst]) continue;
-    if (class >= CLASS_COLLECTIVE) give_array(e, v, run_bits(layout));
+    /* A scan combines its registers one by one. */
+    uint32_t width = d->op == TM_SCAN ? 0 : run_bits(layout);
+    if (class >= CLASS_COLLECTIVE) give_array(e, v, width);
   }
 }
 
@@ -826,6 +828,8 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
     if (!msl_type_is_supported(e, inst, type)) return;
   }
   if (d->op == TM_REDUCE) msl_reduce_plan(e, inst);
+  if (d->op == TM_SCAN) msl_scan_plan(e, inst);
+  if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
   if (d->op == TM_CONVERT_LAYOUT) msl_convert_plan(e, inst);
   bool atomic = d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS;
   if (atomic && !tm_type_is_tensor(tm_type_of(e->ir, d->results)) &&

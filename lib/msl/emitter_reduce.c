@@ -19,8 +19,6 @@
  */
 #include "emitter.h"
 
-enum { MAX_OPERANDS = 8 };
-
 typedef struct reduction {
   emitter *e;
   tm_inst inst;
@@ -34,8 +32,8 @@ typedef struct reduction {
   uint32_t n_warps;         /* how many of those bits */
   uint32_t numel;           /* elements of the result */
   tm_inst simple;           /* the one operation of the combine, or 0 */
-  const char *function;     /* else its name */
-  const char *name[MAX_OPERANDS];
+  msl_combine combine;
+  const char *name[MSL_MAX_REDUCED];
   bool tile;                /* the result is a tile */
 } reduction;
 
@@ -98,8 +96,8 @@ static tm_scalar scalar_of(const reduction *r, uint32_t operand) {
 
 bool msl_reduce_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (d->n_operands == 0 || d->n_operands > MAX_OPERANDS) {
-    msl_refuse(e, inst, "tl.reduce of more than %d tensors", MAX_OPERANDS);
+  if (d->n_operands == 0 || d->n_operands > MSL_MAX_REDUCED) {
+    msl_refuse(e, inst, "tl.reduce of more than %d tensors", MSL_MAX_REDUCED);
     return false;
   }
   reduction r = shape_of(e, inst);
@@ -117,8 +115,14 @@ bool msl_reduce_plan(emitter *e, tm_inst inst) {
 
 /* ---- combining -------------------------------------------------------- */
 
+static tm_scalar operand_scalar(const emitter *e, tm_inst inst,
+                                uint32_t operand) {
+  tm_value v = tm_get(e->ir, inst)->operands[operand];
+  return msl_scalar_of(tm_type_of(e->ir, v));
+}
+
 /* Prints the combine region as a function. */
-static void print_function(reduction *r) {
+static void print_function(msl_combine *r) {
   emitter *e = r->e;
   const tm_inst_data *d = tm_get(e->ir, r->inst);
   const tm_block_data *block = tm_blk(e->ir, d->regions[0]);
@@ -133,10 +137,10 @@ static void print_function(reduction *r) {
   tm_buf_printf(&head, "METAL_FUNC void %s(", r->function);
   for (uint32_t i = 0; i < r->n; i++)
     tm_buf_printf(&head, "thread %s &x%u, ",
-                  msl_type(e, scalar_of(r, i), 1), (unsigned)i);
+                  msl_type(e, operand_scalar(e, r->inst, i), 1), (unsigned)i);
   for (uint32_t i = 0; i < r->n; i++)
-    tm_buf_printf(&head, "%s y%u, ", msl_type(e, scalar_of(r, i), 1),
-                  (unsigned)i);
+    tm_buf_printf(&head, "%s y%u, ",
+                  msl_type(e, operand_scalar(e, r->inst, i), 1), (unsigned)i);
   tm_buf_puts(&head, "bool swapped)");
   msl_line(e, "// x = combine(x, y), or combine(y, x) when swapped.");
   msl_open(e, "%s", tm_buf_text(&head));
@@ -145,8 +149,9 @@ static void print_function(reduction *r) {
     const char *var = msl_name(e, msl_text(e, "%c%u", i < r->n ? 'a' : 'b',
                                            (unsigned)k));
     msl_line(e, "const %s %s = swapped ? %c%u : %c%u;",
-             msl_type(e, scalar_of(r, k), 1), var, i < r->n ? 'y' : 'x',
-             (unsigned)k, i < r->n ? 'x' : 'y', (unsigned)k);
+             msl_type(e, operand_scalar(e, r->inst, k), 1), var,
+             i < r->n ? 'y' : 'x', (unsigned)k, i < r->n ? 'x' : 'y',
+             (unsigned)k);
     msl_bind(e, block->args[i], var);
   }
   TM_EACH_INST(e->ir, inst, d->regions[0]) {
@@ -167,7 +172,7 @@ static void print_function(reduction *r) {
     if (inst != block->last) msl_scalar_inst(e, inst);
   }
   const tm_inst_data *ret = tm_get(e->ir, block->last);
-  msl_expr value[MAX_OPERANDS];
+  msl_expr value[MSL_MAX_REDUCED];
   for (uint32_t i = 0; i < r->n && !e->failed; i++)
     value[i] = msl_eval_scalar(e, ret->operands[i]);
   for (uint32_t i = 0; i < r->n && !e->failed; i++)
@@ -178,28 +183,37 @@ static void print_function(reduction *r) {
   e->indent = indent;
 }
 
+msl_combine msl_combine_of(emitter *e, tm_inst inst) {
+  msl_combine c = {e, inst, tm_get(e->ir, inst)->n_operands,
+                   simple_combine(e, inst), NULL};
+  if (!c.simple) print_function(&c);
+  return c;
+}
+
+void msl_accumulate(const msl_combine *c, const char *const *name,
+                    const char *const *with, const char *swapped) {
+  emitter *e = c->e;
+  if (c->simple) {
+    msl_expr x[2] = {msl_primary(name[0], 1), msl_primary(with[0], 1)};
+    msl_line(e, "%s = %s;", name[0], msl_elementwise(e, c->simple, x).text);
+    return;
+  }
+  tm_buf buf = tm_buf_in(e->arena);
+  tm_buf_printf(&buf, "%s(", c->function);
+  for (uint32_t i = 0; i < c->n; i++) tm_buf_printf(&buf, "%s, ", name[i]);
+  for (uint32_t i = 0; i < c->n; i++) tm_buf_printf(&buf, "%s, ", with[i]);
+  msl_line(e, "%s%s);", tm_buf_text(&buf), swapped);
+}
+
 /* a op b, for a combine of one operation. */
 static msl_expr combined(const reduction *r, msl_expr a, msl_expr b) {
   msl_expr x[2] = {a, b};
   return msl_elementwise(r->e, r->simple, x);
 }
 
-/* name = combine(name, with). */
 static void accumulate(const reduction *r, const char *const *with,
                        const char *swapped) {
-  emitter *e = r->e;
-  if (r->simple) {
-    msl_expr x = combined(r, msl_primary(r->name[0], 1),
-                          msl_primary(with[0], 1));
-    msl_line(e, "%s = %s;", r->name[0], x.text);
-    return;
-  }
-  tm_buf buf = tm_buf_in(e->arena);
-  tm_buf_printf(&buf, "%s(", r->function);
-  for (uint32_t i = 0; i < r->n; i++)
-    tm_buf_printf(&buf, "%s, ", r->name[i]);
-  for (uint32_t i = 0; i < r->n; i++) tm_buf_printf(&buf, "%s, ", with[i]);
-  msl_line(e, "%s%s);", tm_buf_text(&buf), swapped);
+  msl_accumulate(&r->combine, r->name, with, swapped);
 }
 
 /* ---- registers -------------------------------------------------------- */
@@ -258,7 +272,7 @@ static void reduce_registers(const reduction *r, const char *keep_var) {
   emitter *e = r->e;
   const tm_inst_data *d = tm_get(e->ir, r->inst);
   uint32_t comp = vector_bits(r), rest = r->n_along - comp;
-  const char *target[MAX_OPERANDS];
+  const char *target[MSL_MAX_REDUCED];
   msl_point first = point_of(r, keep_var, NULL, comp);
   tm_scalar scalar = scalar_of(r, 0);
   const char *vector = NULL;
@@ -328,7 +342,7 @@ static void reduce_lanes(const reduction *r) {
   }
   for (uint32_t bit = 0; bit < TM_LANE_BITS; bit++) {
     if (!(r->lanes >> bit & 1)) continue;
-    const char *with[MAX_OPERANDS];
+    const char *with[MSL_MAX_REDUCED];
     for (uint32_t i = 0; i < r->n; i++) {
       const char *type = msl_type(e, scalar_of(r, i), 1);
       with[i] = msl_text(e, "%s(%s, %u)",
@@ -414,7 +428,7 @@ static void read_parts(const reduction *r, const char *keep_var,
   msl_sum_add(&sum, (msl_expr){part, r->numel > 1 ? MSL_MUL : MSL_PRIMARY, 1});
   msl_sum_add(&sum, at);
   const char *index = msl_sum_text(e, &sum).text;
-  const char *with[MAX_OPERANDS];
+  const char *with[MSL_MAX_REDUCED];
   for (uint32_t i = 0; i < r->n; i++) with[i] = read_part(r, i, index);
   accumulate(r, with, "false");
   msl_close(e);
@@ -444,7 +458,7 @@ static void store_parts(const reduction *r, const char *keep_var) {
 void msl_reduce(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   reduction r = shape_of(e, inst);
-  if (!r.simple) print_function(&r);
+  r.combine = msl_combine_of(e, inst);
   bool many = r.tile && r.n_keep > 0;
   for (uint32_t i = 0; i < r.n; i++) {
     tm_value v = d->results + i;

@@ -57,11 +57,9 @@ typedef struct parse {
   tm_module *module;
 } parse;
 
-static bool parse_start(parse *p, jmp_buf guard) {
-  (void)guard;
+static void parse_start(parse *p) {
   tm_diags_init(&p->diags, &p->arena);
   p->set = tm_modules_create(&p->arena, &p->diags);
-  return true;
 }
 
 static unsigned long failures;
@@ -128,7 +126,7 @@ static void with_file(const file *f, void (*act)(parse *, const file *)) {
   jmp_buf guard;
   tm_arena_init(&p.arena, 0);
   if (tm_arena_guard(&p.arena, guard)) {
-    parse_start(&p, guard);
+    parse_start(&p);
     p.module = tm_module_parse_text(p.set, "m", f->name,
                                     (tm_str){f->text, f->size});
     if (act) act(&p, f);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* decorators.c - finds @autotune and @heuristics above a kernel and computes
+ * what they set. */
+#include "hostint.h"
+
+enum { MOST_STEPS = 1000000 };
+
+/* The decorator calls named so, whatever module they are taken from: projects
+ * wrap both in their own (libtuner.autotune and the like). */
+static const tm_expr *next_decorator(const tm_function_def *f,
+                                     const char *name, uint32_t *at) {
+  while (*at < f->decorators.len) {
+    const tm_expr *call = f->decorators.data[(*at)++];
+    if (call->kind != TM_EXPR_CALL) continue;
+    const tm_expr *callee = call->a[0];
+    if ((callee->kind == TM_EXPR_NAME || callee->kind == TM_EXPR_ATTRIBUTE) &&
+        strcmp(callee->name, name) == 0)
+      return call;
+  }
+  return NULL;
+}
+
+/* Argument number `at`, or by name; NULL. */
+static const tm_expr *argument(const tm_expr *call, uint32_t at,
+                               const char *name) {
+  for (uint32_t i = 0; i < call->keywords.len; i++)
+    if (call->keywords.data[i].name &&
+        strcmp(call->keywords.data[i].name, name) == 0)
+      return call->keywords.data[i].value;
+  return at < call->items.len ? call->items.data[at] : NULL;
+}
+
+/* A host value as the compile-time value that it sets. */
+static bool to_const(host *h, const host_value *v, tm_loc loc,
+                     tm_const *out) {
+  memset(out, 0, sizeof *out);
+  switch (v->kind) {
+    case HOST_NONE: out->kind = TM_CONST_NONE; return true;
+    case HOST_BOOL: out->kind = TM_CONST_BOOL; out->i = v->i; return true;
+    case HOST_INT: out->kind = TM_CONST_INT; out->i = v->i; return true;
+    case HOST_FLOAT: out->kind = TM_CONST_FLOAT; out->f = v->f; return true;
+    case HOST_TEXT:
+    case HOST_NAME: { /* tl.float16 */
+      const char *text = tm_strndup(h->arena, v->text.ptr, v->text.len);
+      const char *dot = strrchr(text, '.');
+      out->kind = v->kind == HOST_NAME ? TM_CONST_DTYPE : TM_CONST_TEXT;
+      out->text = v->kind == HOST_NAME && dot ? dot + 1 : text;
+      return true;
+    }
+    default:
+      host_fail(h, loc, "a value that is no number, text or type");
+      return false;
+  }
+}
+
+static host_value *from_arg(host *h, const tm_host_arg *arg) {
+  host_value *v;
+  if (arg->is_buffer) return host_new(h, HOST_BUFFER);
+  switch (arg->value.kind) {
+    case TM_CONST_BOOL: return host_bool(h, arg->value.i != 0);
+    case TM_CONST_INT: return host_int(h, arg->value.i);
+    case TM_CONST_FLOAT: return host_float(h, arg->value.f);
+    case TM_CONST_TEXT:
+    case TM_CONST_DTYPE:
+      v = host_new(h, arg->value.kind == TM_CONST_TEXT ? HOST_TEXT
+                                                       : HOST_NAME);
+      v->text = tm_cstr(arg->value.text);
+      return v;
+    case TM_CONST_NONE: break;
+  }
+  return host_new(h, HOST_NONE);
+}
+
+static bool config_values(host *h, const host_value *config, tm_loc loc,
+                          tm_host_config *out) {
+  const host_value *dict = config->items.data[0];
+  uint32_t n = dict->items.len / 2;
+  tm_host_value *values = TM_NEW_ARRAY(h->arena, tm_host_value, n + 1);
+  for (uint32_t i = 0; i < n; i++) {
+    const host_value *key = dict->items.data[2 * i];
+    if (key->kind != HOST_TEXT) {
+      host_fail(h, loc, "a Config whose names are not text");
+      return false;
+    }
+    values[i].name = tm_strndup(h->arena, key->text.ptr, key->text.len);
+    if (!to_const(h, dict->items.data[2 * i + 1], loc, &values[i].value))
+      return false;
+  }
+  *out = (tm_host_config){values, n, config->num_warps, config->num_stages};
+  return true;
+}
+
+bool tm_host_configs(tm_arena *arena, tm_diags *diags,
+                     const tm_function_def *function,
+                     const tm_host_config **configs, uint32_t *count) {
+  *configs = NULL;
+  *count = 0;
+  uint32_t at = 0;
+  const tm_expr *call = next_decorator(function, "autotune", &at);
+  const tm_expr *given = call ? argument(call, 0, "configs") : NULL;
+  if (!given) return true;
+  host h = {arena, diags, 0, MOST_STEPS};
+  host_frame frame = {.module = function->module};
+  host_value *list = host_eval(&h, &frame, given);
+  const host_value *all = list ? host_items(&h, list, given->loc) : NULL;
+  if (!all) return false;
+  tm_host_config *out =
+      TM_NEW_ARRAY(arena, tm_host_config, all->items.len + 1);
+  for (uint32_t i = 0; i < all->items.len; i++) {
+    const host_value *config = all->items.data[i];
+    if (config->kind != HOST_CONFIG) {
+      host_fail(&h, given->loc, "a configuration that is no triton.Config");
+      return false;
+    }
+    if (!config_values(&h, config, given->loc, &out[i])) return false;
+  }
+  *configs = out;
+  *count = all->items.len;
+  return true;
+}
+
+/* Sets every entry of one heuristics dict; args grows as they are set. */
+static bool set_values(host *h, const host_value *dict, host_value *args,
+                       const tm_expr *from, tm_host_value *values,
+                       uint32_t *count) {
+  for (uint32_t i = 0; i < dict->items.len; i += 2) {
+    host_value *key = dict->items.data[i];
+    if (key->kind != HOST_TEXT) {
+      host_fail(h, from->loc, "heuristics whose names are not text");
+      return false;
+    }
+    host_value *v = host_call(h, dict->items.data[i + 1], &args, 1, NULL, 0,
+                              NULL, from->loc);
+    if (!v) return false;
+    tm_host_value *value = &values[(*count)++];
+    value->name = tm_strndup(h->arena, key->text.ptr, key->text.len);
+    if (!to_const(h, v, from->loc, &value->value)) return false;
+    tm_push(h->arena, &args->items, key);
+    tm_push(h->arena, &args->items, v);
+  }
+  return true;
+}
+
+bool tm_host_heuristics(tm_arena *arena, tm_diags *diags,
+                        const tm_function_def *function,
+                        const tm_host_arg *args, uint32_t n_args,
+                        const tm_host_value **values, uint32_t *count) {
+  *values = NULL;
+  *count = 0;
+  uint32_t at = 0;
+  host h = {arena, diags, 0, MOST_STEPS};
+  host_frame frame = {.module = function->module};
+  host_value *dict = host_new(&h, HOST_DICT);
+  for (uint32_t i = 0; i < n_args; i++) {
+    host_value *key = host_new(&h, HOST_TEXT);
+    key->text = tm_cstr(args[i].name);
+    tm_push(arena, &dict->items, key);
+    tm_push(arena, &dict->items, from_arg(&h, &args[i]));
+  }
+  tm_host_value *out = NULL;
+  const tm_expr *call;
+  while ((call = next_decorator(function, "heuristics", &at))) {
+    const tm_expr *given = argument(call, 0, "values");
+    host_value *set = given ? host_eval(&h, &frame, given) : NULL;
+    if (given && !set) return false;
+    if (!set) continue;
+    if (set->kind != HOST_DICT) {
+      host_fail(&h, given->loc, "heuristics that are not a dict");
+      return false;
+    }
+    tm_host_value *more = TM_NEW_ARRAY(arena, tm_host_value,
+                                       *count + set->items.len / 2 + 1);
+    if (*count) memcpy(more, out, *count * sizeof *more);
+    out = more;
+    if (!set_values(&h, set, dict, given, out, count)) return false;
+  }
+  *values = out;
+  return true;
+}

@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host_eval.c - expressions and plain statements of host Python.
+ *
+ * Names are looked up in the frames of calls and comprehensions, then among
+ * the module's bindings, whose values are computed when they are needed;
+ * imported names stay dotted names until somebody calls them. Depth and the
+ * number of steps are bounded: the source is not trusted to end.
+ */
+#include "hostint.h"
+
+#include <math.h>
+
+enum { MOST_DEPTH = 100 };
+
+host_value *host_fail(host *h, tm_loc loc, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  tm_buf buf = tm_buf_in(h->arena);
+  tm_buf_vprintf(&buf, format, args);
+  va_end(args);
+  tm_diag *diag = tm_error_at(h->diags, TM_DIAG_UNSUPPORTED, loc,
+                              "cannot compute what a decorator sets: %s",
+                              tm_buf_text(&buf));
+  tm_diag_hint(h->diags, diag, "pass the value by name instead");
+  return NULL;
+}
+
+host_value *host_new(host *h, host_kind kind) {
+  host_value *v = TM_NEW(h->arena, host_value);
+  v->kind = kind;
+  return v;
+}
+host_value *host_int(host *h, int64_t i) {
+  host_value *v = host_new(h, HOST_INT);
+  v->i = i;
+  return v;
+}
+host_value *host_bool(host *h, bool b) {
+  host_value *v = host_new(h, HOST_BOOL);
+  v->i = b;
+  return v;
+}
+host_value *host_float(host *h, double f) {
+  host_value *v = host_new(h, HOST_FLOAT);
+  v->f = f;
+  return v;
+}
+static host_value *host_text(host *h, tm_str text) {
+  host_value *v = host_new(h, HOST_TEXT);
+  v->text = text;
+  return v;
+}
+
+static bool is_whole(const host_value *v) {
+  return v->kind == HOST_INT || v->kind == HOST_BOOL;
+}
+static bool is_number(const host_value *v) {
+  return is_whole(v) || v->kind == HOST_FLOAT;
+}
+static double as_double(const host_value *v) {
+  return v->kind == HOST_FLOAT ? v->f : (double)v->i;
+}
+
+bool host_truth(const host_value *v) {
+  switch (v->kind) {
+    case HOST_NONE: return false;
+    case HOST_BOOL:
+    case HOST_INT: return v->i != 0;
+    case HOST_FLOAT: return v->f != 0;
+    case HOST_TEXT: return v->text.len != 0;
+    case HOST_LIST:
+    case HOST_DICT: return v->items.len != 0;
+    default: return true;
+  }
+}
+
+bool host_equal(const host_value *a, const host_value *b) {
+  if (is_whole(a) && is_whole(b)) return a->i == b->i;
+  if (is_number(a) && is_number(b)) return as_double(a) == as_double(b);
+  if (a->kind != b->kind) return false;
+  switch (a->kind) {
+    case HOST_NONE: return true;
+    case HOST_TEXT:
+    case HOST_NAME: return tm_str_eq(a->text, b->text);
+    case HOST_LIST:
+      if (a->items.len != b->items.len) return false;
+      for (uint32_t i = 0; i < a->items.len; i++)
+        if (!host_equal(a->items.data[i], b->items.data[i])) return false;
+      return true;
+    default: return a == b;
+  }
+}
+
+host_value *host_dict_get(const host_value *dict, const char *key) {
+  for (uint32_t i = 0; i + 1 < dict->items.len; i += 2) {
+    const host_value *k = dict->items.data[i];
+    if (k->kind == HOST_TEXT && tm_str_eq(k->text, tm_cstr(key)))
+      return dict->items.data[i + 1];
+  }
+  return NULL;
+}
+
+const host_value *host_items(host *h, const host_value *v, tm_loc loc) {
+  if (v->kind == HOST_LIST) return v;
+  if (v->kind != HOST_DICT)
+    return host_fail(h, loc, "this cannot be iterated over");
+  host_value *keys = host_new(h, HOST_LIST);
+  for (uint32_t i = 0; i < v->items.len; i += 2)
+    tm_push(h->arena, &keys->items, v->items.data[i]);
+  return keys;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static void bind(host *h, host_frame *frame, tm_name name, host_value *v) {
+  for (uint32_t i = 0; i < frame->names.len; i++)
+    if (frame->names.data[i] == name) {
+      frame->values.data[i] = v;
+      return;
+    }
+  tm_push(h->arena, &frame->names, name);
+  tm_push(h->arena, &frame->values, v);
+}
+
+static host_value *dotted(host *h, const char *a, const char *b) {
+  tm_buf text = tm_buf_in(h->arena);
+  tm_buf_printf(&text, "%s%s%s", a, *b ? "." : "", b);
+  host_value *v = host_new(h, HOST_NAME);
+  v->text = (tm_str){tm_buf_text(&text), text.len};
+  return v;
+}
+
+/* A name that an import statement binds: what it stands for, dotted. */
+static host_value *imported(host *h, const tm_module *module,
+                            const tm_stmt *stmt, tm_name name) {
+  for (uint32_t i = 0; i < stmt->imports.len; i++) {
+    const tm_import *import = &stmt->imports.data[i];
+    const char *bound = import->alias ? import->alias : import->path;
+    size_t first = strcspn(bound, ".");
+    if (strncmp(bound, name, first) || name[first]) continue;
+    if (stmt->kind == TM_STMT_IMPORT)
+      return dotted(h, import->alias && strcmp(import->alias, import->path)
+                           ? import->path
+                           : name,
+                    "");
+    const char *from =
+        tm_module_absolute(module, stmt->dots, stmt->name ? stmt->name : "");
+    const tm_module *other =
+        from ? tm_modules_find(module->owner, from) : NULL;
+    if (other) {
+      host_frame frame = {.module = other};
+      tm_expr leaf = {.kind = TM_EXPR_NAME, .name = import->path,
+                      .loc = stmt->loc};
+      return host_eval(h, &frame, &leaf);
+    }
+    return dotted(h, from ? from : "", import->path);
+  }
+  return dotted(h, name, "");
+}
+
+static host_value *module_value(host *h, const tm_module *module,
+                                tm_name name, tm_loc loc) {
+  const tm_stmt *stmt = tm_module_binding(module, name);
+  if (!stmt) return dotted(h, name, ""); /* a builtin, or unknown */
+  host_frame *top = TM_NEW(h->arena, host_frame);
+  top->module = module;
+  switch (stmt->kind) {
+    case TM_STMT_ASSIGN:
+    case TM_STMT_ANNASSIGN:
+      if (stmt->e && stmt->targets.len == 1 &&
+          stmt->targets.data[0]->kind == TM_EXPR_NAME)
+        return host_eval(h, top, stmt->e);
+      break;
+    case TM_STMT_FUNCTION: {
+      host_value *v = host_new(h, HOST_FUNCTION);
+      v->function = stmt->function;
+      return v;
+    }
+    case TM_STMT_IMPORT:
+    case TM_STMT_IMPORT_FROM:
+      return imported(h, module, stmt, name);
+    default: break;
+  }
+  return host_fail(h, loc, "'%s' is not bound by a plain assignment", name);
+}
+
+static host_value *lookup(host *h, host_frame *frame, const tm_expr *e) {
+  for (host_frame *f = frame; f; f = f->outer)
+    for (uint32_t i = f->names.len; i-- > 0;)
+      if (strcmp(f->names.data[i], e->name) == 0) return f->values.data[i];
+  return module_value(h, frame->module, e->name, e->loc);
+}
+
+/* ---- operators -------------------------------------------------------------- */
+
+static host_value *whole_op(host *h, tm_py_op op, int64_t a, int64_t b,
+                            tm_loc loc) {
+  int64_t r = 0;
+  bool over = false;
+  switch (op) {
+    case TM_PY_ADD: over = __builtin_add_overflow(a, b, &r); break;
+    case TM_PY_SUB: over = __builtin_sub_overflow(a, b, &r); break;
+    case TM_PY_MUL: over = __builtin_mul_overflow(a, b, &r); break;
+    case TM_PY_FLOORDIV:
+    case TM_PY_MOD:
+      if (b == 0 || (a == INT64_MIN && b == -1))
+        return host_fail(h, loc, "division by zero or overflow");
+      r = a / b - (a % b != 0 && (a < 0) != (b < 0)); /* Python's floor */
+      if (op == TM_PY_MOD) r = a - r * b;
+      break;
+    case TM_PY_DIV:
+      if (b == 0) return host_fail(h, loc, "division by zero");
+      return host_float(h, (double)a / (double)b);
+    case TM_PY_POW:
+      if (b < 0) return host_float(h, pow((double)a, (double)b));
+      for (r = 1; b > 0 && !over; b--) over = __builtin_mul_overflow(r, a, &r);
+      break;
+    case TM_PY_AND: r = a & b; break;
+    case TM_PY_OR: r = a | b; break;
+    case TM_PY_XOR: r = a ^ b; break;
+    case TM_PY_SHL:
+      over = b < 0 || b > 62 || a > INT64_MAX >> b || a < INT64_MIN >> b;
+      if (!over) r = a * ((int64_t)1 << b);
+      break;
+    case TM_PY_SHR:
+      over = b < 0;
+      if (!over) r = a >> (b > 63 ? 63 : b);
+      break;
+    default: return host_fail(h, loc, "this operator on integers");
+  }
+  if (over) return host_fail(h, loc, "an integer leaves 64 bits");
+  return host_int(h, r);
+}
+
+static host_value *joined(host *h, const host_value *a, const host_value *b) {
+  host_value *v = host_new(h, HOST_LIST);
+  for (uint32_t i = 0; i < a->items.len; i++)
+    tm_push(h->arena, &v->items, a->items.data[i]);
+  for (uint32_t i = 0; i < b->items.len; i++)
+    tm_push(h->arena, &v->items, b->items.data[i]);
+  return v;
+}
+
+static host_value *binary(host *h, tm_py_op op, host_value *a, host_value *b,
+                          tm_loc loc) {
+  if (is_whole(a) && is_whole(b)) return whole_op(h, op, a->i, b->i, loc);
+  if (is_number(a) && is_number(b)) {
+    double x = as_double(a), y = as_double(b);
+    switch (op) {
+      case TM_PY_ADD: return host_float(h, x + y);
+      case TM_PY_SUB: return host_float(h, x - y);
+      case TM_PY_MUL: return host_float(h, x * y);
+      case TM_PY_DIV: return host_float(h, x / y);
+      case TM_PY_FLOORDIV: return host_float(h, floor(x / y));
+      case TM_PY_POW: return host_float(h, pow(x, y));
+      default: break;
+    }
+  }
+  if (op == TM_PY_ADD && a->kind == HOST_LIST && b->kind == HOST_LIST)
+    return joined(h, a, b);
+  if (op == TM_PY_ADD && a->kind == HOST_TEXT && b->kind == HOST_TEXT) {
+    tm_buf text = tm_buf_in(h->arena);
+    tm_buf_add(&text, a->text.ptr, a->text.len);
+    tm_buf_add(&text, b->text.ptr, b->text.len);
+    return host_text(h, (tm_str){tm_buf_text(&text), text.len});
+  }
+  return host_fail(h, loc, "an operator on values of these kinds");
+}
+
+static bool contains(const host_value *all, const host_value *v) {
+  uint32_t step = all->kind == HOST_DICT ? 2 : 1;
+  for (uint32_t i = 0; i < all->items.len; i += step)
+    if (host_equal(all->items.data[i], v)) return true;
+  return false;
+}
+
+/* 0 or 1; -1 after an error. */
+static int compare(host *h, tm_py_op op, const host_value *a,
+                   const host_value *b, tm_loc loc) {
+  switch (op) {
+    case TM_PY_EQ: return host_equal(a, b);
+    case TM_PY_NE: return !host_equal(a, b);
+    case TM_PY_IS: return host_equal(a, b);
+    case TM_PY_IS_NOT: return !host_equal(a, b);
+    case TM_PY_IN:
+    case TM_PY_NOT_IN:
+      if (b->kind == HOST_LIST || b->kind == HOST_DICT)
+        return contains(b, a) == (op == TM_PY_IN);
+      break;
+    default:
+      if (!is_number(a) || !is_number(b)) break;
+      double x = as_double(a), y = as_double(b);
+      return op == TM_PY_LT   ? x < y
+             : op == TM_PY_LE ? x <= y
+             : op == TM_PY_GT ? x > y
+                              : x >= y;
+  }
+  host_fail(h, loc, "a comparison of values of these kinds");
+  return -1;
+}
+
+static host_value *comparison(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *left = host_eval(h, frame, e->items.data[0]);
+  for (uint32_t i = 1; left && i < e->items.len; i++) {
+    host_value *right = host_eval(h, frame, e->items.data[i]);
+    int truth = right ? compare(h, e->ops[i - 1], left, right, e->loc) : -1;
+    if (truth < 0) return NULL;
+    if (!truth) return host_bool(h, false);
+    left = right;
+  }
+  return left ? host_bool(h, true) : NULL;
+}
+
+static host_value *logic(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *v = NULL;
+  for (uint32_t i = 0; i < e->items.len; i++) {
+    v = host_eval(h, frame, e->items.data[i]);
+    if (!v || host_truth(v) == (e->kind == TM_EXPR_OR)) return v;
+  }
+  return v;
+}
+
+static host_value *unary(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *v = host_eval(h, frame, e->a[0]);
+  if (!v) return NULL;
+  if (e->op == TM_PY_NOT) return host_bool(h, !host_truth(v));
+  if (is_whole(v)) {
+    if (e->op == TM_PY_INVERT) return host_int(h, ~v->i);
+    return e->op == TM_PY_NEG ? whole_op(h, TM_PY_SUB, 0, v->i, e->loc)
+                              : host_int(h, v->i);
+  }
+  if (v->kind == HOST_FLOAT && e->op != TM_PY_INVERT)
+    return host_float(h, e->op == TM_PY_NEG ? -v->f : v->f);
+  return host_fail(h, e->loc, "an operator on a value of this kind");
+}
+
+/* ---- containers ---------------------------------------------------------------- */
+
+static host_value *list_of(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *list = host_new(h, HOST_LIST);
+  for (uint32_t i = 0; i < e->items.len; i++) {
+    const tm_expr *item = e->items.data[i];
+    bool starred = item->kind == TM_EXPR_STARRED;
+    host_value *v = host_eval(h, frame, starred ? item->a[0] : item);
+    if (!v) return NULL;
+    if (!starred) {
+      tm_push(h->arena, &list->items, v);
+      continue;
+    }
+    const host_value *all = host_items(h, v, item->loc);
+    for (uint32_t k = 0; all && k < all->items.len; k++)
+      tm_push(h->arena, &list->items, all->items.data[k]);
+    if (!all) return NULL;
+  }
+  return list;
+}
+
+static void dict_set(host *h, host_value *dict, host_value *key,
+                     host_value *value) {
+  for (uint32_t i = 0; i < dict->items.len; i += 2)
+    if (host_equal(dict->items.data[i], key)) {
+      dict->items.data[i + 1] = value;
+      return;
+    }
+  tm_push(h->arena, &dict->items, key);
+  tm_push(h->arena, &dict->items, value);
+}
+
+static host_value *dict_of(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *dict = host_new(h, HOST_DICT);
+  for (uint32_t i = 0; i + 1 < e->items.len; i += 2) {
+    host_value *value = host_eval(h, frame, e->items.data[i + 1]);
+    if (!value) return NULL;
+    if (!e->items.data[i]) { /* **other */
+      if (value->kind != HOST_DICT)
+        return host_fail(h, e->loc, "** of what is not a dict");
+      for (uint32_t k = 0; k < value->items.len; k += 2)
+        dict_set(h, dict, value->items.data[k], value->items.data[k + 1]);
+      continue;
+    }
+    host_value *key = host_eval(h, frame, e->items.data[i]);
+    if (!key) return NULL;
+    dict_set(h, dict, key, value);
+  }
+  return dict;
+}
+
+static bool assign(host *h, host_frame *frame, const tm_expr *target,
+                   host_value *v) {
+  if (target->kind == TM_EXPR_NAME) {
+    bind(h, frame, target->name, v);
+    return true;
+  }
+  if (target->kind == TM_EXPR_TUPLE || target->kind == TM_EXPR_LIST) {
+    const host_value *all = host_items(h, v, target->loc);
+    if (!all) return false;
+    if (all->items.len != target->items.len) {
+      host_fail(h, target->loc, "unpacking into another count of names");
+      return false;
+    }
+    for (uint32_t i = 0; i < all->items.len; i++)
+      if (!assign(h, frame, target->items.data[i], all->items.data[i]))
+        return false;
+    return true;
+  }
+  if (target->kind == TM_EXPR_SUBSCRIPT) {
+    host_value *dict = host_eval(h, frame, target->a[0]);
+    host_value *key = dict ? host_eval(h, frame, target->a[1]) : NULL;
+    if (!key) return false;
+    if (dict->kind == HOST_DICT) {
+      dict_set(h, dict, key, v);
+      return true;
+    }
+  }
+  host_fail(h, target->loc, "an assignment of this form");
+  return false;
+}
+
+/* Runs clause number `at` and those inside it; adds to out. */
+static bool comprehend(host *h, host_frame *frame, const tm_expr *e,
+                       uint32_t at, host_value *out) {
+  if (at == e->clauses.len) {
+    host_value *v = host_eval(h, frame, e->a[0]);
+    if (!v) return false;
+    if (e->op != TM_PY_DICT_COMP) {
+      tm_push(h->arena, &out->items, v);
+      return true;
+    }
+    host_value *value = host_eval(h, frame, e->a[1]);
+    if (value) dict_set(h, out, v, value);
+    return value != NULL;
+  }
+  const tm_comp_clause *clause = &e->clauses.data[at];
+  host_value *over = host_eval(h, frame, clause->iter);
+  const host_value *all = over ? host_items(h, over, e->loc) : NULL;
+  for (uint32_t i = 0; all && i < all->items.len; i++) {
+    if (!assign(h, frame, clause->target, all->items.data[i])) return false;
+    bool wanted = true;
+    for (uint32_t c = 0; wanted && c < clause->conditions.len; c++) {
+      host_value *v = host_eval(h, frame, clause->conditions.data[c]);
+      if (!v) return false;
+      wanted = host_truth(v);
+    }
+    if (wanted && !comprehend(h, frame, e, at + 1, out)) return false;
+  }
+  return all != NULL;
+}
+
+static host_value *comprehension(host *h, host_frame *frame,
+                                 const tm_expr *e) {
+  host_frame *inner = TM_NEW(h->arena, host_frame);
+  inner->outer = frame;
+  inner->module = frame->module;
+  host_value *out =
+      host_new(h, e->op == TM_PY_DICT_COMP ? HOST_DICT : HOST_LIST);
+  return comprehend(h, inner, e, 0, out) ? out : NULL;
+}
+
+static host_value *subscript(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *v = host_eval(h, frame, e->a[0]);
+  host_value *key = v ? host_eval(h, frame, e->a[1]) : NULL;
+  if (!key) return NULL;
+  if (v->kind == HOST_DICT) {
+    for (uint32_t i = 0; i < v->items.len; i += 2)
+      if (host_equal(v->items.data[i], key)) return v->items.data[i + 1];
+    return host_fail(h, e->loc, "no value named '%.*s' is known here",
+                     key->kind == HOST_TEXT ? (int)key->text.len : 1,
+                     key->kind == HOST_TEXT ? key->text.ptr : "?");
+  }
+  if (v->kind == HOST_LIST && is_whole(key)) {
+    int64_t i = key->i < 0 ? key->i + v->items.len : key->i;
+    if (i >= 0 && i < (int64_t)v->items.len) return v->items.data[i];
+    return host_fail(h, e->loc, "an index outside the list");
+  }
+  return host_fail(h, e->loc, "a subscript of a value of this kind");
+}
+
+/* ---- calls --------------------------------------------------------------------- */
+
+/* Methods of lists and dicts that configuration code uses. */
+static host_value *method(host *h, host_value *self, const char *name,
+                          host_value *const *args, uint32_t n, tm_loc loc) {
+  if (self->kind == HOST_LIST && n == 1 && !strcmp(name, "append")) {
+    tm_push(h->arena, &self->items, args[0]);
+    return host_new(h, HOST_NONE);
+  }
+  if (self->kind == HOST_LIST && n == 1 && !strcmp(name, "extend")) {
+    const host_value *all = host_items(h, args[0], loc);
+    for (uint32_t i = 0; all && i < all->items.len; i++)
+      tm_push(h->arena, &self->items, all->items.data[i]);
+    return all ? host_new(h, HOST_NONE) : NULL;
+  }
+  if (self->kind == HOST_DICT && !strcmp(name, "get") && n >= 1 && n <= 2) {
+    for (uint32_t i = 0; i < self->items.len; i += 2)
+      if (host_equal(self->items.data[i], args[0]))
+        return self->items.data[i + 1];
+    return n == 2 ? args[1] : host_new(h, HOST_NONE);
+  }
+  if (self->kind == HOST_DICT && n == 0 && !strcmp(name, "items")) {
+    host_value *list = host_new(h, HOST_LIST);
+    for (uint32_t i = 0; i < self->items.len; i += 2) {
+      host_value *pair = host_new(h, HOST_LIST);
+      tm_push(h->arena, &pair->items, self->items.data[i]);
+      tm_push(h->arena, &pair->items, self->items.data[i + 1]);
+      tm_push(h->arena, &list->items, pair);
+    }
+    return list;
+  }
+  return host_fail(h, loc, "the method '%s'", name);
+}
+
+static host_value *call(host *h, host_frame *frame, const tm_expr *e) {
+  uint32_t n = e->items.len, k = e->keywords.len;
+  host_value *list = list_of(h, frame, e); /* positional, *args spread */
+  host_value **named = TM_NEW_ARRAY(h->arena, host_value *, k + 1);
+  if (!list) return NULL;
+  n = list->items.len;
+  for (uint32_t i = 0; i < k; i++) {
+    if (!e->keywords.data[i].name)
+      return host_fail(h, e->loc, "a call with **");
+    named[i] = host_eval(h, frame, e->keywords.data[i].value);
+    if (!named[i]) return NULL;
+  }
+  if (e->a[0]->kind == TM_EXPR_ATTRIBUTE) {
+    host_value *self = host_eval(h, frame, e->a[0]->a[0]);
+    if (!self) return NULL;
+    if (self->kind != HOST_NAME)
+      return method(h, self, e->a[0]->name, list->items.data, n, e->loc);
+  }
+  host_value *callee = host_eval(h, frame, e->a[0]);
+  if (!callee) return NULL;
+  return host_call(h, callee, list->items.data, n, e->keywords.data, k, named,
+                   e->loc);
+}
+
+typedef enum flow { FLOW_ON, FLOW_RETURN, FLOW_BREAK, FLOW_CONTINUE,
+                    FLOW_FAILED } flow;
+
+static flow run_block(host *h, host_frame *frame, const tm_stmts *body,
+                      host_value **result);
+
+static flow run_for(host *h, host_frame *frame, const tm_stmt *s,
+                    host_value **result) {
+  host_value *over = host_eval(h, frame, s->e);
+  const host_value *all = over ? host_items(h, over, s->loc) : NULL;
+  for (uint32_t i = 0; all && i < all->items.len; i++) {
+    if (!assign(h, frame, s->targets.data[0], all->items.data[i]))
+      return FLOW_FAILED;
+    flow f = run_block(h, frame, &s->body, result);
+    if (f == FLOW_BREAK) return FLOW_ON;
+    if (f == FLOW_RETURN || f == FLOW_FAILED) return f;
+  }
+  return all ? run_block(h, frame, &s->orelse, result) : FLOW_FAILED;
+}
+
+static flow run_update(host *h, host_frame *frame, const tm_stmt *s) {
+  host_value *old = host_eval(h, frame, s->targets.data[0]);
+  host_value *v = old ? host_eval(h, frame, s->e) : NULL;
+  v = v ? binary(h, s->op, old, v, s->loc) : NULL;
+  return v && assign(h, frame, s->targets.data[0], v) ? FLOW_ON : FLOW_FAILED;
+}
+
+static flow run_stmt(host *h, host_frame *frame, const tm_stmt *s,
+                     host_value **result) {
+  host_value *v;
+  switch (s->kind) {
+    case TM_STMT_PASS:
+    case TM_STMT_IMPORT:
+    case TM_STMT_IMPORT_FROM: return FLOW_ON;
+    case TM_STMT_BREAK: return FLOW_BREAK;
+    case TM_STMT_CONTINUE: return FLOW_CONTINUE;
+    case TM_STMT_EXPR:
+      if (s->e->kind == TM_EXPR_STRING) return FLOW_ON;
+      return host_eval(h, frame, s->e) ? FLOW_ON : FLOW_FAILED;
+    case TM_STMT_RETURN:
+      *result = s->e ? host_eval(h, frame, s->e) : host_new(h, HOST_NONE);
+      return *result ? FLOW_RETURN : FLOW_FAILED;
+    case TM_STMT_ASSIGN:
+    case TM_STMT_ANNASSIGN:
+      if (!s->e) return FLOW_ON;
+      v = host_eval(h, frame, s->e);
+      for (uint32_t i = 0; v && i < s->targets.len; i++)
+        if (!assign(h, frame, s->targets.data[i], v)) return FLOW_FAILED;
+      return v ? FLOW_ON : FLOW_FAILED;
+    case TM_STMT_AUGASSIGN: return run_update(h, frame, s);
+    case TM_STMT_IF:
+      v = host_eval(h, frame, s->e);
+      if (!v) return FLOW_FAILED;
+      return run_block(h, frame, host_truth(v) ? &s->body : &s->orelse,
+                       result);
+    case TM_STMT_FOR: return run_for(h, frame, s, result);
+    case TM_STMT_ASSERT:
+      v = host_eval(h, frame, s->e);
+      if (v && host_truth(v)) return FLOW_ON;
+      if (v) host_fail(h, s->loc, "an assert does not hold");
+      return FLOW_FAILED;
+    default:
+      host_fail(h, s->loc, "a statement of this kind");
+      return FLOW_FAILED;
+  }
+}
+
+static flow run_block(host *h, host_frame *frame, const tm_stmts *body,
+                      host_value **result) {
+  for (uint32_t i = 0; i < body->len; i++) {
+    flow f = run_stmt(h, frame, body->data[i], result);
+    if (f != FLOW_ON) return f;
+  }
+  return FLOW_ON;
+}
+
+/* Binds params to arguments in a new frame; NULL with an error. */
+static host_frame *enter(host *h, const tm_param_decl *params, uint32_t n,
+                         host_frame *outer, const tm_module *module,
+                         host_value *const *args, uint32_t n_args,
+                         const tm_keyword *keywords, uint32_t n_keywords,
+                         host_value *const *named, tm_loc loc) {
+  host_frame *frame = TM_NEW(h->arena, host_frame);
+  frame->outer = outer;
+  frame->module = module;
+  for (uint32_t i = 0; i < n; i++) {
+    host_value *v = i < n_args ? args[i] : NULL;
+    if (params[i].star) {
+      host_fail(h, loc, "a function with * or ** parameters");
+      return NULL;
+    }
+    for (uint32_t k = 0; k < n_keywords; k++)
+      if (strcmp(keywords[k].name, params[i].name) == 0) v = named[k];
+    if (!v && params[i].value) v = host_eval(h, frame, params[i].value);
+    if (!v) {
+      host_fail(h, loc, "a call without '%s'", params[i].name);
+      return NULL;
+    }
+    bind(h, frame, params[i].name, v);
+  }
+  if (n_args <= n) return frame;
+  host_fail(h, loc, "a call with too many arguments");
+  return NULL;
+}
+
+host_value *host_call(host *h, const host_value *callee,
+                      host_value *const *args, uint32_t n_args,
+                      const tm_keyword *keywords, uint32_t n_keywords,
+                      host_value *const *named, tm_loc loc) {
+  if (callee->kind == HOST_NAME)
+    return host_library(h, callee->text, args, n_args, keywords, n_keywords,
+                        named, loc);
+  if (callee->kind == HOST_LAMBDA) {
+    const tm_expr *code = callee->code;
+    host_frame *frame =
+        enter(h, code->params.data, code->params.len, callee->frame,
+              callee->frame->module, args, n_args, keywords, n_keywords, named,
+              loc);
+    return frame ? host_eval(h, frame, code->a[0]) : NULL;
+  }
+  if (callee->kind != HOST_FUNCTION)
+    return host_fail(h, loc, "a call of what is not a function");
+  const tm_function_def *def = callee->function;
+  host_frame *frame =
+      enter(h, def->params.data, def->params.len, NULL, def->module, args,
+            n_args, keywords, n_keywords, named, loc);
+  host_value *result = NULL;
+  if (!frame) return NULL;
+  flow f = run_block(h, frame, &def->body, &result);
+  if (f == FLOW_FAILED) return NULL;
+  return result ? result : host_new(h, HOST_NONE);
+}
+
+/* ---- expressions ------------------------------------------------------------------ */
+
+static host_value *attribute(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *v = host_eval(h, frame, e->a[0]);
+  if (!v) return NULL;
+  if (v->kind != HOST_NAME)
+    return host_fail(h, e->loc, "the attribute '%s'", e->name);
+  return dotted(h, tm_strndup(h->arena, v->text.ptr, v->text.len), e->name);
+}
+
+static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
+  host_value *v, *w;
+  switch (e->kind) {
+    case TM_EXPR_NAME: return lookup(h, frame, e);
+    case TM_EXPR_INT:
+      if (e->big || e->u.i > INT64_MAX)
+        return host_fail(h, e->loc, "an integer over 64 bits");
+      return host_int(h, (int64_t)e->u.i);
+    case TM_EXPR_FLOAT: return host_float(h, e->u.f);
+    case TM_EXPR_STRING: return host_text(h, e->text);
+    case TM_EXPR_TRUE:
+    case TM_EXPR_FALSE: return host_bool(h, e->kind == TM_EXPR_TRUE);
+    case TM_EXPR_NONE: return host_new(h, HOST_NONE);
+    case TM_EXPR_TUPLE:
+    case TM_EXPR_LIST: return list_of(h, frame, e);
+    case TM_EXPR_DICT: return dict_of(h, frame, e);
+    case TM_EXPR_UNARY: return unary(h, frame, e);
+    case TM_EXPR_BINARY:
+      v = host_eval(h, frame, e->a[0]);
+      w = v ? host_eval(h, frame, e->a[1]) : NULL;
+      return w ? binary(h, e->op, v, w, e->loc) : NULL;
+    case TM_EXPR_COMPARE: return comparison(h, frame, e);
+    case TM_EXPR_AND:
+    case TM_EXPR_OR: return logic(h, frame, e);
+    case TM_EXPR_IF:
+      v = host_eval(h, frame, e->a[1]);
+      return v ? host_eval(h, frame, e->a[host_truth(v) ? 0 : 2]) : NULL;
+    case TM_EXPR_CALL: return call(h, frame, e);
+    case TM_EXPR_ATTRIBUTE: return attribute(h, frame, e);
+    case TM_EXPR_SUBSCRIPT: return subscript(h, frame, e);
+    case TM_EXPR_COMPREHENSION: return comprehension(h, frame, e);
+    case TM_EXPR_LAMBDA:
+      v = host_new(h, HOST_LAMBDA);
+      v->code = e;
+      v->frame = frame;
+      return v;
+    default: return host_fail(h, e->loc, "an expression of this kind");
+  }
+}
+
+host_value *host_eval(host *h, host_frame *frame, const tm_expr *e) {
+  if (!h->steps || h->depth >= MOST_DEPTH)
+    return host_fail(h, e->loc, h->steps ? "it is nested too deeply"
+                                         : "it takes too many steps");
+  h->steps--;
+  h->depth++;
+  host_value *v = eval(h, frame, e);
+  h->depth--;
+  return v;
+}

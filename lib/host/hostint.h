@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* hostint.h - values of the host evaluator, shared by the files of lib/host. */
+#ifndef TM_HOSTINT_H
+#define TM_HOSTINT_H
+
+#include "host.h"
+
+typedef enum host_kind {
+  HOST_NONE, HOST_BOOL, HOST_INT, HOST_FLOAT, HOST_TEXT,
+  HOST_LIST,     /* lists and tuples: items; lists may grow */
+  HOST_DICT,     /* items: key, value, key, value ... */
+  HOST_LAMBDA,   /* code, frame: the scope it was made in */
+  HOST_FUNCTION, /* function: a def of a module */
+  HOST_CONFIG,   /* items[0] the dict; num_warps, num_stages */
+  HOST_NAME,     /* text: a dotted name from outside, "triton.cdiv" */
+  HOST_BUFFER    /* an array argument: known only not to be None */
+} host_kind;
+
+typedef struct host_value {
+  host_kind kind;
+  int64_t i; /* BOOL, INT */
+  double f;
+  tm_str text;
+  TM_VEC(struct host_value *) items;
+  const tm_expr *code;
+  struct host_frame *frame;
+  const tm_function_def *function;
+  uint32_t num_warps, num_stages;
+} host_value;
+
+typedef struct host_frame {
+  struct host_frame *outer;
+  const tm_module *module;
+  TM_VEC(tm_name) names;
+  TM_VEC(host_value *) values;
+} host_frame;
+
+typedef struct host {
+  tm_arena *arena;
+  tm_diags *diags;
+  uint32_t depth; /* of calls and expressions */
+  uint32_t steps; /* left before it is called endless */
+} host;
+
+/* NULL after an error was reported. */
+host_value *host_eval(host *h, host_frame *frame, const tm_expr *e);
+host_value *host_call(host *h, const host_value *callee,
+                      host_value *const *args, uint32_t n_args,
+                      const tm_keyword *keywords, uint32_t n_keywords,
+                      host_value *const *named, tm_loc loc);
+host_value *host_new(host *h, host_kind kind);
+host_value *host_int(host *h, int64_t i);
+host_value *host_bool(host *h, bool b);
+host_value *host_float(host *h, double f);
+bool host_truth(const host_value *v);
+bool host_equal(const host_value *a, const host_value *b);
+host_value *host_fail(host *h, tm_loc loc, const char *format, ...)
+    TM_PRINTF(3, 4);
+/* The value of key in a dict; NULL when absent, without an error. */
+host_value *host_dict_get(const host_value *dict, const char *key);
+/* Calls a function known by its dotted name (host_library.c). */
+host_value *host_library(host *h, tm_str name, host_value *const *args,
+                         uint32_t n_args, const tm_keyword *keywords,
+                         uint32_t n_keywords, host_value *const *named,
+                         tm_loc loc);
+/* One of the items that iterating v gives; NULL with an error if v cannot be
+ * iterated. */
+const host_value *host_items(host *h, const host_value *v, tm_loc loc);
+
+#endif
