@@ -541,6 +541,20 @@ static tm_status make_key(const tm_function *f, choice *c, tm_error **error) {
   return TM_OK;
 }
 
+/* complete, with the scratch arena armed around it. */
+static tm_status complete_armed(const tm_function *f, choice *c,
+                                const tm_host_config *config,
+                                tm_error **error) {
+  jmp_buf guard;
+  volatile tm_status status = TM_E_MEMORY;
+  if (tm_arena_guard(&c->scratch, guard))
+    status = complete(f, &c->scratch, config, c->bound, error);
+  else
+    tmi_fail_memory(error);
+  c->scratch.guard = NULL;
+  return status;
+}
+
 /* Binds, completes with one configuration (NULL: none), and keys. */
 static tm_status choose(const tm_function *f, const tm_arg *args,
                         size_t n_args, const tm_launch_options *options,
@@ -548,14 +562,7 @@ static tm_status choose(const tm_function *f, const tm_arg *args,
                         tm_error **error) {
   tm_status status = bind(f, args, n_args, options, c->bound, error);
   if (status) return status;
-  jmp_buf guard;
-  if (!tm_arena_guard(&c->scratch, guard)) {
-    c->scratch.guard = NULL;
-    return tmi_fail_memory(error);
-  }
-  status = complete(f, &c->scratch, config, c->bound, error);
-  c->scratch.guard = NULL;
-  if (status) return status;
+  if ((status = complete_armed(f, c, config, error))) return status;
   uint32_t warps = config && config->num_warps ? config->num_warps
                                                : f->num_warps;
   uint32_t stages = config && config->num_stages ? config->num_stages

@@ -868,6 +868,87 @@ static void histograms_count_what_has_a_bin(void **unused) {
   }
 }
 
+/* ---- 8-bit floats ----------------------------------------------------- */
+
+/* What a code of an 8-bit float with f fraction bits stands for: the OCP
+ * 8-bit floating point specification 1.0. */
+static double eight_bits(int code, int f) {
+  int bias = f == 3 ? 7 : 15, m = code & 127;
+  int exponent = m >> f, fraction = m & ((1 << f) - 1);
+  double x = exponent ? ldexp(fraction + (1 << f), exponent - bias - f)
+                      : ldexp(fraction, 1 - bias - f);
+  if (f == 3 && m == 127) x = NAN;
+  if (f == 2 && m == 124) x = INFINITY;
+  if (f == 2 && m > 124) x = NAN;
+  return code & 128 ? -x : x;
+}
+
+/* The nearest code of x, ties to even, saturating. */
+static int nearest_code(double x, int f) {
+  int best = 0, top = f == 3 ? 126 : 123;
+  for (int code = 1; code <= top; code++) {
+    double a = fabs(eight_bits(code, f) - fabs(x));
+    double b = fabs(eight_bits(best, f) - fabs(x));
+    if (a < b || (a == b && code % 2 == 0)) best = code;
+  }
+  if (fabs(x) >= eight_bits(top, f)) best = top;
+  if (isnan(x)) return f == 3 ? 127 : 126;
+  return best | (signbit(x) ? 128 : 0);
+}
+
+static kernel *cast_kernel(const char *from, const char *to, uint32_t warps) {
+  static char text[16384];
+  char *p = tile_head(text, 1, 1024, from, to);
+  sprintf(p, "  %%y = tt.fp_to_fp %%x%s : tensor<1x1024x%s> -> "
+             "tensor<1x1024x%s>\n"
+             "  tt.store %%op, %%y : tensor<1x1024x!tt.ptr<%s>>\n"
+             "  tt.return\n} }\n",
+          strcmp(to, "f32") == 0 ? "" : ", rounding = rtne", from, to, to);
+  kernel *k = emit_fine(text, warps);
+  compile(k);
+  return k;
+}
+
+static void eight_bit_floats_are_exact(void **unused) {
+  static const char *const names[] = {"f8E5M2", "f8E4M3FN"};
+  for (int f = 2; f <= 3; f++)
+    EACH_WARPS(w) {
+      uint8_t codes[1024], back[1024];
+      float x[1024], y[1024];
+      for (int i = 0; i < 1024; i++) codes[i] = (uint8_t)i;
+      kernel *k = cast_kernel(names[f - 2], "f32", w);
+      array up[2] = {{codes, sizeof codes}, {y, sizeof y}};
+      run(k, 1, 1, up, NULL);
+      release(k);
+      for (int i = 0; i < 256; i++) {
+        double want = eight_bits(i, f);
+        assert_true(isnan(want) ? isnan(y[i])
+                                : (double)y[i] == want &&
+                                      !signbit(y[i]) == !signbit(want));
+      }
+      int n = 0; /* all numbers, the middles between them, and around those */
+      for (int code = 0; code < 127; code++) {
+        double a = eight_bits(code, f), b = eight_bits(code + 1, f);
+        float middle = (float)((a + b) / 2);
+        float at[6] = {(float)a, middle, nextafterf(middle, 0),
+                       nextafterf(middle, INFINITY), -middle, -(float)a};
+        for (int i = 0; i < 6 && n < 1000; i++) x[n++] = at[i];
+      }
+      float more[] = {INFINITY, -INFINITY, NAN, 449, 464, 465, 1e30f, -1e30f,
+                      61440, 61441, 1e-30f, -1e-30f, -0.0f};
+      for (int i = 0; n < 1024; i++)
+        x[n++] = more[(size_t)i % (sizeof more / sizeof *more)];
+      k = cast_kernel("f32", names[f - 2], w);
+      array down[2] = {{x, sizeof x}, {back, sizeof back}};
+      run(k, 1, 1, down, NULL);
+      release(k);
+      for (int i = 0; i < 1024; i++)
+        if (back[i] != nearest_code((double)x[i], f))
+          fail_msg("%s of %.9g is %02x, not %02x", names[f - 2],
+                   (double)x[i], back[i], nearest_code((double)x[i], f));
+    }
+}
+
 /* ---- facts of the text ------------------------------------------------ */
 
 static void expect_text(kernel *k, const char *part) {
@@ -1207,6 +1288,7 @@ int main(void) {
     cmocka_unit_test(scans_where_lanes_lie_above_simdgroups),
     cmocka_unit_test(gathers_along_both_axes),
     cmocka_unit_test(histograms_count_what_has_a_bin),
+    cmocka_unit_test(eight_bit_floats_are_exact),
     cmocka_unit_test(the_body_of_a_masked_map_is_short),
     cmocka_unit_test(one_simdgroup_still_declares_64_threads),
     cmocka_unit_test(the_same_input_gives_the_same_text),

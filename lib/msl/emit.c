@@ -658,7 +658,9 @@ static void claim_fixed_names(emitter *e) {
     "args", "program_id", "num_programs", "tid", "lane", "simdgroup", "pool",
     "load_masked", "store_masked", "to_int", "to_long", "to_uint",
     "to_ulong", "max_nan", "min_nan", "bf16_to_float", "bf16_bits",
-    "bf16_round", "erf_", "expm1", "log1p", "erfc_", "erfinv_", "cbrt_",
+    "bf16_round", "e4m3_to_float", "e4m3_bits", "e4m3_round",
+    "e5m2_to_float", "e5m2_bits", "e5m2_round",
+    "erf_", "expm1", "log1p", "erfc_", "erfinv_", "cbrt_",
     "hypot_", "ffs", "shuffle", "shuffle_xor", "rem"
   };
   for (size_t i = 0; i < TM_COUNT(fixed); i++) msl_name_claim(e, fixed[i]);

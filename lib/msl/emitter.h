@@ -281,6 +281,9 @@ const char *msl_type(emitter *e, tm_scalar scalar, uint32_t lanes);
 /* Type in device memory. */
 const char *msl_memory_type(emitter *e, tm_scalar scalar, uint32_t lanes);
 uint32_t msl_memory_bytes(tm_scalar scalar);
+uint32_t msl_register_bytes(tm_scalar scalar);
+/* Kept in registers as a float that it can hold. */
+bool msl_is_coded(tm_scalar scalar);
 /* False, with an error at inst, when MSL has no such type. */
 bool msl_type_is_supported(emitter *e, tm_inst inst, tm_type type);
 /* "device const float *" */
@@ -391,7 +394,9 @@ void msl_barrier(emitter *e, const char *flags);
 typedef enum msl_helper_id {
   MSL_H_LOAD_MASKED, MSL_H_STORE_MASKED, MSL_H_REM, MSL_H_TO_INT,
   MSL_H_TO_LONG, MSL_H_TO_UINT, MSL_H_TO_ULONG, MSL_H_MAX_NAN, MSL_H_MIN_NAN,
-  MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_ERF,
+  MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_E4M3_LOAD,
+  MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND, MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS,
+  MSL_H_E5M2_ROUND, MSL_H_ERF,
   MSL_H_EXPM1, MSL_H_LOG1P, MSL_H_ERFC, MSL_H_ERFINV, MSL_H_CBRT, MSL_H_HYPOT,
   MSL_H_FFS, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR, MSL_H_SIGN_DIV,
   MSL_HELPERS
@@ -401,6 +406,11 @@ typedef enum msl_helper_id {
  * the MSL scalar type ("float"). */
 const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
                     uint32_t lanes);
+/* bf16, e4m3 and e5m2 are floats in registers: the helper that loads one
+ * from its code, gives its code, or rounds. */
+typedef enum msl_codec { MSL_LOAD_CODE, MSL_CODE_OF, MSL_ROUND } msl_codec;
+const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
+                          uint32_t lanes);
 void msl_print_helpers(emitter *e, tm_buf *out);
 
 #endif

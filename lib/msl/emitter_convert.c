@@ -12,10 +12,6 @@
 
 enum { ROW_PAD_BYTES = 16 };
 
-static uint32_t register_bytes(tm_scalar scalar) {
-  return scalar == TM_BF16 ? 4 : msl_memory_bytes(scalar);
-}
-
 /* As threadgroup memory holds it: bool there has crashed compilers. */
 static const char *tile_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
   if (scalar == TM_I1) return msl_memory_type(e, scalar, lanes);
@@ -30,7 +26,7 @@ static const tm_convert_plan *plan_of(emitter *e, tm_inst inst) {
   const tm_layout *to = msl_layout(e, d->results);
   tm_type type = tm_type_of(e->ir, d->results);
   bool pointer = tm_type_element(type)->kind == TM_TYPE_POINTER;
-  uint32_t bytes = pointer ? 8 : register_bytes(msl_scalar_of(type));
+  uint32_t bytes = pointer ? 8 : msl_register_bytes(msl_scalar_of(type));
   if (from && to) *plan = tm_convert_analyse(e->arena, from, to, bytes);
   e->converts[inst] = plan;
   return plan;
@@ -187,7 +183,7 @@ bool msl_convert_plan(emitter *e, tm_inst inst) {
     return false;
   }
   tm_scalar scalar = msl_scalar_of(type);
-  uint32_t bytes = register_bytes(scalar);
+  uint32_t bytes = msl_register_bytes(scalar);
   const char *element = tile_type(e, scalar, 1);
   tm_name name = tm_val(e->ir, d->results)->name;
   if (!name) name = tm_val(e->ir, d->operands[0])->name;

@@ -149,8 +149,8 @@ msl_expr msl_external(emitter *e, tm_inst inst, const msl_expr *operands) {
                        : TM_VOID;
   tm_scalar to = msl_scalar_of(tm_type_of(e->ir, d->results));
   const external *x = find(text, tm_scalar_is_float(from));
-  bool wide_enough = tm_scalar_is_float(from) || from == TM_I32 ||
-                     from == TM_I64;
+  bool wide_enough = from == TM_F16 || from == TM_BF16 || from == TM_F32 ||
+                     from == TM_I32 || from == TM_I64;
   if (!x || x->operands != d->n_operands || !wide_enough)
     return refused(e, inst, text);
   uint32_t lanes = 1;

@@ -33,7 +33,7 @@ bool msl_gather_plan(emitter *e, tm_inst inst) {
     return false;
   }
   const char *type = scalar == TM_I1 ? "uchar" : msl_type(e, scalar, 1);
-  uint32_t size = scalar == TM_BF16 ? 4 : msl_memory_bytes(scalar);
+  uint32_t size = msl_register_bytes(scalar);
   msl_region_add(e, inst, 0, "gathered_from", type, numel * size, numel,
                  numel, inst, inst);
   return true;

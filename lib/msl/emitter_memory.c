@@ -129,10 +129,11 @@ static msl_expr from_memory(emitter *e, tm_scalar scalar, msl_expr x) {
   if (scalar == TM_I1)
     return (msl_expr){msl_text(e, "%s != 0", msl_paren(e, x, MSL_UNARY)),
                       MSL_EQUALITY, x.lanes};
-  if (scalar == TM_BF16)
+  if (msl_is_coded(scalar))
     return msl_primary(
-        msl_text(e, "%s(%s)", msl_use(e, MSL_H_BF16_LOAD, "ushort", x.lanes),
-                 x.text), x.lanes);
+        msl_text(e, "%s(%s)",
+                 msl_use_codec(e, scalar, MSL_LOAD_CODE, x.lanes), x.text),
+        x.lanes);
   return x;
 }
 
@@ -141,9 +142,9 @@ static msl_expr to_memory(emitter *e, tm_scalar scalar, msl_expr x) {
     return msl_primary(msl_text(e, "%s(%s)",
                                 msl_memory_type(e, scalar, x.lanes), x.text),
                        x.lanes);
-  if (scalar == TM_BF16)
+  if (msl_is_coded(scalar))
     return msl_primary(
-        msl_text(e, "%s(%s)", msl_use(e, MSL_H_BF16_BITS, "float", x.lanes),
+        msl_text(e, "%s(%s)", msl_use_codec(e, scalar, MSL_CODE_OF, x.lanes),
                  x.text), x.lanes);
   return x;
 }

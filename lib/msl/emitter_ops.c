@@ -14,7 +14,9 @@
  * log, sin, cos, sqrt, rsqrt are Metal's precise:: forms for float (at most 4
  * ulp, METAL-FACTS 3.6; sqrt, rsqrt and division correctly rounded), because
  * the fast ones grow with the argument (exp: 3 + |2x| ulp). Those of half are
- * within 1 ulp. bf16 computes in float and rounds every result. maxnumf and
+ * within 1 ulp. bf16 and 8-bit
+ * floats compute in float and round every result; casts to 8 bits saturate, as
+ * Triton's do (cvt.satfinite). maxnumf and
  * minnumf drop a NaN as fmax and fmin do; maximumf and minimumf keep it.
  */
 #include "emitter.h"
@@ -79,10 +81,10 @@ static const char *helper(const ops *o, msl_helper_id id, tm_scalar scalar) {
   return msl_use(o->e, id, msl_type(o->e, scalar, 1), o->lanes);
 }
 
-/* A bf16 result is rounded to what bf16 can hold. */
+/* A bf16 or 8-bit result is rounded to what its type can hold. */
 static msl_expr rounded(const ops *o, msl_expr x) {
-  if (o->to != TM_BF16) return x;
-  const char *f = msl_use(o->e, MSL_H_BF16_ROUND, "float", x.lanes);
+  if (!msl_is_coded(o->to)) return x;
+  const char *f = msl_use_codec(o->e, o->to, MSL_ROUND, x.lanes);
   return msl_primary(msl_text(o->e, "%s(%s)", f, x.text), x.lanes);
 }
 
@@ -326,26 +328,32 @@ static msl_expr float_cast(const ops *o) {
   msl_expr x = o->x[0];
   if (o->to == TM_F16) return as_signed(o, x);
   if (o->from == TM_F16) x = as_signed(o, x); /* to float, exactly */
-  return rounded(o, x); /* bf16 to f32 is nothing */
+  return rounded(o, x); /* to f32 is nothing */
 }
 
 static msl_expr reinterpreted(const ops *o) {
   msl_expr x = o->x[0];
   emitter *e = o->e;
   if (o->from == o->to) return x;
-  if (o->from == TM_BF16) {
-    const char *f = msl_use(e, MSL_H_BF16_BITS, "float", x.lanes);
-    return as_signed(o, msl_primary(msl_text(e, "%s(%s)", f, x.text),
-                                    x.lanes));
+  if (msl_is_coded(o->from)) {
+    const char *f = msl_use_codec(e, o->from, MSL_CODE_OF, x.lanes);
+    x = msl_primary(msl_text(e, "%s(%s)", f, x.text), x.lanes);
+    if (o->to == TM_F16)
+      return msl_primary(msl_text(e, "as_type<%s>(%s)",
+                                  msl_type(e, TM_F16, x.lanes), x.text),
+                         x.lanes);
+    if (!msl_is_coded(o->to)) return as_signed(o, x);
+    f = msl_use_codec(e, o->to, MSL_LOAD_CODE, x.lanes);
+    return msl_primary(msl_text(e, "%s(%s)", f, x.text), x.lanes);
   }
-  if (o->to == TM_BF16) {
+  if (msl_is_coded(o->to)) {
     if (o->from == TM_F16)
       x = msl_primary(msl_text(e, "as_type<%s>(%s)",
                                unsigned_type(o, TM_I16, x.lanes), x.text),
                       x.lanes);
     else
       x = as_unsigned(o, x);
-    const char *f = msl_use(e, MSL_H_BF16_LOAD, "ushort", x.lanes);
+    const char *f = msl_use_codec(e, o->to, MSL_LOAD_CODE, x.lanes);
     return msl_primary(msl_text(e, "%s(%s)", f, x.text), x.lanes);
   }
   return msl_primary(msl_text(e, "as_type<%s>(%s)",

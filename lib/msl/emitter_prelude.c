@@ -8,6 +8,7 @@
  *     $B  bool of that width        bool4      $I  int of that width  int4
  *     $U  uint of that width        uint4      $L, $V  long, ulong
  *     $H  ushort of that width      ushort4    $F  float of that width
+ *     $Y  uchar of that width       uchar4
  *     $M, $E  a statement repeated for each component, $c and $i standing
  *             for its letter and number, up to $N at its end
  *
@@ -103,6 +104,69 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $U even = u + 0x7fffu + ((u >> 16u) & 1u);\n"
     "  const $U y = select(even, u | 0x400000u, isnan(x));\n"
     "  return as_type<$F>(y & 0xffff0000u);\n"
+    "}\n"},
+  [MSL_H_E4M3_LOAD] = {"e4m3_to_float",
+    "// An 8-bit float; subnormal ones without subnormals of float.\n"
+    "METAL_FUNC $F e4m3_to_float($T x) {\n"
+    "  const $U u = $U(x), m = u & 0x7fu;\n"
+    "  const $F far = as_type<$F>((m << 20u) + 0x3c000000u);\n"
+    "  const $F y = select(far, $F(m) * 0.001953125f, m < 8u);\n"
+    "  const $F w = select(y, $F(NAN), m == 0x7fu);\n"
+    "  return as_type<$F>(as_type<$U>(w) | (u & 0x80u) << 24u);\n"
+    "}\n"},
+  [MSL_H_E4M3_BITS] = {"e4m3_bits",
+    "// x is exact in 8 bits: its bits.\n"
+    "METAL_FUNC $Y e4m3_bits($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U near = $U(fmin(a, $F(0.015625f)) * 512.0f);\n"
+    "  const $U far = (as_type<$U>(a) - 0x3c000000u) >> 20u;\n"
+    "  const $U z = select(near, far, a >= 0.015625f);\n"
+    "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
+    "  return $Y(select(z | sign, $U(0x7fu), isnan(x)));\n"
+    "}\n"},
+  [MSL_H_E4M3_ROUND] = {"e4m3_round",
+    "// To the nearest e4m3, ties to even, at most 448; NaN stays NaN.\n"
+    "METAL_FUNC $F e4m3_round($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U u = as_type<$U>(a);\n"
+    "  const $U even = u + 0x7ffffu + ((u >> 20u) & 1u);\n"
+    "  const $F far = as_type<$F>(even & 0xfff00000u);\n"
+    "  const $F near = rint(a * 512.0f) * 0.001953125f;\n"
+    "  const $F y = select(near, fmin(far, $F(448.0f)), a >= 0.015625f);\n"
+    "  return select(copysign(y, x), x, isnan(x));\n"
+    "}\n"},
+  [MSL_H_E5M2_LOAD] = {"e5m2_to_float",
+    "// An 8-bit float; subnormal ones without subnormals of float.\n"
+    "METAL_FUNC $F e5m2_to_float($T x) {\n"
+    "  const $U u = $U(x), m = u & 0x7fu;\n"
+    "  const $F far = as_type<$F>((m << 21u) + 0x38000000u);\n"
+    "  const $F y = select(far, $F(m) * 1.52587890625e-05f, m < 4u);\n"
+    "  const $F z = select(y, $F(INFINITY), m == 0x7cu);\n"
+    "  const $F w = select(z, $F(NAN), m > 0x7cu);\n"
+    "  return as_type<$F>(as_type<$U>(w) | (u & 0x80u) << 24u);\n"
+    "}\n"},
+  [MSL_H_E5M2_BITS] = {"e5m2_bits",
+    "// x is exact in 8 bits: its bits.\n"
+    "METAL_FUNC $Y e5m2_bits($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U near = $U(fmin(a, $F(6.103515625e-05f)) * 65536.0f);\n"
+    "  const $U far = (as_type<$U>(a) - 0x38000000u) >> 21u;\n"
+    "  const $U z = select(select(near, far, a >= 6.103515625e-05f), "
+    "$U(0x7cu), isinf(x));\n"
+    "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
+    "  return $Y(select(z | sign, $U(0x7eu), isnan(x)));\n"
+    "}\n"},
+  [MSL_H_E5M2_ROUND] = {"e5m2_round",
+    "// To the nearest e5m2, ties to even, at most 57344; NaN stays NaN.\n"
+    "METAL_FUNC $F e5m2_round($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U u = as_type<$U>(a);\n"
+    "  const $U even = u + 0xfffffu + ((u >> 21u) & 1u);\n"
+    "  const $F far = as_type<$F>(even & 0xffe00000u);\n"
+    "  const $F near = rint(a * 65536.0f) * 1.52587890625e-05f;\n"
+    "  const $F y = select(near, fmin(far, $F(57344.0f)), "
+    "a >= 6.103515625e-05f);\n"
+    "  return select(copysign(y, x), x, isnan(x));\n"
     "}\n"},
   /* Coefficients: least squares on Chebyshev nodes, reweighted to the
    * smallest relative error, in double; the float result was compared with
@@ -264,6 +328,19 @@ const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
   return helpers[id].name;
 }
 
+const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
+                          uint32_t lanes) {
+  static const msl_helper_id ids[3][3] = {
+    {MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND},
+    {MSL_H_E4M3_LOAD, MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND},
+    {MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS, MSL_H_E5M2_ROUND},
+  };
+  int row = scalar == TM_BF16 ? 0 : scalar == TM_FP8E4NV ? 1 : 2;
+  const char *code = row == 0 ? "ushort" : "uchar";
+  return msl_use(e, ids[row][which],
+                 which == MSL_LOAD_CODE ? code : "float", lanes);
+}
+
 static void put_type(tm_buf *out, const char *type, uint32_t lanes) {
   tm_buf_puts(out, type);
   if (lanes > 1) tm_buf_printf(out, "%u", (unsigned)lanes);
@@ -288,6 +365,7 @@ static const char *expand(emitter *e, const msl_helper *h, const char *p,
       case 'L': put_type(out, "long", h->lanes); break;
       case 'V': put_type(out, "ulong", h->lanes); break;
       case 'H': put_type(out, "ushort", h->lanes); break;
+      case 'Y': put_type(out, "uchar", h->lanes); break;
       case 'F': put_type(out, "float", h->lanes); break;
       case 'c': tm_buf_printf(out, "%c", "xyzw"[component & 3]); break;
       case 'i': tm_buf_printf(out, "%d", component); break;

@@ -103,7 +103,7 @@ bool msl_reduce_plan(emitter *e, tm_inst inst) {
   reduction r = shape_of(e, inst);
   for (uint32_t i = 0; i < r.n && r.n_warps; i++) {
     tm_scalar scalar = scalar_of(&r, i);
-    uint32_t size = scalar == TM_BF16 ? 4 : msl_memory_bytes(scalar);
+    uint32_t size = msl_register_bytes(scalar);
     const char *type = scalar == TM_I1 ? "uchar" : msl_type(e, scalar, 1);
     const char *name = tm_val(e->ir, d->results + i)->name;
     msl_region_add(e, inst, i,

@@ -105,7 +105,7 @@ bool msl_scan_plan(emitter *e, tm_inst inst) {
   int64_t numel = tm_type_numel(tm_type_of(e->ir, d->operands[0]));
   for (uint32_t i = 0; i < s.n; i++) {
     tm_scalar scalar = scalar_of(&s, i);
-    uint32_t size = scalar == TM_BF16 ? 4 : msl_memory_bytes(scalar);
+    uint32_t size = msl_register_bytes(scalar);
     const char *type = scalar == TM_I1 ? "uchar" : type_of(&s, i);
     const char *name = tm_val(e->ir, d->results + i)->name;
     msl_region_add(e, inst, i, name ? msl_text(e, "%s_blocks", name)

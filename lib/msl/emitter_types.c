@@ -10,9 +10,10 @@
  *                                       conversions, and as_type on it has
  *                                       been miscompiled. A register always
  *                                       holds a value that bf16 can hold.
+ *   e4m3, e5m2    float         uchar       MSL has no 8-bit floats
  *   i8 .. i64, f16, f32    as in MSL    char, short, int, long, half, float
  *
- * f64 and fp8 have no MSL type and are refused.
+ * f64 and the other 8-bit floats are refused.
  */
 #include "emitter.h"
 
@@ -31,7 +32,7 @@ static const char *base_type(tm_scalar scalar) {
     case TM_I32: case TM_INDEX: return "int";
     case TM_I64: return "long";
     case TM_F16: return "half";
-    case TM_BF16: case TM_F32: return "float";
+    case TM_BF16: case TM_FP8E4NV: case TM_FP8E5: case TM_F32: return "float";
     default: return NULL;
   }
 }
@@ -45,9 +46,18 @@ const char *msl_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
 const char *msl_memory_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
   const char *base = scalar == TM_I1     ? "uchar"
                      : scalar == TM_BF16 ? "ushort"
-                                         : base_type(scalar);
+                     : msl_is_coded(scalar) ? "uchar"
+                                            : base_type(scalar);
   if (!base) return "void";
   return lanes > 1 ? msl_text(e, "%s%u", base, (unsigned)lanes) : base;
+}
+
+bool msl_is_coded(tm_scalar scalar) {
+  return scalar == TM_BF16 || scalar == TM_FP8E4NV || scalar == TM_FP8E5;
+}
+
+uint32_t msl_register_bytes(tm_scalar scalar) {
+  return msl_is_coded(scalar) ? 4 : msl_memory_bytes(scalar);
 }
 
 uint32_t msl_memory_bytes(tm_scalar scalar) {
@@ -60,10 +70,10 @@ static const char *reason_for(tm_scalar scalar, const char **hint) {
     case TM_F64:
       *hint = "use tl.float32; no Apple GPU has double precision";
       return "Metal has no 64-bit floating point type";
-    case TM_FP8E4NV: case TM_FP8E5: case TM_FP8E4B8: case TM_FP8E5B16:
+    case TM_FP8E4B8: case TM_FP8E5B16:
     case TM_FP8E4B15:
       *hint = "load the bytes as tl.uint8 and decode them, or use tl.float16";
-      return "Metal has no 8-bit floating point type";
+      return "this 8-bit floating point type is not supported";
     default:
       *hint = NULL;
       return "MSL has no such type";
