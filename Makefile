@@ -209,4 +209,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 -include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
-  $(patsubst tests/%.c,$(BUILD)/obj/tests/%.c.d,$(TEST_SRC)) $(call obj,$(BENCH_SRC:.c=.c.d))
+  $(TEST_SRC:%=$(BUILD)/obj/%.d) $(BENCH_SRC:%=$(BUILD)/obj/%.d)

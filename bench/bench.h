@@ -32,7 +32,9 @@ bool bench_wanted(const char *name);
 
 extern const char *bench_program; /* argv[0] */
 /* Prints the error and ends the program. */
-void bench_check(tm_status status, tm_error *error);
+void bench_check_at(tm_status status, tm_error **error);
+/* By address: the order in which arguments are evaluated is not defined. */
+#define bench_check(status, error) bench_check_at((status), &(error))
 double bench_seconds(void);
 /* Sorts values and returns the middle one. */
 double bench_median(double *values, size_t count);

@@ -43,8 +43,8 @@ void bench_pair(void (*ours)(void *), void (*peer)(void *), void *payload,
   free(a), free(b);
 }
 
-void bench_check(tm_status status, tm_error *error) {
+void bench_check_at(tm_status status, tm_error **error) {
   if (status == TM_OK) return;
-  fputs(tm_error_text(error), stderr);
+  fputs(tm_error_text(*error), stderr);
   exit(1);
 }

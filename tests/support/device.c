@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void expect_ok(tm_status status, tm_error *error) {
+/* By address: the order in which arguments are evaluated is not defined. */
+#define expect_ok(status, error) expect_ok_at((status), &(error))
+static void expect_ok_at(tm_status status, tm_error **error) {
   if (status == TM_OK) return;
-  fprintf(stderr, "%s", tm_error_text(error));
-  tm_error_destroy(error);
+  fprintf(stderr, "%s", tm_error_text(*error));
+  tm_error_destroy(*error);
   fail_msg("status %s", tm_status_name(status));
 }
 
