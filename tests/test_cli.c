@@ -118,6 +118,8 @@ static void wrong_usage_exits_2(void **state) {
       "compile --frobnicate",
       "compile examples/kernels/softmax.py --num-warps many",
       "compile examples/kernels/softmax.py --emit air",
+      "compile examples/kernels/softmax.py --chip m99",
+      "compile examples/kernels/matmul.py",
       "run examples/kernels/softmax.py",
       "run examples/kernels/softmax.py --grid 1,2,3,4",
       "run examples/kernels/softmax.py --grid x",

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char usage[] =
     "usage: tritonmetal compile FILE.py -k KERNEL -s SIGNATURE [OPTIONS]\n\n"
@@ -164,6 +165,12 @@ static bool stage_known(const char *emit) {
   return false;
 }
 
+static bool chip_known(const char *chip) {
+  for (size_t i = 0; tm_chip_name(i); i++)
+    if (!strcasecmp(chip, tm_chip_name(i))) return true;
+  return false;
+}
+
 static int compile(request *r) {
   tm_error *error = NULL;
   tm_module *module = NULL;
@@ -177,8 +184,7 @@ static int compile(request *r) {
   r->options.signature = r->signature ? r->signature : "";
   if (!r->options.chip) r->options.chip = "m1";
   if (!r->kernel)
-    result = tool_usage("compile", "%s has %zu kernels: name one with -k",
-                        r->file, tm_module_kernel_count(module));
+    result = tool_name_kernel("compile", r->file, module);
   else if (tm_context_create(&context, NULL, &error) ||
            tm_compile(&kernel, context, module, r->kernel, &r->options,
                       &error))
@@ -200,6 +206,9 @@ int cmd_compile(int argc, char **argv) {
   int result = parse_options(&r, argc, argv);
   if (!result && !stage_known(r.emit))
     result = tool_usage("compile", "unknown stage '%s'", r.emit);
+  if (!result && r.options.chip && !chip_known(r.options.chip))
+    result = tool_usage("compile", "there is no chip '%s': m1 to m5, with "
+                        "-pro, -max or -ultra", r.options.chip);
   if (!result) result = compile(&r);
   free(r.defines);
   free(r.folders.items);

@@ -134,8 +134,7 @@ static int prepare(request *r) {
   if (!r->kernel && tm_module_kernel_count(r->module) == 1)
     r->kernel = tm_module_kernel_name(r->module, 0);
   if (!r->kernel)
-    return tool_usage("run", "%s has %zu kernels: name one with -k", r->file,
-                      tm_module_kernel_count(r->module));
+    return tool_name_kernel("run", r->file, r->module);
   if (tm_function_create(&r->function, r->context, r->module, r->kernel, NULL,
                          &error) ||
       tm_stream_create(&r->stream, r->context, NULL, &error))

@@ -59,6 +59,14 @@ int tool_usage(const char *command, const char *format, ...) {
   return EXIT_USAGE;
 }
 
+int tool_name_kernel(const char *command, const char *file,
+                     const tm_module *module) {
+  size_t count = tm_module_kernel_count(module);
+  if (!count) return tool_complain("%s has no kernels", file);
+  return tool_usage(command, "%s has %zu kernels: name one with -k", file,
+                    count);
+}
+
 bool tool_number(const char *text, long least, long most, long *out) {
   char *end;
   errno = 0;

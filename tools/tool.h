@@ -38,6 +38,10 @@ int tool_complain(const char *format, ...)
 /* The same with a pointer to --help; EXIT_USAGE. */
 int tool_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Says that no kernel was named: a usage error, or, of a file that has none,
+ * a diagnosed one. */
+int tool_name_kernel(const char *command, const char *file,
+                     const tm_module *module);
 /* A whole number from text; false when it is none or outside the range. */
 bool tool_number(const char *text, long least, long most, long *out);
 double tool_seconds(void); /* monotonic */
