@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * peer_c.c - plain C versions, split over threads that are kept between
- * calls as ours are. Built with -O3 -march=native; the softmax with
- * -ffast-math, so that the compiler vectorises expf.
+ * calls as ours are. Built with -O3 -march=native -ffast-math, which lets the
+ * compiler vectorise expf and the sum.
  */
 #define _GNU_SOURCE
 #include "bench.h"

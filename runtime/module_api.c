@@ -2,9 +2,9 @@
 /*
  * module_api.c - tm_module: parsed source with the modules it imports.
  *
- * Each text is first parsed into a scratch set. Only one without syntax
- * errors goes on into the real set, which therefore never holds a broken
- * module: adding is all or nothing. Parsing is fast enough to do twice.
+ * A set never holds a module with syntax errors. The first module makes its
+ * set, so a failure drops both; one that is added later is parsed into a
+ * scratch set first, so that adding is all or nothing.
  */
 #include "module.h"
 
@@ -66,28 +66,35 @@ static tm_module *parse_into(tm_modules *set, const char *name,
   return module;
 }
 
+/* Parses the first module into an empty box; what fails is told, and the
+ * caller frees the box. */
+static tm_status open_box(tmi_module_box *box, tm_module **module,
+                          const char *name, const char *file_name,
+                          tm_str text, bool is_package, tm_error **error) {
+  jmp_buf guard;
+  if (!tm_arena_guard(&box->arena, guard)) return tmi_fail_memory(error);
+  tm_diags_init(&box->diags, &box->arena);
+  tm_modules *set = tm_modules_create(&box->arena, &box->diags);
+  *module = parse_into(set, name, file_name, text, is_package);
+  box->arena.guard = NULL;
+  return box->diags.errors ? tmi_fail_diags(error, &box->diags) : TM_OK;
+}
+
 tm_status tmi_module_open(tm_module **module, const char *name,
                           const char *file_name, const char *text,
                           size_t length, bool is_package, tm_error **error) {
-  tm_str source = {text, length};
-  tm_status status = check_syntax(name, file_name, source, error);
-  if (status) return status;
   tmi_module_box *box = calloc(1, sizeof *box);
   if (!box) return tmi_fail_memory(error);
   tm_arena_init(&box->arena, (size_t)ARENA_LIMIT_MB << 20);
   box->references = 1;
-  jmp_buf guard;
-  if (!tm_arena_guard(&box->arena, guard)) {
-    tm_arena_free(&box->arena);
-    free(box);
-    return tmi_fail_memory(error);
-  }
-  tm_diags_init(&box->diags, &box->arena);
-  tm_modules *set = tm_modules_create(&box->arena, &box->diags);
-  *module = parse_into(set, name, file_name, source, is_package);
   box->generation = 1;
-  box->arena.guard = NULL;
-  return TM_OK;
+  tm_status status = open_box(box, module, name, file_name,
+                              (tm_str){text, length}, is_package, error);
+  if (!status) return TM_OK;
+  *module = NULL;
+  tm_arena_free(&box->arena);
+  free(box);
+  return status;
 }
 
 static tm_status read_options(const tm_module_options *given,

@@ -75,7 +75,6 @@ static int parse_options(request *r, int argc, char **argv) {
       {"emit", required_argument, NULL, OPT_EMIT},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
-  long number;
   int c, failed;
   while ((c = getopt_long(argc, argv, "k:s:D:I:o:h", options, NULL)) != -1) {
     switch (c) {
@@ -90,11 +89,10 @@ static int parse_options(request *r, int argc, char **argv) {
       case OPT_EMIT: r->emit = optarg; break;
       case OPT_WARPS:
       case OPT_STAGES:
-        if (!tool_number(optarg, 1, 1024, &number))
-          return tool_usage("compile", "'%s' is not a number from 1 to 1024",
-                            optarg);
-        *(c == OPT_WARPS ? &r->options.num_warps : &r->options.num_stages) =
-            (uint32_t)number;
+        failed = tool_count("compile", optarg,
+                            c == OPT_WARPS ? &r->options.num_warps
+                                           : &r->options.num_stages);
+        if (failed) return failed;
         break;
       case 'h':
         fputs(usage, stdout);

@@ -72,7 +72,7 @@ static int parse_options(request *r, int argc, char **argv) {
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
   bool has_grid = false;
-  long number;
+  int failed;
   for (int c; (c = getopt_long(argc, argv, "k:g:r:I:h", options, NULL)) != -1;)
     switch (c) {
       case 'k': r->kernel = optarg; break;
@@ -88,11 +88,10 @@ static int parse_options(request *r, int argc, char **argv) {
         break;
       case OPT_WARPS:
       case OPT_STAGES:
-        if (!tool_number(optarg, 1, 1024, &number))
-          return tool_usage("run", "'%s' is not a number from 1 to 1024",
-                            optarg);
-        *(c == OPT_WARPS ? &r->options.num_warps : &r->options.num_stages) =
-            (uint32_t)number;
+        failed = tool_count("run", optarg,
+                            c == OPT_WARPS ? &r->options.num_warps
+                                           : &r->options.num_stages);
+        if (failed) return failed;
         break;
       case 'h':
         fputs(usage, stdout);

@@ -77,6 +77,14 @@ bool tool_number(const char *text, long least, long most, long *out) {
   return true;
 }
 
+int tool_count(const char *command, const char *text, uint32_t *out) {
+  long number;
+  if (!tool_number(text, 1, 1024, &number))
+    return tool_usage(command, "'%s' is not a number from 1 to 1024", text);
+  *out = (uint32_t)number;
+  return EXIT_DONE;
+}
+
 double tool_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

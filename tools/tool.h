@@ -44,6 +44,8 @@ int tool_name_kernel(const char *command, const char *file,
                      const tm_module *module);
 /* A whole number from text; false when it is none or outside the range. */
 bool tool_number(const char *text, long least, long most, long *out);
+/* Reads --num-warps or --num-stages; EXIT_USAGE when text is no count. */
+int tool_count(const char *command, const char *text, uint32_t *out);
 double tool_seconds(void); /* monotonic */
 
 /* ---- source.c ---------------------------------------------------------- */

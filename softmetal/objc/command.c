@@ -20,9 +20,6 @@
 
 Class sm_command_class;
 
-void *objc_autoreleasePoolPush(void);
-void objc_autoreleasePoolPop(void *token);
-
 static const char domain[] = "MTLCommandBufferErrorDomain";
 
 double sm_now_seconds(void) {

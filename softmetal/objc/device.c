@@ -15,10 +15,6 @@
 Class sm_device_class;
 static Class architecture_class;
 
-NSUInteger sm_queue_descriptor_most(id descriptor);
-void *objc_autoreleasePoolPush(void);
-void objc_autoreleasePoolPop(void *token);
-
 typedef struct architecture {
   sm_object base;
   const char *name;

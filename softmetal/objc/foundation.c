@@ -346,6 +346,9 @@ static id dictionary_keys(array *self, SEL cmd) {
     keys->items[i] = sm_retain(self->items[2 * i]);
   return sm_autorelease(keys);
 }
+NSUInteger sm_dictionary_count(id dictionary) {
+  return dictionary ? ((array *)dictionary)->count : 0;
+}
 void sm_dictionary_each(id dictionary, void (*each)(void *, id, id),
                         void *payload) {
   array *self = (array *)dictionary;

@@ -39,10 +39,6 @@ static void add_macro(void *payload, id key, id value) {
       tm_strndup(list->arena, text, strlen(text));
 }
 
-static NSUInteger dictionary_count(id dictionary) {
-  return sm_array_count(dictionary); /* one structure serves both */
-}
-
 static sm_parse_options read_options(sm_library *self, id object) {
   const sm_compile_options_object *o = (void *)object;
   bool fast = !o || o->fast_math;
@@ -52,7 +48,7 @@ static sm_parse_options read_options(sm_library *self, id object) {
   macro_list list = {&self->arena, NULL, 0};
   if (o && o->macros) {
     list.macros = TM_NEW_ARRAY(&self->arena, sm_macro,
-                               dictionary_count(o->macros) + 1);
+                               sm_dictionary_count(o->macros) + 1);
     sm_dictionary_each(o->macros, add_macro, &list);
   }
   return (sm_parse_options){

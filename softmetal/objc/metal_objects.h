@@ -227,6 +227,8 @@ void sm_event_signal(sm_event *event, uint64_t value);
 /* False when timeout_ns (0: none) passed first. */
 bool sm_event_wait(sm_event *event, uint64_t value, uint64_t timeout_ns);
 id sm_queue_new(sm_device *device, NSUInteger most);
+/* The maximum that an MTLCommandQueueDescriptor says; 64 for anything else. */
+NSUInteger sm_queue_descriptor_most(id descriptor);
 /* Blocks while too many command buffers are uncompleted. +0. */
 id sm_queue_command_buffer(sm_queue *queue, bool retains,
                            NSUInteger error_options);
@@ -249,5 +251,6 @@ void sm_command_misuse(sm_command_buffer *buffer, const char *format, ...)
 id sm_compute_encoder_new(sm_command_buffer *buffer, NSUInteger dispatch_type);
 id sm_blit_encoder_new(sm_command_buffer *buffer);
 double sm_now_seconds(void);
+const char *softmetal_version(void);
 
 #endif

@@ -93,6 +93,9 @@ void sm_release(const void *object);     /* NULL is fine */
 id sm_autorelease(const void *object);   /* NULL is fine */
 /* Replaces *slot by value, retaining the new and releasing the old. */
 void sm_set(id *slot, id value);
+/* Apple's pool functions (METAL-FACTS 1.3), which GCC's runtime lacks. */
+void *objc_autoreleasePoolPush(void);
+void objc_autoreleasePoolPop(void *token);
 /* What a class's own dealloc ends with. */
 void sm_object_dealloc(void *self);
 /* Live objects of every class of ours: for tests of balance. */
@@ -146,6 +149,7 @@ bool sm_is_kind(id object, Class cls);
 id sm_array(const id *objects, NSUInteger count); /* +0 */
 NSUInteger sm_array_count(id array);
 id sm_array_at(id array, NSUInteger index);
+NSUInteger sm_dictionary_count(id dictionary); /* 0 for NULL */
 /* Calls back with each key and value. */
 void sm_dictionary_each(id dictionary, void (*each)(void *, id, id),
                         void *payload);

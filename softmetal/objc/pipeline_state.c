@@ -17,8 +17,6 @@ enum { /* MTLPipelineOption */ FAIL_ON_ARCHIVE_MISS = 4 };
 enum { MAX_THREADS = 1024, WIDTH = 32 };
 /* The domain that AGX compiler failures come in (METAL-FACTS 1.7). */
 static const char domain[] = "AGXMetalG13X";
-
-const char *softmetal_version(void); /* device.c */
 enum { COMPILER_ERROR = 3 };
 
 /* Threads that the pipeline allows: the strictest of the attribute, the

@@ -248,7 +248,6 @@ void sm_register_queue(void) {
                     sizeof(queue_descriptor), queue_methods, NULL);
 }
 
-/* The maximum of an MTLCommandQueueDescriptor, for device.c. */
 NSUInteger sm_queue_descriptor_most(id descriptor) {
   return sm_is_kind(descriptor, queue_descriptor_class)
              ? get_most((queue_descriptor *)descriptor, NULL)
