@@ -13,6 +13,9 @@ AR       ?= ar
 OPT      ?= -O2 -g
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter
 UNAME    := $(shell uname -s)
+JOBS     ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# A sub-make builds on all cores unless the caller's own -j already rules.
+SUBMAKE   = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 # Bare `make` on a new machine installs what is missing, once, by name.
 SETUP    := build/.setup-done
@@ -71,7 +74,7 @@ PRODUCTS := $(BUILD)/$(SHARED_LINK) $(BUILD)/libtritonmetal.a $(SOFTMETAL) \
 .SECONDARY:
 
 all: $(SETUP) ## build the libraries, the command line and the examples
-	@$(MAKE) --no-print-directory products
+	+@$(SUBMAKE) products
 
 products: $(PRODUCTS)
 .PHONY: products
@@ -140,11 +143,11 @@ $(BUILD)/obj/bench/%.c.o: ALLFLAGS += -Wno-pedantic
 tests-built: $(PRODUCTS) $(TESTS)
 
 test: $(SETUP) ## build and run all tests (what .ci/run runs)
-	@$(MAKE) --no-print-directory tests-built
+	+@$(SUBMAKE) tests-built
 	@BUILD=$(BUILD) sh tests/run.sh
 
 asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory BUILD=build/asan OPT="-O1 -g" \
+	+@$(SUBMAKE) BUILD=build/asan OPT="-O1 -g" \
 	  SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" tests-built
 	@# use_tls=0: the leak check crashes walking the thread-local storage of
 	@# libraries that were loaded with dlopen, as libLLVM is.
@@ -153,23 +156,23 @@ asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
 	  UBSAN_OPTIONS=print_stacktrace=1 sh tests/run.sh
 
 tsan: $(SETUP) ## the threaded tests under the thread sanitizer
-	@$(MAKE) --no-print-directory BUILD=build/tsan OPT="-O1 -g" \
+	+@$(SUBMAKE) BUILD=build/tsan OPT="-O1 -g" \
 	  SAN="-fsanitize=thread" tests-built
 	@BUILD=build/tsan TESTS="test_cache test_runtime test_exec" sh tests/run.sh
 
 test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 and PyPI)
-	@$(MAKE) --no-print-directory tests-built
+	+@$(SUBMAKE) tests-built
 	@BUILD=$(BUILD) sh tests/upstream.sh
 .PHONY: test-upstream
 
 demo: $(SETUP) ## build and run the four example kernels, with a table
-	@$(MAKE) --no-print-directory products
-	@$(MAKE) --no-print-directory $(BUILD)/bench/demo
+	+@$(SUBMAKE) products
+	+@$(SUBMAKE) $(BUILD)/bench/demo
 	@$(BUILD)/bench/demo examples/kernels
 
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
-	@$(MAKE) --no-print-directory products
-	@$(MAKE) --no-print-directory $(BUILD)/bench/bench
+	+@$(SUBMAKE) products
+	+@$(SUBMAKE) $(BUILD)/bench/bench
 	@$(BUILD)/bench/bench "$(BENCH)"
 
 BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/bench.c,$(BENCH_SRC)))
@@ -183,7 +186,7 @@ $(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARE
 $(BUILD)/obj/bench/peer_%.c.o: ALLFLAGS += -O3 -march=native -ffast-math
 
 install: $(SETUP) ## install into DESTDIR/PREFIX (libraries, header, tool, .pc)
-	@$(MAKE) --no-print-directory products
+	+@$(SUBMAKE) products
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
 	  $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 $(wildcard include/*.h include/*.hpp) $(DESTDIR)$(PREFIX)/include
