@@ -86,6 +86,7 @@ bool tm_sem_legalize3(tm_low *l, tm_lv *a, tm_lv *b, tm_lv *c,
                       const char *what) {
   tm_lv *all[] = {a, b, c};
   tm_dtype tensor = TM_DT_VOID, number = TM_DT_VOID;
+  bool fits = true;
   for (int i = 0; i < 3; i++) {
     tm_lv v = *all[i];
     if (tm_lv_is_poison(v)) return false;
@@ -100,12 +101,13 @@ bool tm_sem_legalize3(tm_low *l, tm_lv *a, tm_lv *b, tm_lv *c,
     *into = *into == TM_DT_VOID
                 ? d
                 : tm_dtype_compute(*into, is_number, d, is_number, false);
+    fits = fits && *into != TM_DT_VOID;
   }
   tm_dtype d = tensor == TM_DT_VOID   ? number
                : number == TM_DT_VOID ? tensor
                                       : tm_dtype_compute(tensor, false, number,
                                                          true, false);
-  if (d == TM_DT_VOID) {
+  if (!fits || d == TM_DT_VOID) {
     tm_low_error(l, NULL, "%s does not take %s, %s and %s", what,
                  tm_lv_describe(l, *a), tm_lv_describe(l, *b),
                  tm_lv_describe(l, *c));

@@ -59,9 +59,38 @@ tm_lv tm_fn_next_power_of_2(tm_low *l, const tm_builtin_call *c) {
   return tm_lv_int(l, n == 0 ? 0 : p);
 }
 
+/* Which elements a function takes: Triton checks every tensor on its own,
+ * before they agree on a type. */
+typedef enum elements { ONLY_F32, WIDE_FLOAT, WORD_INT } elements;
+
+static bool is_one_of(tm_ltype t, elements e) {
+  if (e == WORD_INT) return tm_lt_is_int(t) && tm_lt_bits(t) >= 32;
+  return tm_lt_dtype(t) == TM_DT_F32 ||
+         (e == WIDE_FLOAT && tm_lt_dtype(t) == TM_DT_F64);
+}
+
+/* The first n arguments, as far as they are tensors, are of these elements. */
+static bool wants(tm_low *l, const tm_builtin_call *c, uint32_t n,
+                  elements e) {
+  static const char *const names[][2] = {
+    [ONLY_F32] = {"fp32", "convert first: x.to(tl.float32)"},
+    [WIDE_FLOAT] = {"fp32 or fp64", "convert first: x.to(tl.float32)"},
+    [WORD_INT] = {"32- and 64-bit integers", "convert first: x.to(tl.int32)"}};
+  for (uint32_t i = 0; i < n; i++) {
+    tm_lv x = c->args[i];
+    if (!tm_lv_is_run(x) || is_one_of(x->type, e)) continue;
+    tm_low_error(l, names[e][1], "%s takes %s, got %s", c->row->name,
+                 names[e][0], tm_lt_text(l, x->type));
+    return false;
+  }
+  return true;
+}
+
 tm_lv tm_fn_umulhi(tm_low *l, const tm_builtin_call *c) {
   tm_lv x = c->args[0], y = c->args[1];
-  if (!tm_sem_legalize(l, &x, &y, false, "umulhi")) return TM_POISONED;
+  if (!wants(l, c, 2, WORD_INT) ||
+      !tm_sem_legalize(l, &x, &y, false, c->row->name))
+    return TM_POISONED;
   if (!tm_lt_is_int(x->type) || tm_lt_bits(x->type) < 32)
     return tm_low_error(l, NULL, "%s takes 32- and 64-bit integers, got %s",
                         c->row->name, tm_lt_text(l, x->type));
@@ -99,10 +128,10 @@ tm_lv tm_fn_fdiv(tm_low *l, const tm_builtin_call *c) {
   if (exact && approximate)
     return tm_low_error(l, NULL,
                         "ieee_rounding and approx exclude each other");
-  if (!tm_sem_legalize(l, &x, &y, c->row->aux == 0, c->row->name))
+  if ((c->row->aux != 0 && !wants(l, c, 2, ONLY_F32)) ||
+      !tm_sem_legalize(l, &x, &y, c->row->aux == 0, c->row->name))
     return TM_POISONED;
-  if (!tm_lt_is_float(x->type) ||
-      (c->row->aux != 0 && tm_lt_bits(x->type) < 32))
+  if (!tm_lt_is_float(x->type))
     return tm_low_error(l, "convert with .to(tl.float32)",
                         "%s takes floats, got %s", c->row->name,
                         tm_lt_text(l, x->type));
@@ -123,6 +152,8 @@ static tm_lv float_arg(tm_low *l, const tm_builtin_call *c, uint32_t i) {
 }
 
 tm_lv tm_fn_math(tm_low *l, const tm_builtin_call *c) {
+  if (c->row->aux == TM_PRECISE_SQRT && !wants(l, c, 1, ONLY_F32))
+    return TM_POISONED;
   tm_lv x = float_arg(l, c, 0);
   return tm_lv_is_poison(x) ? x : tm_sem_op1(l, (tm_op)c->row->aux, x);
 }

@@ -193,6 +193,9 @@ static const char *const text[] = {
   "\n",
   "@triton.jit\n"
   "def uint_to_uniform_float(x):\n"
+  "    tl.static_assert(x.dtype.is_int() and\n"
+  "                     x.dtype.primitive_bitwidth >= 32,\n"
+  "                     'uint_to_uniform_float takes 32 and 64 bits')\n"
   "    if x.dtype.primitive_bitwidth == 32:\n"
   "        x = x.to(tl.int32, bitcast=True)\n"
   "        scale = 4.6566127342e-10\n"

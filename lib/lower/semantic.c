@@ -137,9 +137,15 @@ static tm_lv cast_int(tm_low *l, tm_lv v, tm_ltype to) {
 
 static tm_lv cast_between_kinds(tm_low *l, tm_lv v, tm_ltype to) {
   tm_ltype from = v->type;
+  if ((tm_lt_is_fp8(from) && tm_lt_is_int(to)) ||
+      (tm_lt_is_int(from) && tm_lt_is_fp8(to)))
+    return tm_low_error(l, "go through float32: x.to(tl.float32).to(dtype); "
+                           "bitcast=True keeps the bits",
+                        "there is no cast from %s to %s", tm_lt_text(l, from),
+                        tm_lt_text(l, to));
   if (tm_lt_is_float(from) && tm_lt_is_int(to)) {
     tm_dtype d = tm_lt_dtype(from);
-    if (tm_lt_is_fp8(from) || ((d == TM_DT_F16 || d == TM_DT_BF16))) {
+    if (d == TM_DT_F16 || d == TM_DT_BF16) {
       tm_lv wide = tm_sem_cast(l, v, tm_lt_scalar(l, TM_DT_F32));
       return tm_sem_cast(l, wide, tm_lt_element(to));
     }
@@ -147,10 +153,6 @@ static tm_lv cast_between_kinds(tm_low *l, tm_lv v, tm_ltype to) {
     return build_to(l, tm_lt_is_signed(to) ? TM_FPTOSI : TM_FPTOUI, v, to);
   }
   if (tm_lt_is_int(from) && tm_lt_is_float(to)) {
-    if (tm_lt_is_fp8(to)) {
-      tm_lv wide = tm_sem_cast(l, v, tm_lt_scalar(l, TM_DT_F32));
-      return tm_sem_cast(l, wide, tm_lt_element(to));
-    }
     return build_to(l, tm_lt_is_signed(from) ? TM_SITOFP : TM_UITOFP, v, to);
   }
   if (tm_lt_is_pointer(from) && tm_lt_is_int(to)) {
