@@ -62,7 +62,7 @@ TM_OBJ   := $(call obj,$(TM_SRC))
 SM_OBJ   := $(call obj,$(SM_SRC))
 TOOL_OBJ := $(call obj,$(TOOL_SRC))
 SUPPORT_OBJ := $(call obj,$(TEST_SUPPORT_SRC))
-TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC) tests/language_table.c)
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
 
 PRODUCTS := $(BUILD)/$(SHARED_LINK) $(BUILD)/libtritonmetal.a $(SOFTMETAL) \
@@ -201,6 +201,11 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \
 	  $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard include/*.h include/*.hpp))) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(SHARED) $(SHARED_LINK) libtritonmetal.a $(notdir $(SOFTMETAL)) pkgconfig/tritonmetal.pc)
+
+language-table: $(SETUP) ## write the tables of docs/language.md anew
+	+@$(SUBMAKE) $(BUILD)/tests/language_table
+	@BUILD=$(BUILD) sh tests/check_language.sh --write
+.PHONY: language-table
 
 80: ## list lines over 80 columns
 	@git ls-files '*.c' '*.h' | xargs awk 'length > 80 {print FILENAME ":" FNR ": " length}'

@@ -733,6 +733,7 @@ static void tritons_jit_is_known_under_every_name(void **state) {
   check_jit("from triton import jit\n@jit" F, true);
   check_jit("from triton import jit as J\n@J" F, true);
   check_jit("from triton.runtime.jit import jit\n@jit" F, true);
+  check_jit("from ..runtime.jit import jit\n@jit" F, true);
   check_jit("import triton_metal\n@triton_metal.jit" F, true);
   check_jit("import triton_metal as t\n@t.jit" F, true);
   check_jit("from vllm.triton_utils import tl, triton\n@triton.jit" F, true);

@@ -15,9 +15,11 @@
  *
  * A path that ends in `jit` counts when it begins with triton or
  * triton_metal, or when what is before `jit` is `tl` or begins with "triton"
- * (projects re-export Triton under such names), or when it is `jit` alone and
- * nothing in the module binds it. Gluon's jit is another language, and
- * numba.jit, jax.jit and the like are others still: they do not count.
+ * (projects re-export Triton under such names), or when it ends in
+ * runtime.jit.jit (Triton's own modules import it from each other so), or
+ * when it is `jit` alone and nothing in the module binds it. Gluon's jit is
+ * another language, and numba.jit, jax.jit and the like are others still:
+ * they do not count.
  */
 #include "parse.h"
 
@@ -141,7 +143,9 @@ static bool is_jit_path(const path *p) {
   return strcmp(parts[0], "triton") == 0 ||
          strcmp(parts[0], "triton_metal") == 0 ||
          strcmp(parts[n - 2], "tl") == 0 ||
-         starts_with(parts[n - 2], "triton");
+         starts_with(parts[n - 2], "triton") ||
+         (n > 2 && strcmp(parts[n - 3], "runtime") == 0 &&
+          strcmp(parts[n - 2], "jit") == 0);
 }
 
 static bool is_jit(const tm_module *module, const tm_expr *e, uint32_t hops);
