@@ -60,6 +60,7 @@ static const entry entries[] = {
      {2, 1}, {5, 100, 1e-5}},
     {"loop_bound_from_memory", "*fp32:16, *i32:16, *fp32:16, 64", {64, 1},
      {0}},
+    {"loops_left_early", "*i32:16, *i32:16, i32, 32", {40, 1}, {640}},
     {"loop_runs_backwards", "*fp32:16, *fp32:16, i32, 64", {1, 1}, {777}},
     {"moments_by_own_reduce", "*fp32:16, *fp32:16, *fp32:16, i32, 1024",
      {1, 1}, {777}},

@@ -260,7 +260,7 @@ tm_lv tm_low_inline(tm_low *l, const tm_function_def *f,
   l->pinned = pinned;
   l->b.loc = loc;
   tm_low_leave(l);
-  if (end.kind == TM_END_BREAKS || end.kind == TM_END_CONTINUES)
+  if (end.kind != TM_END_RETURNS)
     return tm_low_error(l, NULL, "break or continue outside of a loop in %s",
                         f->name);
   return end.value ? end.value : TM_NONE_LV;

@@ -331,7 +331,7 @@ static tm_lv comprehension(tm_low *l, const tm_expr *e) {
     return tm_low_error(l, NULL, "a comprehension goes over a tuple, got %s",
                         tm_lv_describe(l, over));
   TM_VEC(tm_lv) items = {0};
-  tm_bindings saved = tm_scope_save(l);
+  tm_scope_mark mark = tm_scope_enter(l);
   for (uint32_t i = 0; i < over->n_items; i++) {
     bool keep = true;
     tm_low_assign(l, clause->target, over->items[i]);
@@ -341,7 +341,7 @@ static tm_lv comprehension(tm_low *l, const tm_expr *e) {
     }
     if (keep) tm_push(l->arena, &items, tm_low_expr(l, e->a[0]));
   }
-  tm_scope_restore(l, &saved);
+  tm_scope_leave(l, mark, NULL);
   return tm_lv_tuple(l, items.data, items.len);
 }
 

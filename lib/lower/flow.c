@@ -16,14 +16,20 @@
  *     if c: return     scf.if %c { } else {
  *     rest                 rest }
  *
- * When some paths of a branch return and others do not, the scf.if also
- * yields an i1 that says so, and what follows runs under its negation.
+ * A path may also leave by break or continue, when the `if` is in a loop.
+ * Structured code has no jumps: when some paths of a branch left and others
+ * did not, the scf.if also yields an i1 that says so, and what follows runs
+ * under its negation. Further i1s tell apart in which way a path left, where
+ * that is not the same for all. The variables of a path that broke or
+ * continued matter to the loop, so it takes part in the joining.
  */
 #include "value.h"
 
+#include <stdlib.h>
+
 typedef struct branch {
   tm_block block;
-  tm_bindings vars;
+  tm_changes vars; /* what it set */
   tm_end end;
   const char *name; /* for messages: "then", "else" */
 } branch;
@@ -42,17 +48,16 @@ static void enter_block(tm_low *l, tm_block block) {
   l->b.before = 0;
 }
 
-static void begin(tm_low *l, branch *b, const char *name,
-                  const tm_bindings *vars) {
+static tm_scope_mark begin(tm_low *l, branch *b, const char *name) {
   *b = (branch){.name = name, .end = {.kind = TM_END_FALLS}};
   b->block = tm_ir_new_block(l->ir);
   enter_block(l, b->block);
-  tm_scope_restore(l, vars);
+  return tm_scope_enter(l);
 }
 
-static void finish(tm_low *l, branch *b, tm_end end) {
+static void finish(tm_low *l, branch *b, tm_scope_mark mark, tm_end end) {
   b->end = end;
-  b->vars = tm_scope_save(l);
+  tm_scope_leave(l, mark, &b->vars);
 }
 
 tm_lv tm_low_condition(tm_low *l, tm_lv v, const char *where) {
@@ -116,7 +121,7 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
     for (uint32_t i = 0; i < v->n_items; i++)
       items[i] = join_values(j, a ? a->items[i] : NULL,
                              b ? b->items[i] : NULL);
-    return tm_lv_tuple(l, items, v->n_items);
+    return tm_lv_tuple_like(l, v, items);
   }
   if (tm_lv_is_poison(a) || tm_lv_is_poison(b)) return TM_POISONED;
   if (a == b || (a->kind == b->kind && a->kind != TM_LV_TUPLE &&
@@ -135,14 +140,20 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, a->n_items ? a->n_items : 1);
   for (uint32_t i = 0; i < a->n_items; i++)
     if (!(items[i] = join_values(j, a->items[i], b->items[i]))) return NULL;
-  return tm_lv_tuple(l, items, a->n_items);
+  return tm_lv_tuple_like(l, a, items);
 }
 
-static const tm_binding *find_in(const tm_bindings *vars, tm_name name) {
-  for (uint32_t i = 0; vars && i < vars->len; i++)
-    if (vars->data[i].name == name) return &vars->data[i];
+static const tm_binding *find_new(const branch *b, uint32_t before,
+                                  tm_name name) {
+  for (uint32_t i = b->vars.len; i-- > 0;) {
+    const tm_change *c = &b->vars.data[i];
+    if (c->index < before) break;
+    if (c->binding.name == name) return &c->binding;
+  }
   return NULL;
 }
+
+static bool lives(const branch *b) { return b->end.kind != TM_END_RETURNS; }
 
 static tm_lv unassigned(join *j, const tm_binding *by, const branch *in) {
   return tm_lv_unbound(
@@ -152,15 +163,14 @@ static tm_lv unassigned(join *j, const tm_binding *by, const branch *in) {
                           in->name, by->loc.line));
 }
 
-static tm_lv join_variable(join *j, tm_name name) {
+/* a, b: the variable after each branch; NULL where it is not assigned. */
+static tm_lv join_variable(join *j, const tm_binding *a,
+                           const tm_binding *b) {
   tm_low *l = j->l;
-  bool then_lives = j->then->end.kind != TM_END_RETURNS;
-  bool other_lives = j->other->end.kind != TM_END_RETURNS;
-  const tm_binding *a = then_lives ? find_in(&j->then->vars, name) : NULL;
-  const tm_binding *b = other_lives ? find_in(&j->other->vars, name) : NULL;
+  bool then_lives = lives(j->then), other_lives = lives(j->other);
   if (then_lives && !a) return unassigned(j, b, j->other);
   if (other_lives && !b) return unassigned(j, a, j->then);
-  tm_lv x = a ? a->value : NULL, y = b ? b->value : NULL;
+  tm_lv x = then_lives ? a->value : NULL, y = other_lives ? b->value : NULL;
   if (x && x->kind == TM_LV_UNBOUND) return x;
   if (y && y->kind == TM_LV_UNBOUND) return y;
   uint32_t mark = j->types.len;
@@ -172,63 +182,189 @@ static tm_lv join_variable(join *j, tm_name name) {
                          "type: convert one with .to(dtype)",
                       "%s is %s after the then branch (line %u) and %s after "
                       "the else branch (line %u)",
-                      name, tm_lv_describe(l, x), a->loc.line,
+                      a->name, tm_lv_describe(l, x), a->loc.line,
                       tm_lv_describe(l, y), b->loc.line);
 }
 
-/* The variables of both branches, each once: those from before first, in
- * order, then new ones by name. */
-static tm_name_list names_of(tm_low *l, const tm_bindings *a,
-                             const tm_bindings *b, uint32_t before) {
-  const tm_bindings *sides[2] = {a, b};
-  tm_name_list names = {0};
-  for (int side = 0; side < 2; side++)
-    for (uint32_t i = 0; sides[side] && i < sides[side]->len; i++) {
-      tm_name name = sides[side]->data[i].name;
-      bool known = side == 1 && find_in(a, name);
-      if (!known) tm_push(l->arena, &names, name);
-    }
-  for (uint32_t i = before; i < names.len; i++)
-    for (uint32_t k = i; k > before &&
-                         strcmp(names.data[k - 1], names.data[k]) > 0; k--) {
-      tm_name swap = names.data[k];
-      names.data[k] = names.data[k - 1];
-      names.data[k - 1] = swap;
-    }
-  return names;
+static void add_joined(join *j, tm_changes *out, uint32_t index,
+                       const tm_binding *a, const tm_binding *b) {
+  tm_binding by = lives(j->then) && a ? *a : *b;
+  by.value = join_variable(j, a, b);
+  tm_change joined = {index, by};
+  tm_push(j->l->arena, out, joined);
 }
 
-static void join_variables(join *j, uint32_t before, tm_bindings *out) {
-  tm_low *l = j->l;
-  const tm_bindings *a =
-      j->then->end.kind != TM_END_RETURNS ? &j->then->vars : NULL;
-  const tm_bindings *b =
-      j->other->end.kind != TM_END_RETURNS ? &j->other->vars : NULL;
-  tm_name_list names = names_of(l, a, b, before);
-  for (uint32_t i = 0; i < names.len; i++) {
-    const tm_binding *v = find_in(a, names.data[i]);
-    if (!v) v = find_in(b, names.data[i]);
-    tm_binding joined = {v->name, join_variable(j, v->name), v->loc};
-    tm_push(l->arena, out, joined);
+/* Variables from before, in order. */
+static void join_old(join *j, uint32_t before, tm_changes *out) {
+  const tm_changes *a = &j->then->vars, *b = &j->other->vars;
+  const tm_binding *vars = j->l->frame->vars.data;
+  uint32_t i = 0, k = 0;
+  for (;;) {
+    uint32_t x = i < a->len ? a->data[i].index : before;
+    uint32_t y = k < b->len ? b->data[k].index : before;
+    uint32_t index = x < y ? x : y;
+    if (index >= before) return;
+    const tm_binding *then = x == index ? &a->data[i++].binding
+                                        : &vars[index];
+    const tm_binding *other = y == index ? &b->data[k++].binding
+                                         : &vars[index];
+    add_joined(j, out, index, then, other);
   }
 }
 
-static tm_value flag_in(join *j, branch *b) {
-  if (b->end.kind == TM_END_MAYBE) return b->end.flag;
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(tm_name const *)a, *(tm_name const *)b);
+}
+
+/* Variables that the branches made, by name. */
+static void join_new(join *j, uint32_t before, tm_changes *out) {
+  const branch *sides[2] = {j->then, j->other};
+  tm_name_list names = {0};
+  for (int side = 0; side < 2; side++)
+    for (uint32_t i = 0; lives(sides[side]) && i < sides[side]->vars.len;
+         i++) {
+      const tm_change *c = &sides[side]->vars.data[i];
+      bool known = side == 1 && lives(j->then) &&
+                   find_new(j->then, before, c->binding.name);
+      if (c->index >= before && !known)
+        tm_push(j->l->arena, &names, c->binding.name);
+    }
+  if (names.len)
+    qsort(names.data, names.len, sizeof names.data[0], by_name);
+  for (uint32_t i = 0; i < names.len; i++) {
+    const tm_binding *a = find_new(j->then, before, names.data[i]);
+    const tm_binding *b = find_new(j->other, before, names.data[i]);
+    add_joined(j, out, before, lives(j->then) ? a : NULL,
+               lives(j->other) ? b : NULL);
+  }
+}
+
+/* ---- joining ends -------------------------------------------------------- */
+
+/* An i1 of one branch: a value, or known. */
+typedef struct truth {
+  tm_value value; /* 0: known */
+  bool known;
+} truth;
+
+static truth truth_of(tm_value value) { return (truth){value, false}; }
+
+static truth truth_left(tm_end e) {
+  if (e.kind == TM_END_MAYBE) return truth_of(e.flag);
+  return (truth){0, e.kind != TM_END_FALLS};
+}
+
+static truth truth_broke(tm_end e) {
+  return e.broke ? truth_of(e.broke) : (truth){0, e.kind == TM_END_BREAKS};
+}
+
+static truth truth_returned(tm_end e) {
+  return e.returned ? truth_of(e.returned)
+                    : (truth){0, e.kind == TM_END_RETURNS};
+}
+
+static tm_value truth_in(join *j, branch *b, truth t) {
+  if (t.value) return t.value;
   enter_block(j->l, b->block);
-  tm_type i1 = tm_type_scalar(j->l->ir, TM_I1);
-  return tm_build_int(&j->l->b, i1, b->end.kind == TM_END_RETURNS);
+  return tm_build_int(&j->l->b, tm_type_scalar(j->l->ir, TM_I1), t.known);
+}
+
+typedef struct pair { truth then, other; tm_lv joined; } pair;
+
+static bool never(const pair *p) {
+  return !p->then.value && !p->other.value && !p->then.known &&
+         !p->other.known;
+}
+
+static bool always(const pair *p) {
+  return !p->then.value && !p->other.value && p->then.known && p->other.known;
+}
+
+static bool same_truth(truth a, truth b) {
+  return a.value == b.value && a.known == b.known;
+}
+
+/* Joins pairs[n]; one that equals an earlier one shares its result. */
+static void join_truth(join *j, pair *pairs, int n) {
+  pair *p = &pairs[n];
+  if (never(p)) return;
+  for (int i = 0; i < n; i++)
+    if (pairs[i].joined && same_truth(pairs[i].then, p->then) &&
+        same_truth(pairs[i].other, p->other)) {
+      p->joined = pairs[i].joined;
+      return;
+    }
+  p->joined = join_leaf(j, truth_in(j, j->then, p->then),
+                        truth_in(j, j->other, p->other),
+                        tm_lt_scalar(j->l, TM_DT_I1));
 }
 
 /* What the function returns on the paths that returned. */
 static tm_lv join_returned(join *j) {
-  tm_lv a = j->then->end.kind == TM_END_FALLS ? NULL : j->then->end.value;
-  tm_lv b = j->other->end.kind == TM_END_FALLS ? NULL : j->other->end.value;
+  tm_lv a = j->then->end.value, b = j->other->end.value;
+  if (!a && !b) return NULL;
   tm_lv r = join_values(j, a, b);
   if (r) return r;
   return tm_low_error(j->l, "every return must give the same type",
                       "the function returns %s on one path and %s on another",
                       tm_lv_describe(j->l, a), tm_lv_describe(j->l, b));
+}
+
+enum { LEFT, BROKE, RETURNED, TRUTHS };
+
+/* Joins what the branches return and the i1s about it. The results' values
+ * are known only when the scf.if is built: fill_end. */
+static tm_end join_ends(join *j, pair pairs[TRUTHS]) {
+  tm_end a = j->then->end, b = j->other->end;
+  tm_end end = {.loc = a.loc.line ? a.loc : b.loc};
+  end.value = join_returned(j);
+  pairs[LEFT] = (pair){truth_left(a), truth_left(b), NULL};
+  pairs[BROKE] = (pair){truth_broke(a), truth_broke(b), NULL};
+  pairs[RETURNED] = (pair){truth_returned(a), truth_returned(b), NULL};
+  if (never(&pairs[LEFT])) return end;
+  if (always(&pairs[LEFT])) {
+    if (a.kind == b.kind && a.kind != TM_END_LEAVES) {
+      end.kind = a.kind;
+      return end;
+    }
+    end.kind = TM_END_LEAVES;
+  } else {
+    end.kind = TM_END_MAYBE;
+    join_truth(j, pairs, LEFT);
+  }
+  join_truth(j, pairs, BROKE);
+  join_truth(j, pairs, RETURNED);
+  return end;
+}
+
+static tm_value truth_result(const pair *p) {
+  return p->joined ? p->joined->value : 0;
+}
+
+tm_end tm_end_gone(tm_end end) {
+  end.kind = !end.broke && !end.returned     ? TM_END_CONTINUES
+             : end.returned == end.flag      ? TM_END_RETURNS
+             : end.broke == end.flag         ? TM_END_BREAKS
+                                             : TM_END_LEAVES;
+  if (end.kind != TM_END_LEAVES) end.broke = end.returned = 0;
+  end.flag = 0;
+  return end;
+}
+
+tm_end tm_end_of_loop(tm_end end) {
+  if (end.kind == TM_END_RETURNS) return end;
+  if (!end.returned) return tm_end_of(TM_END_FALLS);
+  return (tm_end){.kind = TM_END_MAYBE, .flag = end.returned,
+                  .returned = end.returned, .value = end.value};
+}
+
+tm_value tm_end_stop(tm_low *l, tm_end end) {
+  tm_type i1 = tm_type_scalar(l->ir, TM_I1);
+  if (end.kind == TM_END_BREAKS || end.kind == TM_END_RETURNS)
+    return tm_build_int(&l->b, i1, 1);
+  if (!end.broke || !end.returned || end.broke == end.returned)
+    return end.broke ? end.broke : end.returned;
+  return tm_build2(&l->b, TM_ORI, end.broke, end.returned);
 }
 
 static void yield_in(tm_low *l, tm_block block, uint32_t n,
@@ -237,59 +373,55 @@ static void yield_in(tm_low *l, tm_block block, uint32_t n,
   tm_build(&l->b, TM_YIELD, n, values, 0, NULL, 0, NULL, 0, NULL);
 }
 
+static void name_results(tm_low *l, const tm_changes *vars) {
+  for (uint32_t i = 0; !l->frame->is_prelude && i < vars->len; i++) {
+    const tm_binding *b = &vars->data[i].binding;
+    if (!tm_lv_is_run(b->value)) continue;
+    tm_value_data *data = tm_val(l->ir, b->value->value);
+    if (!data->name) data->name = b->name;
+  }
+}
+
+static tm_inst build_if(join *j, tm_builder outer, tm_value condition) {
+  tm_low *l = j->l;
+  yield_in(l, j->then->block, j->then_yields.len, j->then_yields.data);
+  yield_in(l, j->other->block, j->other_yields.len, j->other_yields.data);
+  tm_loc loc = l->b.loc;
+  l->b = outer;
+  tm_block regions[2] = {j->then->block, j->other->block};
+  tm_type none[1]; /* the builder infers where no types are given */
+  tm_inst inst = tm_build(&l->b, TM_IF, 1, &condition, j->types.len,
+                          j->types.len ? j->types.data : none, 2, regions, 0,
+                          NULL);
+  l->b.loc = loc;
+  for (uint32_t i = 0; i < j->results.len; i++)
+    j->results.data[i]->value = tm_get(l->ir, inst)->results + i;
+  return inst;
+}
+
 /* Closes both branches with an scf.if at `outer`. Leaves the scope as it is
  * after the statement. */
 static tm_end close_if(tm_low *l, tm_builder outer, tm_value condition,
-                       branch *then, branch *other, uint32_t before) {
+                       branch *then, branch *other) {
   join j = {.l = l, .then = then, .other = other};
-  tm_end end = tm_end_of(TM_END_FALLS);
-  tm_bindings vars = {0};
-  bool both_return = then->end.kind == TM_END_RETURNS &&
-                     other->end.kind == TM_END_RETURNS;
-  bool both_fall = then->end.kind == TM_END_FALLS &&
-                   other->end.kind == TM_END_FALLS;
-  tm_lv flag = NULL;
-  if (!both_return) join_variables(&j, before, &vars);
-  if (!both_fall) end.value = join_returned(&j);
-  if (!both_fall && !both_return)
-    flag = join_leaf(&j, flag_in(&j, then), flag_in(&j, other),
-                     tm_lt_scalar(l, TM_DT_I1));
-  yield_in(l, then->block, j.then_yields.len, j.then_yields.data);
-  yield_in(l, other->block, j.other_yields.len, j.other_yields.data);
-  tm_loc loc = l->b.loc;
-  l->b = outer;
-  tm_block regions[2] = {then->block, other->block};
-  tm_type none[1]; /* the builder infers where no types are given */
-  tm_inst inst = tm_build(&l->b, TM_IF, 1, &condition, j.types.len,
-                          j.types.len ? j.types.data : none, 2, regions, 0,
-                          NULL);
-  l->b.loc = loc;
-  for (uint32_t i = 0; i < j.results.len; i++)
-    j.results.data[i]->value = tm_get(l->ir, inst)->results + i;
-  tm_scope_restore(l, &vars);
-  for (uint32_t i = 0; i < vars.len; i++)
-    if (tm_lv_is_run(vars.data[i].value)) {
-      tm_value_data *data = tm_val(l->ir, vars.data[i].value->value);
-      if (!data->name && !l->frame->is_prelude) data->name = vars.data[i].name;
-    }
-  end.kind = both_return ? TM_END_RETURNS
-             : both_fall ? TM_END_FALLS
-                         : TM_END_MAYBE;
-  if (flag) end.flag = flag->value;
+  uint32_t before = l->frame->vars.len;
+  tm_changes vars = {0};
+  pair pairs[TRUTHS];
+  if (lives(then) || lives(other)) {
+    join_old(&j, before, &vars);
+    join_new(&j, before, &vars);
+  }
+  tm_end end = join_ends(&j, pairs);
+  build_if(&j, outer, condition);
+  end.flag = truth_result(&pairs[LEFT]);
+  end.broke = truth_result(&pairs[BROKE]);
+  end.returned = truth_result(&pairs[RETURNED]);
+  tm_scope_apply(l, &vars);
+  name_results(l, &vars);
   return end;
 }
 
 /* ---- statements --------------------------------------------------------- */
-
-static tm_end no_jump(tm_low *l, tm_end end) {
-  if (end.kind != TM_END_BREAKS && end.kind != TM_END_CONTINUES) return end;
-  tm_low_error_at(l, end.loc, TM_DIAG_UNSUPPORTED,
-                  "fold the condition into the loop's condition, or into a "
-                  "mask",
-                  "`%s` under a run-time condition is not supported",
-                  end.kind == TM_END_BREAKS ? "break" : "continue");
-  return tm_end_of(TM_END_FALLS);
-}
 
 typedef struct list_rest {
   const tm_stmts *stmts;
@@ -300,6 +432,11 @@ typedef struct list_rest {
 static tm_end lower_list(tm_low *l, void *payload) {
   const list_rest *r = payload;
   return tm_low_stmts(l, r->stmts, r->from, r->tail);
+}
+
+/* Whether every path through the branch left. */
+static bool is_closed(tm_end end) {
+  return end.kind != TM_END_FALLS && end.kind != TM_END_MAYBE;
 }
 
 tm_end tm_low_run_if(tm_low *l, const tm_stmt *s, tm_lv condition,
@@ -313,82 +450,61 @@ tm_end tm_low_run_if(tm_low *l, const tm_stmt *s, tm_lv condition,
   }
   bool more = stmts && from < stmts->len, ends = stmts && tail && !more;
   tm_builder outer = l->b;
-  tm_bindings saved = tm_scope_save(l);
   branch then, other;
-  begin(l, &then, "then", &saved);
-  finish(l, &then, no_jump(l, tm_low_stmts(l, &s->body, 0, ends)));
-  begin(l, &other, "else", &saved);
-  finish(l, &other, no_jump(l, tm_low_stmts(l, &s->orelse, 0, ends)));
+  tm_scope_mark mark = begin(l, &then, "then");
+  finish(l, &then, mark, tm_low_stmts(l, &s->body, 0, ends));
+  mark = begin(l, &other, "else");
+  finish(l, &other, mark, tm_low_stmts(l, &s->orelse, 0, ends));
   bool rest_inside =
       stmts && (more || tail) &&
-      ((then.end.kind == TM_END_RETURNS && other.end.kind == TM_END_FALLS) ||
-       (then.end.kind == TM_END_FALLS && other.end.kind == TM_END_RETURNS));
+      ((is_closed(then.end) && other.end.kind == TM_END_FALLS) ||
+       (then.end.kind == TM_END_FALLS && is_closed(other.end)));
   if (rest_inside) {
     branch *open = then.end.kind == TM_END_FALLS ? &then : &other;
     enter_block(l, open->block);
-    tm_scope_restore(l, &open->vars);
-    finish(l, open, no_jump(l, tm_low_stmts(l, stmts, from, tail)));
+    mark = tm_scope_enter(l);
+    tm_scope_apply(l, &open->vars);
+    open->vars = (tm_changes){0};
+    finish(l, open, mark, tm_low_stmts(l, stmts, from, tail));
   }
-  tm_end end = close_if(l, outer, condition->value, &then, &other, saved.len);
-  if (rest_inside || !stmts || end.kind == TM_END_RETURNS) return end;
+  tm_end end = close_if(l, outer, condition->value, &then, &other);
+  if (rest_inside || !stmts || is_closed(end)) return end;
   if (end.kind == TM_END_FALLS) return tm_low_stmts(l, stmts, from, tail);
   list_rest rest = {stmts, from, tail};
   if (!more && !tail) return end;
-  return tm_low_guard(l, end, lower_list, &rest, tail);
+  return tm_low_guard(l, end.flag, tm_end_gone(end), lower_list, &rest, tail);
 }
 
-tm_end tm_low_guard(tm_low *l, tm_end end, tm_rest_fn *rest, void *payload,
-                    bool tail) {
+tm_end tm_low_guard(tm_low *l, tm_value flag, tm_end gone, tm_rest_fn *rest,
+                    void *payload, bool tail) {
   tm_builder outer = l->b;
-  tm_bindings saved = tm_scope_save(l);
   branch then, other;
-  begin(l, &then, "then", &saved);
-  finish(l, &then, (tm_end){.kind = TM_END_RETURNS, .value = end.value});
-  begin(l, &other, "else", &saved);
-  finish(l, &other, no_jump(l, rest(l, payload)));
-  /* A function that runs off its end after other paths returned a value
-   * gives nothing there: what it would give is never read. */
-  if (tail && other.end.kind == TM_END_RETURNS &&
-      other.end.value->kind == TM_LV_NONE && end.value->kind != TM_LV_NONE)
-    other.end.value = NULL;
-  return close_if(l, outer, end.flag, &then, &other, saved.len);
+  tm_scope_mark mark = begin(l, &then, "then");
+  finish(l, &then, mark, gone);
+  mark = begin(l, &other, "else");
+  finish(l, &other, mark, rest(l, payload));
+  return close_if(l, outer, flag, &then, &other);
 }
 
 tm_lv tm_low_ternary(tm_low *l, tm_lv condition, const tm_expr *e) {
   condition = tm_low_condition(l, condition, "if ... else");
   if (tm_lv_is_poison(condition)) return condition;
   tm_builder outer = l->b;
-  tm_bindings saved = tm_scope_save(l);
   branch then, other;
-  begin(l, &then, "then", &saved);
-  tm_end end = tm_end_of(TM_END_RETURNS);
-  end.value = tm_low_expr(l, e->a[0]);
-  finish(l, &then, end);
-  begin(l, &other, "else", &saved);
-  end.value = tm_low_expr(l, e->a[2]);
-  finish(l, &other, end);
+  tm_scope_mark mark = begin(l, &then, "then");
+  tm_lv a = tm_low_expr(l, e->a[0]);
+  finish(l, &then, mark, tm_end_of(TM_END_FALLS));
+  mark = begin(l, &other, "else");
+  tm_lv b = tm_low_expr(l, e->a[2]);
+  finish(l, &other, mark, tm_end_of(TM_END_FALLS));
   join j = {.l = l, .then = &then, .other = &other};
-  tm_lv r = join_values(&j, then.end.value, other.end.value);
+  tm_lv r = join_values(&j, a, b);
   if (!r)
     r = tm_low_error(l, "convert one of them with .to(dtype)",
-                     "`a if c else b` has %s and %s",
-                     tm_lv_describe(l, then.end.value),
-                     tm_lv_describe(l, other.end.value));
-  bool failed = tm_lv_is_poison(r);
-  yield_in(l, then.block, failed ? 0 : j.then_yields.len, j.then_yields.data);
-  yield_in(l, other.block, failed ? 0 : j.other_yields.len,
-           j.other_yields.data);
-  tm_loc loc = l->b.loc;
-  l->b = outer;
-  l->b.loc = loc;
-  tm_block regions[2] = {then.block, other.block};
-  tm_type none[1];
-  tm_inst inst = tm_build(&l->b, TM_IF, 1, &condition->value,
-                          failed ? 0 : j.types.len,
-                          j.types.len ? j.types.data : none, 2, regions, 0,
-                          NULL);
-  for (uint32_t i = 0; i < j.results.len; i++)
-    j.results.data[i]->value = tm_get(l->ir, inst)->results + i;
-  tm_scope_restore(l, &saved);
+                     "`a if c else b` has %s and %s", tm_lv_describe(l, a),
+                     tm_lv_describe(l, b));
+  if (tm_lv_is_poison(r))
+    j.types.len = j.results.len = j.then_yields.len = j.other_yields.len = 0;
+  build_if(&j, outer, condition->value);
   return r;
 }

@@ -28,13 +28,25 @@ typedef struct carried {
   tm_loc loc;
 } carried;
 
+/* A value that goes around besides the variables: the counter of a `for` that
+ * became scf.while, whether to stop, what was returned. */
+typedef struct extra {
+  tm_value init, arg, next;
+  tm_type type;
+  tm_lvalue *result; /* patched; or NULL */
+} extra;
+
 typedef struct loop {
   tm_low *l;
   const tm_stmt *s;
   TM_VEC(carried) vars;
   TM_VEC(leaf) leaves;
+  TM_VEC(extra) extras;
   tm_name_list names;  /* everything that the body may assign */
-  tm_bindings saved;   /* variables before the loop */
+  tm_scope_mark mark;  /* variables before the loop */
+  uint32_t first_result; /* of the loop's results: 1 after a counter */
+  bool endless;        /* a while whose condition is always true */
+  tm_inst first;       /* instructions from here on are of the body */
 } loop;
 
 static void enter_block(tm_low *l, tm_block block) {
@@ -56,7 +68,7 @@ static tm_lv with_args(loop *p, tm_lv v, tm_block block) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);
   for (uint32_t i = 0; i < v->n_items; i++)
     items[i] = with_args(p, v->items[i], block);
-  return tm_lv_tuple(l, items, v->n_items);
+  return tm_lv_tuple_like(l, v, items);
 }
 
 static void name_arg(tm_low *l, tm_lv v, tm_name name) {
@@ -73,18 +85,19 @@ static bool has_name(const tm_name_list *names, tm_name name) {
 static void start_carrying(loop *p, tm_block block, tm_name ignore) {
   tm_low *l = p->l;
   tm_low_assigned(l, &p->s->body, &p->names);
-  p->saved = tm_scope_save(l);
+  p->mark = tm_scope_enter(l);
+  p->first = (tm_inst)l->ir->insts.len;
   /* In the order in which the variables were first assigned. */
   for (uint32_t i = 0; i < l->frame->vars.len; i++) {
-    tm_binding *b = &l->frame->vars.data[i];
-    if (b->name == ignore || !has_name(&p->names, b->name) ||
-        tm_lv_is_poison(b->value) || b->value->kind == TM_LV_UNBOUND)
+    tm_binding b = l->frame->vars.data[i];
+    if (b.name == ignore || !has_name(&p->names, b.name) ||
+        tm_lv_is_poison(b.value) || b.value->kind == TM_LV_UNBOUND)
       continue;
-    carried c = {.name = b->name, .before = b->value, .loc = b->loc};
+    carried c = {.name = b.name, .before = b.value, .loc = b.loc};
     c.first = p->leaves.len;
-    c.inside = with_args(p, b->value, block);
-    name_arg(l, c.inside, b->name);
-    b->value = c.inside;
+    c.inside = with_args(p, b.value, block);
+    name_arg(l, c.inside, b.name);
+    tm_scope_set(l, b.name, c.inside, b.loc);
     tm_push(l->arena, &p->vars, c);
   }
 }
@@ -125,7 +138,7 @@ static tm_lv after_loop(tm_low *l, loop *p, tm_lv inside, uint32_t *at) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, inside->n_items);
   for (uint32_t i = 0; i < inside->n_items; i++)
     items[i] = after_loop(l, p, inside->items[i], at);
-  return tm_lv_tuple(l, items, inside->n_items);
+  return tm_lv_tuple_like(l, inside, items);
 }
 
 static void type_changed(loop *p, const carried *c, const tm_binding *now) {
@@ -142,6 +155,26 @@ static void type_changed(loop *p, const carried *c, const tm_binding *now) {
                   "%s is %s before the loop (line %u) and %s at its end",
                   c->name, tm_lv_describe(l, c->before), c->loc.line,
                   tm_lv_describe(l, now->value));
+}
+
+/* What uses a value that the loop made came with the loop. */
+static void put_back(loop *p, tm_value from, tm_value to) {
+  tm_ir *ir = p->l->ir;
+  for (uint32_t n = p->first; n < ir->insts.len; n++) {
+    tm_inst_data *i = &ir->insts.data[n];
+    for (uint32_t o = 0; o < i->n_operands; o++)
+      if (i->operands[o] == from) i->operands[o] = to;
+  }
+}
+
+/* A yield of a dropped argument is a yield of its initial value. */
+static tm_value undropped(const loop *p, tm_value v) {
+  for (uint32_t k = 0; k < p->leaves.len; k++) {
+    const leaf *f = &p->leaves.data[k];
+    if (!f->keep && (v == f->arg || (f->arg2 && v == f->arg2)))
+      return f->init;
+  }
+  return v;
 }
 
 /* After the body: collects yields, drops values that did not change. */
@@ -170,17 +203,11 @@ static void stop_carrying(loop *p) {
     if (!f->next) f->next = f->arg;
     if (f->next != f->arg && f->next != f->arg2) continue;
     f->keep = false;
-    tm_value_replace(l->ir, f->arg, f->init);
-    if (f->arg2) tm_value_replace(l->ir, f->arg2, f->init);
+    put_back(p, f->arg, f->init);
+    if (f->arg2) put_back(p, f->arg2, f->init);
   }
-  /* A yield of a dropped argument is a yield of its initial value. */
   for (uint32_t i = 0; i < p->leaves.len; i++)
-    for (uint32_t k = 0; k < p->leaves.len; k++) {
-      const leaf *dropped = &p->leaves.data[k];
-      tm_value *next = &p->leaves.data[i].next;
-      if (!dropped->keep && (*next == dropped->arg || *next == dropped->arg2))
-        *next = dropped->init;
-    }
+    p->leaves.data[i].next = undropped(p, p->leaves.data[i].next);
 }
 
 /* Takes the arguments of dropped leaves out of a block. */
@@ -208,9 +235,10 @@ typedef struct leaf_values {
   uint32_t n;
 } leaf_values;
 
-static leaf_values kept_leaves(loop *p) {
+/* The variables that stay, then the extras from number `from` on. */
+static leaf_values kept_leaves(loop *p, uint32_t from) {
   tm_arena *arena = p->l->arena;
-  uint32_t most = p->leaves.len ? p->leaves.len : 1;
+  uint32_t most = p->leaves.len + p->extras.len + 1;
   leaf_values v = {TM_NEW_ARRAY(arena, tm_value, most),
                    TM_NEW_ARRAY(arena, tm_value, most),
                    TM_NEW_ARRAY(arena, tm_type, most), 0};
@@ -221,13 +249,18 @@ static leaf_values kept_leaves(loop *p) {
     v.nexts[v.n] = f->next;
     v.types[v.n++] = f->type->ir;
   }
+  for (uint32_t i = from; i < p->extras.len; i++) {
+    v.inits[v.n] = p->extras.data[i].init;
+    v.nexts[v.n] = p->extras.data[i].next;
+    v.types[v.n++] = p->extras.data[i].type;
+  }
   return v;
 }
 
 /* Binds the loop's results, and what the loop leaves unassigned. */
 static void bind_results(loop *p, tm_inst inst, tm_name target) {
   tm_low *l = p->l;
-  tm_scope_restore(l, &p->saved);
+  tm_scope_leave(l, p->mark, NULL);
   for (uint32_t i = 0; i < p->vars.len; i++) {
     carried *c = &p->vars.data[i];
     uint32_t at = c->first;
@@ -235,11 +268,14 @@ static void bind_results(loop *p, tm_inst inst, tm_name target) {
     if (!c->after) c->after = v;
     tm_scope_set(l, c->name, c->after, c->loc);
   }
-  tm_value result = tm_get(l->ir, inst)->results;
+  tm_value result = tm_get(l->ir, inst)->results + p->first_result;
   for (uint32_t i = 0; i < p->leaves.len; i++) {
     leaf *f = &p->leaves.data[i];
-    if (f->keep && f->result) f->result->value = result++;
+    if (f->keep && f->result) f->result->value = result;
+    if (f->keep) result++;
   }
+  for (uint32_t i = 0; i < p->extras.len; i++, result++)
+    if (p->extras.data[i].result) p->extras.data[i].result->value = result;
   for (uint32_t i = 0; i < p->vars.len; i++)
     name_arg(l, p->vars.data[i].after, p->vars.data[i].name);
   for (uint32_t i = 0; i < p->names.len; i++)
@@ -259,17 +295,109 @@ static void bind_results(loop *p, tm_inst inst, tm_name target) {
                  p->s->loc);
 }
 
-static void lower_body(loop *p) {
+/* ---- ways out ----------------------------------------------------------- */
+
+static tm_value build_false(tm_low *l) {
+  return tm_build_int(&l->b, tm_type_scalar(l->ir, TM_I1), 0);
+}
+
+static tm_value build_not(tm_low *l, tm_value v) {
+  return tm_build2(&l->b, TM_XORI, v,
+                   tm_build_int(&l->b, tm_type_scalar(l->ir, TM_I1), 1));
+}
+
+static extra *add_extra(loop *p, tm_type type, tm_value init, tm_value next,
+                        tm_lvalue *result) {
+  extra made = {.type = type, .init = init, .next = next, .result = result};
+  tm_push(p->l->arena, &p->extras, made);
+  return &p->extras.data[p->extras.len - 1];
+}
+
+/* Carries what the function returns out of the loop; gives it as it is after
+ * the loop. Where nothing was returned yet it is zero: never read. */
+static tm_lv carry_returned(loop *p, tm_lv v, tm_builder *outer) {
   tm_low *l = p->l;
-  l->frame->loops++;
-  tm_end end = tm_low_stmts(l, &p->s->body, 0, false);
-  l->frame->loops--;
-  if (end.kind == TM_END_BREAKS || end.kind == TM_END_CONTINUES)
-    tm_low_error_at(l, end.loc, TM_DIAG_UNSUPPORTED,
-                    "put the condition into the loop's bounds or condition, "
-                    "or into a mask",
-                    "`%s` in a run-time loop is not supported",
-                    end.kind == TM_END_BREAKS ? "break" : "continue");
+  if (tm_lv_is_run(v)) {
+    tm_builder body = l->b;
+    l->b = *outer;
+    tm_lv zero = tm_sem_zero(l, v->type);
+    *outer = l->b;
+    l->b = body;
+    tm_lvalue *after = TM_NEW(l->arena, tm_lvalue);
+    *after = *v;
+    after->value = zero->value;
+    add_extra(p, v->type->ir, zero->value, undropped(p, v->value), after);
+    return after;
+  }
+  if (v->kind != TM_LV_TUPLE || !tm_lv_has_run(v)) return v;
+  tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);
+  for (uint32_t i = 0; i < v->n_items; i++)
+    items[i] = carry_returned(p, v->items[i], outer);
+  return tm_lv_tuple_like(l, v, items);
+}
+
+/* What leaves the loop early, after it. */
+typedef struct way_out {
+  tm_lvalue *stop, *returned; /* i1s; NULL: never */
+  tm_lv value;
+} way_out;
+
+static tm_lvalue *new_flag(tm_low *l) {
+  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
+  v->kind = TM_LV_RUN;
+  v->type = tm_lt_scalar(l, TM_DT_I1);
+  return v;
+}
+
+/* Adds the extras that take the body's end out of the loop. With `stops`,
+ * extra number 0 is the i1 that says to stop already. */
+static way_out carry_end(loop *p, tm_end end, tm_builder *outer,
+                         tm_value init, bool stops) {
+  tm_low *l = p->l;
+  way_out out = {NULL, NULL, NULL};
+  tm_value stop = tm_end_stop(l, end);
+  tm_type i1 = tm_type_scalar(l->ir, TM_I1);
+  if (stops) p->extras.data[0].next = stop ? stop : init;
+  if (!stop) return out;
+  out.stop = new_flag(l);
+  if (stops)
+    p->extras.data[0].result = out.stop;
+  else
+    add_extra(p, i1, init, stop, out.stop);
+  tm_value returned = end.kind == TM_END_RETURNS ? stop : end.returned;
+  if (!returned) return out;
+  out.returned = out.stop;
+  if (returned != stop) {
+    out.returned = new_flag(l);
+    add_extra(p, i1, init, returned, out.returned);
+  }
+  out.value = end.value ? carry_returned(p, end.value, outer) : NULL;
+  return out;
+}
+
+typedef struct list_rest {
+  const tm_stmts *stmts;
+} list_rest;
+
+static tm_end lower_orelse(tm_low *l, void *payload) {
+  const list_rest *rest = payload;
+  return tm_low_stmts(l, rest->stmts, 0, false);
+}
+
+/* After the loop: its `else`, and how control goes on. */
+static tm_end after_out(tm_low *l, const tm_stmt *s, way_out out) {
+  tm_end gone = tm_end_of(TM_END_FALLS);
+  list_rest rest = {&s->orelse};
+  if (!out.stop)
+    return s->orelse.len ? lower_orelse(l, &rest) : gone;
+  if (out.returned) {
+    gone.kind = TM_END_MAYBE;
+    gone.flag = gone.returned = out.returned->value;
+    gone.value = out.value;
+  }
+  if (!s->orelse.len) return gone;
+  if (out.returned == out.stop) gone = tm_end_gone(gone);
+  return tm_low_guard(l, out.stop->value, gone, lower_orelse, &rest, false);
 }
 
 /* ---- loops that run at compile time ------------------------------------- */
@@ -280,8 +408,8 @@ typedef struct unrolled {
   tm_wide start, step, count, at;
 } unrolled;
 
-/* Runs iterations from `at` on; what follows an iteration that returned on
- * some paths is guarded. */
+/* Runs iterations from `at` on; what follows an iteration that broke or
+ * returned on some paths is guarded. */
 static tm_end unroll(tm_low *l, void *payload) {
   unrolled *u = payload;
   while (u->at < u->count && !l->stopped) {
@@ -297,8 +425,11 @@ static tm_end unroll(tm_low *l, void *payload) {
     tm_end end = tm_low_stmts(l, &u->s->body, 0, false);
     if (end.kind == TM_END_BREAKS) return tm_end_of(TM_END_FALLS);
     if (end.kind == TM_END_RETURNS) return end;
-    if (end.kind == TM_END_MAYBE)
-      return tm_low_guard(l, end, unroll, u, false);
+    tm_value stop = tm_end_stop(l, end);
+    if (!stop) continue;
+    tm_end gone = tm_end_of_loop(end);
+    if (gone.kind == TM_END_MAYBE && !end.broke) gone = tm_end_gone(gone);
+    return tm_low_guard(l, stop, gone, unroll, u, false);
   }
   if (u->s->orelse.len) return tm_low_stmts(l, &u->s->orelse, 0, false);
   return tm_end_of(TM_END_FALLS);
@@ -405,7 +536,80 @@ static void range_attrs(tm_low *l, tm_inst inst, const tm_range_options *o) {
                        (tm_attr){.key = units[i].key, .kind = TM_ATTR_UNIT});
 }
 
-static void run_for(tm_low *l, const tm_stmt *s, tm_lv range) {
+/* scf.for with what the body's end made of the variables. */
+static void build_for(loop *p, tm_block body, tm_lv bounds[3],
+                      const tm_range_options *options, tm_builder outer,
+                      tm_name name) {
+  tm_low *l = p->l;
+  drop_args(p, body);
+  leaf_values v = kept_leaves(p, 0);
+  tm_build(&l->b, TM_YIELD, v.n, v.nexts, 0, NULL, 0, NULL, 0, NULL);
+  tm_value *operands = TM_NEW_ARRAY(l->arena, tm_value, v.n + 3);
+  for (int i = 0; i < 3; i++) operands[i] = bounds[i]->value;
+  for (uint32_t i = 0; i < v.n; i++) operands[3 + i] = v.inits[i];
+  l->b = outer;
+  tm_inst inst = tm_build(&l->b, TM_FOR, v.n + 3, operands, v.n, v.types, 1,
+                          &body, 0, NULL);
+  range_attrs(l, inst, options);
+  bind_results(p, inst, name);
+}
+
+/* Adds the arguments of leaves and extras that a block does not have yet. */
+static void add_args(loop *p, tm_block block, uint32_t from) {
+  for (uint32_t i = from; i < p->extras.len; i++)
+    p->extras.data[i].arg =
+        tm_block_add_arg(p->l->ir, block, p->extras.data[i].type);
+}
+
+/* The same loop as scf.while. The body's block has the counter and the
+ * variables as arguments and becomes the second region; the first one tests
+ * and hands everything on. */
+static way_out build_for_while(loop *p, tm_block body, tm_lv iv,
+                               tm_lv bounds[3], tm_end end, tm_builder outer,
+                               tm_name name) {
+  tm_low *l = p->l;
+  tm_value next = tm_build2(&l->b, TM_ADDI, iv->value, bounds[2]->value);
+  tm_builder inside = l->b;
+  l->b = outer;
+  tm_value no = build_false(l);
+  outer = l->b;
+  l->b = inside;
+  way_out out = carry_end(p, end, &outer, no, false);
+  drop_args(p, body);
+  add_args(p, body, 0);
+  leaf_values v = kept_leaves(p, 0);
+  tm_value *all = TM_NEW_ARRAY(l->arena, tm_value, v.n + 2);
+  tm_type *types = TM_NEW_ARRAY(l->arena, tm_type, v.n + 1);
+  all[0] = next;
+  memcpy(all + 1, v.nexts, v.n * sizeof all[0]);
+  tm_build(&l->b, TM_YIELD, v.n + 1, all, 0, NULL, 0, NULL, 0, NULL);
+  types[0] = iv->type->ir;
+  memcpy(types + 1, v.types, v.n * sizeof types[0]);
+  tm_block before = tm_ir_new_block(l->ir);
+  tm_value stop = 0;
+  uint32_t stop_at = v.n + 1 - p->extras.len; /* the first extra */
+  for (uint32_t i = 0; i <= v.n; i++) {
+    all[1 + i] = tm_block_add_arg(l->ir, before, types[i]);
+    if (i == stop_at) stop = all[1 + i];
+  }
+  enter_block(l, before);
+  tm_value go = tm_build_cmpi(
+      &l->b, tm_lt_is_signed(iv->type) ? TM_CMPI_SLT : TM_CMPI_ULT, all[1],
+      bounds[1]->value);
+  all[0] = tm_build2(&l->b, TM_ANDI, go, build_not(l, stop));
+  tm_build(&l->b, TM_CONDITION, v.n + 2, all, 0, NULL, 0, NULL, 0, NULL);
+  l->b = outer;
+  all[0] = bounds[0]->value;
+  memcpy(all + 1, v.inits, v.n * sizeof all[0]);
+  tm_block regions[2] = {before, body};
+  tm_inst inst = tm_build(&l->b, TM_WHILE, v.n + 1, all, v.n + 1, types, 2,
+                          regions, 0, NULL);
+  p->first_result = 1;
+  bind_results(p, inst, name);
+  return out;
+}
+
+static tm_end run_for(tm_low *l, const tm_stmt *s, tm_lv range) {
   const tm_expr *target = s->targets.data[0];
   tm_lv bounds[3];
   bool down;
@@ -415,16 +619,16 @@ static void run_for(tm_low *l, const tm_stmt *s, tm_lv range) {
       tm_low_error(l, NULL, "a range gives one value, not several");
     tm_low_assign(l, target, TM_POISONED);
     tm_low_poison_names(l, &s->body);
-    return;
+    return tm_end_of(TM_END_FALLS);
   }
   tm_builder outer = l->b;
   tm_name name = tm_low_name(l, target->name);
   loop p = {.l = l, .s = s};
   tm_block body = tm_ir_new_block(l->ir);
-  tm_value iv = tm_block_add_arg(l->ir, body, type->ir);
+  tm_lv iv = tm_lv_run(l, tm_block_add_arg(l->ir, body, type->ir), type);
   start_carrying(&p, body, name);
   enter_block(l, body);
-  tm_lv index = tm_lv_run(l, iv, type);
+  tm_lv index = iv;
   name_arg(l, index, name);
   if (down) {
     /* scf.for counts up: i runs over end .. start, start - i + end down. */
@@ -433,19 +637,15 @@ static void run_for(tm_low *l, const tm_stmt *s, tm_lv range) {
     name_arg(l, index, name);
   }
   tm_scope_set(l, name, index, target->loc);
-  lower_body(&p);
+  tm_end end = tm_low_stmts(l, &s->body, 0, false);
   stop_carrying(&p);
-  drop_args(&p, body);
-  leaf_values v = kept_leaves(&p);
-  tm_build(&l->b, TM_YIELD, v.n, v.nexts, 0, NULL, 0, NULL, 0, NULL);
-  tm_value *operands = TM_NEW_ARRAY(l->arena, tm_value, v.n + 3);
-  for (int i = 0; i < 3; i++) operands[i] = bounds[i]->value;
-  for (uint32_t i = 0; i < v.n; i++) operands[3 + i] = v.inits[i];
-  l->b = outer;
-  tm_inst inst = tm_build(&l->b, TM_FOR, v.n + 3, operands, v.n, v.types, 1,
-                          &body, 0, NULL);
-  range_attrs(l, inst, range->options);
-  bind_results(&p, inst, name);
+  way_out out = {NULL, NULL, NULL};
+  if (end.kind == TM_END_BREAKS || end.kind == TM_END_RETURNS || end.broke ||
+      end.returned)
+    out = build_for_while(&p, body, iv, bounds, end, outer, name);
+  else
+    build_for(&p, body, bounds, range->options, outer, name);
+  return after_out(l, s, out);
 }
 
 tm_end tm_low_for(tm_low *l, const tm_stmt *s) {
@@ -464,11 +664,7 @@ tm_end tm_low_for(tm_low *l, const tm_stmt *s) {
   }
   if (over->is_static || (l->frame->is_python && known_range(over)))
     return unroll_range(l, s, over);
-  if (s->orelse.len)
-    tm_low_unsupported(l, "put the code after the loop",
-                       "`else` of a run-time loop is not supported");
-  run_for(l, s, over);
-  return tm_end_of(TM_END_FALLS);
+  return run_for(l, s, over);
 }
 
 /* ---- while -------------------------------------------------------------- */
@@ -485,10 +681,16 @@ static tm_end python_while(tm_low *l, const tm_stmt *s) {
                    tm_lv_describe(l, condition));
       break;
     }
-    if (!truth || l->stopped) break;
+    if (l->stopped) break;
+    if (!truth) return tm_low_stmts(l, &s->orelse, 0, false);
     tm_end end = tm_low_stmts(l, &s->body, 0, false);
     if (end.kind == TM_END_BREAKS) break;
-    if (end.kind == TM_END_RETURNS || end.kind == TM_END_MAYBE) return end;
+    if (end.kind == TM_END_RETURNS) return end;
+    if (end.kind == TM_END_FALLS || end.kind == TM_END_CONTINUES) continue;
+    tm_low_error(l, "decorate the function with @triton.jit",
+                 "a plain Python function runs at compile time, and an `if` "
+                 "in its `while` depends on a run-time value");
+    break;
   }
   return tm_end_of(TM_END_FALLS);
 }
@@ -519,38 +721,42 @@ static tm_lv second_args(loop *p, tm_lv v, tm_block block, uint32_t *at) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);
   for (uint32_t i = 0; i < v->n_items; i++)
     items[i] = second_args(p, v->items[i], block, at);
-  return tm_lv_tuple(l, items, v->n_items);
+  return tm_lv_tuple_like(l, v, items);
 }
 
-static void known_condition(tm_low *l, loop *p, tm_lv condition) {
+static tm_end known_condition(tm_low *l, loop *p, tm_lv condition) {
   bool truth = false;
-  tm_scope_restore(l, &p->saved);
+  tm_scope_leave(l, p->mark, NULL);
   if (tm_lv_is_poison(condition)) {
     tm_low_poison_names(l, &p->s->body);
   } else if (!tm_lv_truth(condition, &truth)) {
     tm_low_error(l, NULL, "%s has no truth value",
                  tm_lv_describe(l, condition));
   } else if (truth) {
-    tm_low_error(l, "test a run-time variable that the loop changes",
+    tm_low_error(l, "test a run-time variable that the loop changes, or "
+                    "leave it with break",
                  "the loop never ends: its condition is always true");
     tm_low_poison_names(l, &p->s->body);
+  } else if (p->s->orelse.len) {
+    return tm_low_stmts(l, &p->s->orelse, 0, false);
   }
+  return tm_end_of(TM_END_FALLS);
 }
 
 static void build_while(loop *p, tm_block before, tm_block after,
-                        tm_builder outer, tm_lv condition,
+                        tm_builder outer, tm_value condition,
                         const tm_value *forward) {
   tm_low *l = p->l;
-  /* A value that the condition itself changes must stay. */
-  stop_carrying(p);
-  leaf_values v = kept_leaves(p);
+  leaf_values v = kept_leaves(p, 0);
   tm_build(&l->b, TM_YIELD, v.n, v.nexts, 0, NULL, 0, NULL, 0, NULL);
   enter_block(l, before);
   tm_value *operands = TM_NEW_ARRAY(l->arena, tm_value, v.n + 1);
   uint32_t n = 0;
-  operands[n++] = condition->value;
+  operands[n++] = condition;
   for (uint32_t i = 0; i < p->leaves.len; i++)
     if (p->leaves.data[i].keep) operands[n++] = forward[i];
+  for (uint32_t i = 0; i < p->extras.len; i++)
+    operands[n++] = p->extras.data[i].arg;
   tm_inst last = tm_build(&l->b, TM_CONDITION, n, operands, 0, NULL, 0, NULL,
                           0, NULL);
   for (uint32_t i = 0; i < p->leaves.len; i++) {
@@ -569,10 +775,70 @@ static void build_while(loop *p, tm_block before, tm_block after,
   bind_results(p, inst, NULL);
 }
 
-static void run_while(tm_low *l, const tm_stmt *s) {
+/* The condition as a scalar i1 in `before`; not a run-time value: reported,
+ * or known. A loop that may stop tests it only while it goes on: what is out
+ * of reach after a break must not be read. */
+static tm_lv while_condition(loop *p, tm_block before) {
+  tm_low *l = p->l;
+  enter_block(l, before);
+  if (!p->extras.len) {
+    tm_lv c = tm_low_expr(l, p->s->e);
+    return tm_lv_is_run(c) ? tm_low_condition(l, c, "while") : c;
+  }
+  tm_value go = build_not(l, p->extras.data[0].arg);
+  tm_builder here = l->b;
+  tm_block regions[2] = {tm_ir_new_block(l->ir), tm_ir_new_block(l->ir)};
+  enter_block(l, regions[0]);
+  tm_lv c = tm_low_expr(l, p->s->e);
+  if (tm_lv_is_run(c)) c = tm_low_condition(l, c, "while");
+  tm_ltype i1 = tm_lt_scalar(l, TM_DT_I1);
+  bool truth;
+  if (!tm_lv_is_run(c)) {
+    l->b = here;
+    p->endless = tm_lv_truth(c, &truth) && truth;
+    return p->endless ? tm_lv_run(l, go, i1) : c;
+  }
+  tm_build(&l->b, TM_YIELD, 1, &c->value, 0, NULL, 0, NULL, 0, NULL);
+  enter_block(l, regions[1]);
+  tm_value no = build_false(l);
+  tm_build(&l->b, TM_YIELD, 1, &no, 0, NULL, 0, NULL, 0, NULL);
+  l->b = here;
+  tm_inst inst = tm_build(&l->b, TM_IF, 1, &go, 1, &i1->ir, 2, regions, 0,
+                          NULL);
+  return tm_lv_run(l, tm_get(l->ir, inst)->results, i1);
+}
+
+static void enter_while_body(loop *p, tm_block after) {
+  tm_low *l = p->l;
+  for (uint32_t i = 0; i < p->vars.len; i++) {
+    carried *c = &p->vars.data[i];
+    uint32_t at = c->first;
+    tm_lv in_body = second_args(p, c->inside, after, &at);
+    name_arg(l, in_body, c->name);
+    tm_scope_set(l, c->name, in_body, c->loc);
+  }
+  enter_block(l, after);
+}
+
+/* Dropping variables that stay assumes that the condition hands on its
+ * arguments. */
+static void check_walruses(loop *p, const tm_value *forward) {
+  for (uint32_t i = 0; i < p->leaves.len; i++)
+    if (forward[i] != p->leaves.data[i].arg) {
+      tm_low_unsupported(p->l, "assign before the loop and at its end",
+                         ":= in the condition of a run-time `while` is "
+                         "not supported");
+      return;
+    }
+}
+
+static tm_end run_while(tm_low *l, const tm_stmt *s) {
   tm_builder outer = l->b;
   loop p = {.l = l, .s = s};
   tm_block before = tm_ir_new_block(l->ir), after = tm_ir_new_block(l->ir);
+  bool stops = tm_low_may_stop(&s->body);
+  tm_value no = stops ? build_false(l) : 0;
+  outer = l->b;
   /* Names assigned in the condition are carried too. */
   tm_stmt in_condition = {.kind = TM_STMT_EXPR, .e = s->e};
   tm_stmt *one = &in_condition;
@@ -580,47 +846,36 @@ static void run_while(tm_low *l, const tm_stmt *s) {
   tm_low_assigned(l, &list, &p.names);
   bool has_walrus = p.names.len != 0;
   start_carrying(&p, before, NULL);
-  enter_block(l, before);
-  tm_lv condition = tm_low_expr(l, s->e);
+  if (stops) {
+    add_extra(&p, tm_type_scalar(l->ir, TM_I1), no, 0, NULL);
+    add_args(&p, before, 0);
+  }
+  tm_lv condition = while_condition(&p, before);
   if (!tm_lv_is_run(condition)) {
     l->b = outer;
-    known_condition(l, &p, condition);
-    return;
-  }
-  condition = tm_low_condition(l, condition, "while");
-  if (tm_lv_is_poison(condition)) {
-    l->b = outer;
-    known_condition(l, &p, condition);
-    return;
+    return known_condition(l, &p, condition);
   }
   tm_value *forward =
       TM_NEW_ARRAY(l->arena, tm_value, p.leaves.len ? p.leaves.len : 1);
   forward_values(&p, forward);
-  for (uint32_t i = 0; i < p.vars.len; i++) {
-    carried *c = &p.vars.data[i];
-    uint32_t at = c->first;
-    tm_lv in_body = second_args(&p, c->inside, after, &at);
-    name_arg(l, in_body, c->name);
-    tm_scope_set(l, c->name, in_body, c->loc);
+  enter_while_body(&p, after);
+  tm_end end = tm_low_stmts(l, &s->body, 0, false);
+  if (has_walrus) check_walruses(&p, forward);
+  /* A value that the condition itself changes must stay. */
+  stop_carrying(&p);
+  way_out out = carry_end(&p, end, &outer, no, stops);
+  if (p.endless && !out.stop) {
+    l->b = outer;
+    return known_condition(l, &p, tm_lv_bool(true));
   }
-  enter_block(l, after);
-  lower_body(&p);
-  if (has_walrus) {
-    /* Dropping assumes that the condition forwards its arguments. */
-    for (uint32_t i = 0; i < p.leaves.len; i++)
-      if (forward[i] != p.leaves.data[i].arg)
-        tm_low_unsupported(l, "assign before the loop and at its end",
-                           ":= in the condition of a run-time `while` is "
-                           "not supported");
-  }
-  build_while(&p, before, after, outer, condition, forward);
+  /* The second block gets all extras, the first one those it lacks. */
+  for (uint32_t i = 0; i < p.extras.len; i++)
+    tm_block_add_arg(l->ir, after, p.extras.data[i].type);
+  add_args(&p, before, stops);
+  build_while(&p, before, after, outer, condition->value, forward);
+  return after_out(l, s, out);
 }
 
 tm_end tm_low_while(tm_low *l, const tm_stmt *s) {
-  if (l->frame->is_python) return python_while(l, s);
-  if (s->orelse.len)
-    tm_low_unsupported(l, "put the code after the loop",
-                       "`else` of a run-time loop is not supported");
-  run_while(l, s);
-  return tm_end_of(TM_END_FALLS);
+  return l->frame->is_python ? python_while(l, s) : run_while(l, s);
 }

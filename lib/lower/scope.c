@@ -12,6 +12,7 @@
 #include "value.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- local variables ---------------------------------------------------- */
 
@@ -27,31 +28,70 @@ tm_binding *tm_scope_find(tm_low *l, tm_name name) {
 }
 
 void tm_scope_set(tm_low *l, tm_name name, tm_lv value, tm_loc loc) {
+  tm_frame *f = l->frame;
   tm_binding *b = tm_scope_find(l, name);
-  if (b) {
-    b->value = value;
-    b->loc = loc;
+  tm_binding made = {name, value, loc};
+  if (!b) {
+    tm_push(l->arena, &f->vars, made);
     return;
   }
-  tm_binding made = {name, value, loc};
-  tm_push(l->arena, &l->frame->vars, made);
+  if (f->open_marks) {
+    tm_change change = {(uint32_t)(b - f->vars.data), *b};
+    tm_push(l->arena, &f->journal, change);
+  }
+  *b = made;
 }
 
-tm_bindings tm_scope_save(tm_low *l) {
-  const tm_bindings *vars = &l->frame->vars;
-  tm_bindings copy = {0};
-  copy.data = TM_NEW_ARRAY(l->arena, tm_binding, vars->len ? vars->len : 1);
-  if (vars->len)
-    memcpy(copy.data, vars->data, vars->len * sizeof copy.data[0]);
-  copy.len = copy.cap = vars->len;
-  return copy;
+/* ---- taking changes back ------------------------------------------------- */
+
+tm_scope_mark tm_scope_enter(tm_low *l) {
+  tm_frame *f = l->frame;
+  f->open_marks++;
+  return (tm_scope_mark){f->vars.len, f->journal.len};
 }
 
-void tm_scope_restore(tm_low *l, const tm_bindings *saved) {
-  tm_bindings *vars = &l->frame->vars;
-  vars->len = 0;
-  for (uint32_t i = 0; i < saved->len; i++)
-    tm_push(l->arena, vars, saved->data[i]);
+static int by_index(const void *a, const void *b) {
+  uint32_t x = ((const tm_change *)a)->index;
+  uint32_t y = ((const tm_change *)b)->index;
+  return (x > y) - (x < y);
+}
+
+static void gather_changes(tm_low *l, tm_scope_mark mark, tm_changes *out) {
+  tm_frame *f = l->frame;
+  for (uint32_t i = mark.journal; i < f->journal.len; i++) {
+    uint32_t index = f->journal.data[i].index;
+    tm_change now = {index, f->vars.data[index]};
+    if (index < mark.vars) tm_push(l->arena, out, now);
+  }
+  if (out->len)
+    qsort(out->data, out->len, sizeof out->data[0], by_index);
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < out->len; i++)
+    if (i == 0 || out->data[i].index != out->data[i - 1].index)
+      out->data[kept++] = out->data[i];
+  out->len = kept;
+  for (uint32_t i = mark.vars; i < f->vars.len; i++) {
+    tm_change made = {i, f->vars.data[i]};
+    tm_push(l->arena, out, made);
+  }
+}
+
+void tm_scope_leave(tm_low *l, tm_scope_mark mark, tm_changes *out) {
+  tm_frame *f = l->frame;
+  if (out) gather_changes(l, mark, out);
+  while (f->journal.len > mark.journal) {
+    const tm_change *c = &f->journal.data[--f->journal.len];
+    f->vars.data[c->index] = c->binding;
+  }
+  f->vars.len = mark.vars;
+  f->open_marks--;
+}
+
+void tm_scope_apply(tm_low *l, const tm_changes *changes) {
+  for (uint32_t i = 0; i < changes->len; i++) {
+    const tm_binding *b = &changes->data[i].binding;
+    tm_scope_set(l, b->name, b->value, b->loc);
+  }
 }
 
 /* ---- namespaces --------------------------------------------------------- */

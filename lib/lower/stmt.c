@@ -57,14 +57,30 @@ void tm_low_poison_names(tm_low *l, const tm_stmts *stmts) {
     tm_scope_set(l, names.data[i], TM_POISONED, l->b.loc);
 }
 
-bool tm_low_may_return(const tm_stmts *stmts) {
+static bool may_leave(const tm_stmts *stmts, bool by_return, bool by_break,
+                      bool by_continue) {
   for (uint32_t i = 0; i < stmts->len; i++) {
     const tm_stmt *s = stmts->data[i];
-    if (s->kind == TM_STMT_RETURN) return true;
-    if (tm_low_may_return(&s->body) || tm_low_may_return(&s->orelse))
+    if ((s->kind == TM_STMT_RETURN && by_return) ||
+        (s->kind == TM_STMT_BREAK && by_break) ||
+        (s->kind == TM_STMT_CONTINUE && by_continue))
+      return true;
+    bool loop = s->kind == TM_STMT_FOR || s->kind == TM_STMT_WHILE;
+    if (s->kind == TM_STMT_CLASS) continue;
+    if (may_leave(&s->body, by_return, by_break && !loop,
+                  by_continue && !loop) ||
+        may_leave(&s->orelse, by_return, by_break, by_continue))
       return true;
   }
   return false;
+}
+
+bool tm_low_may_leave(const tm_stmts *stmts) {
+  return may_leave(stmts, true, true, true);
+}
+
+bool tm_low_may_stop(const tm_stmts *stmts) {
+  return may_leave(stmts, true, true, false);
 }
 
 /* ---- assignment --------------------------------------------------------- */
@@ -78,7 +94,7 @@ static tm_lv as_variable(tm_low *l, tm_lv v) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items ? v->n_items : 1);
   for (uint32_t i = 0; i < v->n_items; i++)
     items[i] = as_variable(l, v->items[i]);
-  return tm_lv_tuple(l, items, v->n_items);
+  return tm_lv_tuple_like(l, v, items);
 }
 
 static void name_value(tm_low *l, tm_lv v, tm_name name) {
@@ -185,11 +201,6 @@ static void augmented(tm_low *l, const tm_stmt *s) {
 static tm_end returned(tm_low *l, const tm_stmt *s) {
   tm_end end = tm_end_of(TM_END_RETURNS);
   end.value = s->e ? tm_low_expr(l, s->e) : TM_NONE_LV;
-  if (l->frame->loops) {
-    tm_low_unsupported(l, "set a variable in the loop and test it after it",
-                       "`return` inside a run-time loop is not supported");
-    return tm_end_of(TM_END_FALLS);
-  }
   return end;
 }
 
@@ -253,7 +264,7 @@ static tm_end lower_if(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
   tm_lv condition = tm_low_expr(l, s->e);
   bool truth;
   if (tm_lv_is_run(condition)) {
-    *took_rest = tm_low_may_return(&s->body) || tm_low_may_return(&s->orelse);
+    *took_rest = tm_low_may_leave(&s->body) || tm_low_may_leave(&s->orelse);
     return tm_low_run_if(l, s, condition, *took_rest ? stmts : NULL, from,
                          tail);
   }
@@ -330,13 +341,13 @@ tm_end tm_low_stmts(tm_low *l, const tm_stmts *stmts, uint32_t from,
       rest_of_list rest = {stmts, i + 1, tail};
       bool more = i + 1 < stmts->len;
       if (more || tail)
-        end = tm_low_guard(l, end, lower_rest, &rest, tail);
+        end = tm_low_guard(l, end.flag, tm_end_gone(end), lower_rest, &rest,
+                           tail);
       break;
     }
   }
   if (tail && end.kind == TM_END_FALLS) {
-    end.kind = TM_END_RETURNS;
-    end.value = TM_NONE_LV;
+    end.kind = TM_END_RETURNS; /* off its end: a NULL value */
   }
   l->b.loc = old;
   tm_low_leave(l);

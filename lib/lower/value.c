@@ -50,6 +50,13 @@ tm_lv tm_lv_tuple(tm_low *l, const tm_lv *items, uint32_t n) {
   return v;
 }
 
+tm_lv tm_lv_tuple_like(tm_low *l, tm_lv like, const tm_lv *items) {
+  tm_lvalue *v = (tm_lvalue *)(uintptr_t)tm_lv_tuple(l, items, like->n_items);
+  v->is_static = like->is_static;
+  v->record = like->record;
+  return v;
+}
+
 tm_lv tm_lv_type(tm_low *l, tm_ltype type) {
   tm_lvalue *v = make(l, TM_LV_TYPE);
   v->type = type;

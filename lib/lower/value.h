@@ -94,6 +94,19 @@ typedef struct tm_range_options {
   bool disallow_multi_buffer, flatten, warp_specialize;
 } tm_range_options;
 
+/* A class that kernels may make values of: a named tuple, or one decorated
+ * with triton's aggregate. Its values are tuples with names for their items;
+ * methods are functions of the class body. */
+typedef struct tm_record {
+  const char *name;
+  const char *const *fields;
+  const tm_expr *const *defaults; /* NULL where there is none */
+  uint32_t n_fields;
+  const tm_module *module;
+  const tm_stmt *body; /* the class; NULL for namedtuple("N", ...) */
+  bool is_aggregate;
+} tm_record;
+
 struct tm_lvalue {
   tm_lv_kind kind;
   bool is_static;         /* RANGE: tl.static_range. TUPLE: a list */
@@ -113,6 +126,8 @@ struct tm_lvalue {
   tm_lv self;              /* BUILTIN: bound receiver; or NULL. RUN
                               descriptors: (shape, strides) or NULL */
   const tm_range_options *options; /* RANGE */
+  const tm_record *record; /* TUPLE: of a named tuple or an object of a class;
+                              else NULL. CLASS */
 };
 
 /* ---- state -------------------------------------------------------------- */
@@ -125,6 +140,13 @@ typedef struct tm_binding {
 
 typedef TM_VEC(tm_binding) tm_bindings;
 
+/* A variable, by its place among the frame's, and what it is bound to. */
+typedef struct tm_change {
+  uint32_t index;
+  tm_binding binding;
+} tm_change;
+typedef TM_VEC(tm_change) tm_changes;
+
 /* One function being lowered in line. */
 typedef struct tm_frame {
   struct tm_frame *caller;
@@ -132,8 +154,9 @@ typedef struct tm_frame {
   const tm_module *module;
   tm_loc call_loc;
   tm_bindings vars;
+  tm_changes journal;         /* old bindings of what was set since a mark */
+  uint32_t open_marks;
   TM_VEC(tm_name) constexprs; /* declared by a bare `x: tl.constexpr` */
-  uint32_t loops;             /* run-time loops around this point */
   bool is_python;             /* not a jit function: plain Python rules */
   bool is_prelude;
 } tm_frame;
@@ -221,6 +244,8 @@ tm_lv tm_lv_int(tm_low *l, tm_wide i);
 tm_lv tm_lv_float(tm_low *l, double f);
 tm_lv tm_lv_text(tm_low *l, const char *text, size_t n); /* not copied */
 tm_lv tm_lv_tuple(tm_low *l, const tm_lv *items, uint32_t n); /* copied */
+/* A tuple of the same length and kind as another, with other items. */
+tm_lv tm_lv_tuple_like(tm_low *l, tm_lv like, const tm_lv *items);
 tm_lv tm_lv_type(tm_low *l, tm_ltype type);
 tm_lv tm_lv_run(tm_low *l, tm_value value, tm_ltype type);
 tm_lv tm_lv_unbound(tm_low *l, const char *why);
@@ -274,9 +299,14 @@ void tm_nearest_try(tm_nearest *n, const char *name);
 tm_name tm_low_name(tm_low *l, const char *text);
 tm_binding *tm_scope_find(tm_low *l, tm_name name);
 void tm_scope_set(tm_low *l, tm_name name, tm_lv value, tm_loc loc);
-void tm_scope_drop(tm_low *l, uint32_t keep);
-tm_bindings tm_scope_save(tm_low *l);
-void tm_scope_restore(tm_low *l, const tm_bindings *saved);
+/* Branches and loop bodies start from the same variables. enter marks where
+ * they stand; leave takes back everything that was set since, and lists it in
+ * out (may be NULL): what existed before in order, then what is new. Marks
+ * nest. The work is that of the changes, not of the variables there are. */
+typedef struct tm_scope_mark { uint32_t vars, journal; } tm_scope_mark;
+tm_scope_mark tm_scope_enter(tm_low *l);
+void tm_scope_leave(tm_low *l, tm_scope_mark mark, tm_changes *out);
+void tm_scope_apply(tm_low *l, const tm_changes *changes);
 /* The value of a name read at expr; poison with an error when there is none. */
 tm_lv tm_scope_read(tm_low *l, const tm_expr *expr);
 /* A module's global; NULL when the module does not bind it. name is of the
@@ -304,33 +334,45 @@ tm_lv tm_low_opaque_use(tm_low *l, tm_lv v);
 /* ---- stmt.c, flow.c ----------------------------------------------------- */
 
 typedef enum tm_end_kind {
-  TM_END_FALLS,    /* control reaches the end */
-  TM_END_RETURNS,  /* every path returned; value is what was returned */
-  TM_END_MAYBE,    /* flag (i1) is true on paths that returned, with value */
-  TM_END_BREAKS, TM_END_CONTINUES /* of a loop that runs at compile time */
+  TM_END_FALLS,     /* control reaches the end on every path */
+  TM_END_RETURNS,   /* every path returned */
+  TM_END_BREAKS, TM_END_CONTINUES, /* every path did, of the loop around */
+  TM_END_LEAVES,    /* every path left, in more than one of these ways */
+  TM_END_MAYBE      /* flag (i1) is true on the paths that left */
 } tm_end_kind;
 
 typedef struct tm_end {
   tm_end_kind kind;
-  tm_value flag;
-  tm_lv value;
-  tm_loc loc; /* of the break or continue */
+  tm_value flag;     /* MAYBE */
+  /* MAYBE and LEAVES: i1s, true on the paths that did; 0: none. Of a path
+   * that left without either, `continue`. */
+  tm_value broke, returned;
+  tm_lv value; /* what was returned, where it was; NULL where the function ran
+                  off its end */
+  tm_loc loc;  /* of a break or continue */
 } tm_end;
 
 /* Lowers statements from index `from` on. tail: the function ends here. */
 tm_end tm_low_stmts(tm_low *l, const tm_stmts *stmts, uint32_t from,
                     bool tail);
 void tm_low_assign(tm_low *l, const tm_expr *target, tm_lv value);
-/* `if` on a run-time scalar. When a branch may return, stmts[from..], the
+/* `if` on a run-time scalar. When a branch may leave, stmts[from..], the
  * rest of the list, is lowered too, where control falls through; else stmts
  * is NULL. */
 tm_end tm_low_run_if(tm_low *l, const tm_stmt *s, tm_lv condition,
                      const tm_stmts *stmts, uint32_t from, bool tail);
-/* Code that follows an end of kind MAYBE: run by rest(payload) on the paths
- * that did not return. */
+/* Code that runs where flag is false, by rest(payload); where it is true,
+ * control ends as in `gone`. */
 typedef tm_end tm_rest_fn(tm_low *l, void *payload);
-tm_end tm_low_guard(tm_low *l, tm_end end, tm_rest_fn *rest, void *payload,
-                    bool tail);
+tm_end tm_low_guard(tm_low *l, tm_value flag, tm_end gone, tm_rest_fn *rest,
+                    void *payload, bool tail);
+/* Of an end of kind MAYBE: the end of the paths that left. */
+tm_end tm_end_gone(tm_end end);
+/* How control leaves a loop whose body ended so: breaks and continues stay
+ * inside. */
+tm_end tm_end_of_loop(tm_end end);
+/* An i1 that is true on paths that broke or returned; 0 when none did. */
+tm_value tm_end_stop(tm_low *l, tm_end end);
 static inline tm_end tm_end_of(tm_end_kind kind) {
   return (tm_end){.kind = kind};
 }
@@ -343,7 +385,11 @@ typedef TM_VEC(tm_name) tm_name_list;
 void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_list *out);
 /* Makes every name that stmts assign poison: they were not lowered. */
 void tm_low_poison_names(tm_low *l, const tm_stmts *stmts);
-bool tm_low_may_return(const tm_stmts *stmts);
+/* Whether a return, or a break or continue of the loop around stmts, is
+ * among them; may_stop: only what
+ * ends the loop, a return or a break. */
+bool tm_low_may_leave(const tm_stmts *stmts);
+bool tm_low_may_stop(const tm_stmts *stmts);
 /* A run-time condition as a scalar i1; poison with an error. */
 tm_lv tm_low_condition(tm_low *l, tm_lv v, const char *where);
 
