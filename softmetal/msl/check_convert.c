@@ -240,19 +240,36 @@ sm_rank sm_rank_of(sm_parser *p, const sm_expr *e, const sm_type *to) {
              : SM_RANK_SPLAT;
 }
 
-sm_rank sm_rank_reference(const sm_expr *e, const sm_type *ref) {
-  if (!e->is_lvalue || e->type != ref->element || e->space != ref->space)
-    return SM_RANK_NONE;
-  /* an element of a vector has no address of its own */
-  if (e->kind == SM_SWIZZLE ||
-      (e->kind == SM_INDEX && e->a[0]->type->kind == SM_T_VECTOR) ||
-      sm_is_whole_elements(e))
-    return SM_RANK_NONE;
+/* An object that can be referred to: an element of a vector has no address
+ * of its own. */
+static bool has_address(const sm_expr *e) {
+  return e->is_lvalue && e->kind != SM_SWIZZLE && !sm_is_whole_elements(e) &&
+         !(e->kind == SM_INDEX && e->a[0]->type->kind == SM_T_VECTOR);
+}
+
+static bool binds_to_object(const sm_expr *e, const sm_type *ref) {
+  return has_address(e) && e->type == ref->element && e->space == ref->space;
+}
+
+sm_rank sm_rank_reference(sm_parser *p, const sm_expr *e,
+                          const sm_type *ref) {
+  if (!binds_to_object(e, ref)) {
+    /* const T & in thread memory is also a value of its own: [dcl.init.ref].
+     * Not where the object is elsewhere in memory, as in Metal */
+    if (!ref->is_const || ref->is_volatile || ref->space != SM_THREAD ||
+        (e->type == ref->element && has_address(e)))
+      return SM_RANK_NONE;
+    return sm_rank_of(p, e, ref->element);
+  }
   if ((e->is_const && !ref->is_const) || (e->is_volatile && !ref->is_volatile))
     return SM_RANK_NONE;
   return e->is_const == ref->is_const && e->is_volatile == ref->is_volatile
              ? SM_RANK_EXACT
              : SM_RANK_QUALIFIED;
+}
+
+sm_expr *sm_bind_argument(sm_parser *p, sm_expr *e, const sm_type *ref) {
+  return binds_to_object(e, ref) ? e : sm_convert_known(p, e, ref->element);
 }
 
 /* ---- conversion ------------------------------------------------------- */
@@ -358,12 +375,40 @@ static sm_expr *cast_pointer(sm_parser *p, sm_expr *e, const sm_type *to,
   }
   bool loses = (from->is_const && !to->is_const) ||
                (from->is_volatile && !to->is_volatile);
-  if (loses && style != SM_CAST_C)
+  if (loses && style != SM_CAST_C && style != SM_CAST_CONST)
     return cast_fails(p, e, to, loc, "the cast would drop const or volatile");
+  if (style == SM_CAST_CONST) {
+    if (from->element != to->element)
+      return cast_fails(p, e, to, loc, "const_cast changes const and volatile "
+                        "only");
+    return cast_to(p, sm_rvalue(p, e), to);
+  }
   if (style == SM_CAST_STATIC && from->element != to->element &&
       !sm_is_void(from->element) && !sm_is_void(to->element))
     return cast_fails(p, e, to, loc, "use reinterpret_cast");
   return cast_to(p, sm_rvalue(p, e), to);
+}
+
+/* Between a pointer and its address: only as reinterpret_cast, which (T)x
+ * stands for, and only 64 bits, the size of a pointer. */
+static sm_expr *cast_address(sm_parser *p, sm_expr *e, const sm_type *to,
+                             sm_cast_style style, tm_loc loc) {
+  const sm_type *from = sm_value_type(p, e);
+  const sm_type *number = from->kind == SM_T_POINTER ? to : from;
+  const sm_type *pointer = from->kind == SM_T_POINTER ? from : to;
+  if (style == SM_CAST_STATIC || style == SM_CAST_CONST)
+    return cast_fails(p, e, to, loc, "use reinterpret_cast");
+  if (number->kind != SM_T_SCALAR || !sm_is_integer(number->scalar) ||
+      (number == to && number->size < 8))
+    return cast_fails(p, e, to, loc, "a pointer has 64 bits: use ulong");
+  if (pointer->space == SM_THREAD) {
+    sm_unsupported(p, loc, "addresses in thread memory are not supported as "
+                   "numbers");
+    return sm_error_expr(p, loc);
+  }
+  e = sm_rvalue(p, e);
+  if (number == from) e = cast_to(p, e, p->scalars[SM_ULONG]);
+  return cast_to(p, e, to);
 }
 
 static bool is_number(const sm_type *t) {
@@ -377,7 +422,7 @@ static sm_expr *cast_reference(sm_parser *p, sm_expr *e, const sm_type *to,
     return e;
   const sm_type *same = sm_type_reference(p, e->type, to->space, to->is_const,
                                           to->is_volatile);
-  if (sm_rank_reference(e, same) == SM_RANK_NONE)
+  if (!binds_to_object(e, same))
     return cast_fails(p, e, to, loc, "a reference cast needs an object that "
                       "has an address, in the same address space");
   const sm_type *pointer = sm_type_pointer(p, to->element, to->space,
@@ -412,11 +457,11 @@ static sm_expr *explicit_cast(sm_parser *p, sm_expr *e, const sm_type *to,
   if ((from->kind == SM_T_POINTER && is_number(to) &&
        to->scalar != SM_BOOL) ||
       (to->kind == SM_T_POINTER && is_number(from) &&
-       !is_null_constant(p, e))) {
-    sm_unsupported(p, loc, "casts between pointers and integers are not "
-                   "supported");
-    return sm_error_expr(p, loc);
-  }
+       !is_null_constant(p, e)))
+    return cast_address(p, e, to, style, loc);
+  if (style == SM_CAST_CONST && from != to)
+    return cast_fails(p, e, to, loc, "const_cast takes pointers and "
+                      "references");
   if (style == SM_CAST_REINTERPRET && from != to)
     return cast_fails(p, e, to, loc, from->size == to->size
                       ? "use as_type<T>(x)" : NULL);
@@ -475,8 +520,10 @@ static sm_expr *zero_of(sm_parser *p, const sm_type *to, tm_loc loc) {
     tm_push(p->arena, &none, zero_of(p, p->scalars[to->scalar], loc));
     return sm_node_args(p, SM_CONSTRUCT, to, loc, &none);
   }
-  if (to->kind == SM_T_STRUCT || to->kind == SM_T_ARRAY)
-    return sm_node_args(p, SM_CONSTRUCT, to, loc, &none);
+  if (to->kind == SM_T_STRUCT || to->kind == SM_T_ARRAY) {
+    sm_expr *value = sm_default_value(p, to, loc);
+    return value ? value : sm_node_args(p, SM_CONSTRUCT, to, loc, &none);
+  }
   if (to->kind == SM_T_ENUM) {
     sm_expr *e = sm_literal_int(p, to->scalar, 0, loc);
     e->type = to;
@@ -488,6 +535,30 @@ static sm_expr *zero_of(sm_parser *p, const sm_type *to, tm_loc loc) {
   return no_constructor(p, to, loc, to->kind == SM_T_FRAGMENT
                         ? "give a value for the diagonal, or use "
                           "make_filled_simdgroup_matrix" : NULL);
+}
+
+sm_expr *sm_default_value(sm_parser *p, const sm_type *type, tm_loc loc) {
+  sm_exprs parts = {0};
+  bool any = false;
+  if (type->kind == SM_T_ARRAY) {
+    sm_expr *part = sm_default_value(p, type->element, loc);
+    if (!part) return NULL;
+    for (uint32_t i = 0; i < type->count; i++)
+      tm_push(p->arena, &parts, part);
+    return sm_node_args(p, SM_CONSTRUCT, type, loc, &parts);
+  }
+  if (type->kind != SM_T_STRUCT) return NULL;
+  const sm_struct_info *info = sm_struct_of(p, type);
+  for (uint32_t i = 0; i < type->structure->members.len; i++) {
+    const sm_type *member = type->structure->members.data[i].type;
+    sm_expr *part = i < info->defaults.len ? info->defaults.data[i] : NULL;
+    if (!part) part = sm_default_value(p, member, loc);
+    any |= part != NULL;
+    if (!part && member->kind == SM_T_FRAGMENT) return NULL;
+    if (!part) part = zero_of(p, member, loc);
+    tm_push(p->arena, &parts, part);
+  }
+  return any ? sm_node_args(p, SM_CONSTRUCT, type, loc, &parts) : NULL;
 }
 
 /* Vectors take scalars and vectors of their own scalar type, whose elements

@@ -133,7 +133,8 @@ static bool rank_candidate(sm_parser *p, const char *params,
     sm_rank rank;
     if (params[i] == 'r' || params[i] == 'R')
       rank = sm_rank_reference(
-          args->data[i], sm_type_reference(p, type, SM_THREAD, false, false));
+          p, args->data[i],
+          sm_type_reference(p, type, SM_THREAD, false, false));
     else
       rank = sm_rank_of(p, args->data[i], type);
     if (rank == SM_RANK_NONE) return false;
@@ -334,10 +335,16 @@ static sm_expr *constant_enum(sm_parser *p, sm_builtin id,
 static sm_expr *call_barrier(sm_parser *p, sm_builtin id, sm_exprs *args,
                              tm_loc loc) {
   int64_t value;
-  if (args->len == 2) {
-    sm_unsupported(p, loc, "'%s' with a thread_scope is not supported",
-                   rows[id].name);
-    return sm_error_expr(p, loc);
+  if (args->len == 2) { /* since MSL 3.2: how far the memory is ordered. All
+                           of it is ordered for everyone here */
+    if (p->version < 320) {
+      sm_unsupported(p, loc, "'%s' with a thread_scope needs MSL 3.2",
+                     rows[id].name);
+      return sm_error_expr(p, loc);
+    }
+    if (!constant_enum(p, id, args->data[1], p->thread_scope, &value))
+      return sm_error_expr(p, loc);
+    args->len = 1;
   }
   if (args->len != 1)
     return no_match(p, id, loc, "it takes one mem_flags");

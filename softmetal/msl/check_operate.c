@@ -356,6 +356,12 @@ bool sm_writable(sm_parser *p, const sm_expr *e, tm_loc loc) {
     sm_error(p, loc, "expression is not assignable");
     return false;
   }
+  if (!e->is_const && e->type->kind == SM_T_STRUCT &&
+      sm_struct_of(p, e->type)->has_const) {
+    sm_error(p, loc, "object of type '%s' cannot be assigned because it has "
+             "const members", e->type->spelling);
+    return false;
+  }
   if (!e->is_const) return true;
   if (e->space == SM_CONSTANT)
     sm_error(p, loc, "cannot assign to a variable in the constant address "
@@ -543,6 +549,20 @@ static bool index_fits(sm_parser *p, const sm_expr *i, uint32_t count,
   return false;
 }
 
+static sm_expr *member_at(sm_parser *p, sm_expr *a, uint32_t i,
+                          tm_loc loc) {
+  const sm_type *type = a->type->structure->members.data[i].type;
+  sm_expr *e = sm_node(p, a->is_lvalue ? SM_MEMBER : SM_MEMBER_OF, type, loc,
+                       a, NULL, NULL);
+  if (sm_is_error(p, e)) return e;
+  sm_place(e, a);
+  e->u.member = i;
+  const sm_struct_info *info = sm_struct_of(p, a->type);
+  if (a->is_lvalue && i < info->const_members.len)
+    e->is_const |= info->const_members.data[i];
+  return e;
+}
+
 sm_expr *sm_subscript(sm_parser *p, sm_expr *a, sm_expr *i, tm_loc loc) {
   if (sm_is_error(p, a) || sm_is_error(p, i)) return sm_error_expr(p, loc);
   sm_expr *n = offset(p, i);
@@ -550,6 +570,8 @@ sm_expr *sm_subscript(sm_parser *p, sm_expr *a, sm_expr *i, tm_loc loc) {
     sm_error(p, i->loc, "array subscript is not an integer");
     return sm_error_expr(p, loc);
   }
+  if (a->type->kind == SM_T_STRUCT && sm_struct_of(p, a->type)->is_array)
+    a = member_at(p, a, 0, loc);
   const sm_type *t = a->type;
   bool sized = t->kind == SM_T_ARRAY || t->kind == SM_T_VECTOR ||
                t->kind == SM_T_MATRIX;
@@ -643,12 +665,7 @@ sm_expr *sm_select_member(sm_parser *p, sm_expr *a, tm_name name,
     const sm_member *m = &s->members.data[i];
     if (tm_edit_distance(m->name, name, 2) <= 2) near = m->name;
     if (m->name != name) continue;
-    sm_expr *e = sm_node(p, a->is_lvalue ? SM_MEMBER : SM_MEMBER_OF, m->type,
-                         loc, a, NULL, NULL);
-    if (sm_is_error(p, e)) return e;
-    sm_place(e, a);
-    e->u.member = i;
-    return e;
+    return member_at(p, a, i, loc);
   }
   tm_diag *diag = sm_error(p, loc, "no member named '%s' in '%s'", name,
                            t->spelling);

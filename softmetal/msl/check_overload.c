@@ -19,13 +19,22 @@ enum { MOST_CALL_DEPTH = 128 }; /* so that inlining by recursion is safe */
 static sm_rank rank_argument(sm_parser *p, const sm_expr *arg,
                              const sm_type *param) {
   if (sm_is_error(p, arg) || param == p->error_type) return SM_RANK_EXACT;
-  if (param->kind == SM_T_REFERENCE) return sm_rank_reference(arg, param);
+  if (param->kind == SM_T_REFERENCE) return sm_rank_reference(p, arg, param);
   return sm_rank_of(p, arg, param);
 }
 
-static bool is_viable(sm_parser *p, const sm_function *f,
+/* May the call leave out its last parameters? */
+static bool takes_count(const sm_callable *c, uint32_t n) {
+  const sm_function *f = c->function;
+  if (n > f->params.len) return false;
+  return n == f->params.len ||
+         (n < c->defaults.len && c->defaults.data[n]);
+}
+
+static bool is_viable(sm_parser *p, const sm_callable *c,
                       const sm_exprs *args) {
-  if (f->params.len != args->len) return false;
+  const sm_function *f = c->function;
+  if (!takes_count(c, args->len)) return false;
   for (uint32_t i = 0; i < args->len; i++)
     if (rank_argument(p, args->data[i], f->params.data[i]->type) ==
         SM_RANK_NONE)
@@ -47,9 +56,10 @@ static bool is_better(sm_parser *p, const sm_function *a,
 }
 
 /* The reason why f cannot be called, as a hint. */
-static void explain(sm_parser *p, tm_diag *diag, const sm_function *f,
+static void explain(sm_parser *p, tm_diag *diag, const sm_callable *c,
                     const sm_exprs *args) {
-  if (f->params.len != args->len) {
+  const sm_function *f = c->function;
+  if (!takes_count(c, args->len)) {
     sm_hint(p, diag, "the candidate takes %u argument%s, %u given",
             f->params.len, f->params.len == 1 ? "" : "s", args->len);
     return;
@@ -77,19 +87,19 @@ static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
   sm_callable *best = NULL;
   for (uint32_t i = 0; i < symbol->overloads.len; i++) {
     sm_callable *c = symbol->overloads.data[i];
-    if (!is_viable(p, c->function, args)) continue;
+    if (!is_viable(p, c, args)) continue;
     if (!best || is_better(p, c->function, best->function, args)) best = c;
   }
   if (!best) {
     tm_diag *diag = sm_error(p, loc, "no matching function for call to '%s'",
                              symbol->name);
     if (symbol->overloads.len == 1)
-      explain(p, diag, symbol->overloads.data[0]->function, args);
+      explain(p, diag, symbol->overloads.data[0], args);
     return NULL;
   }
   for (uint32_t i = 0; i < symbol->overloads.len; i++) {
     sm_callable *c = symbol->overloads.data[i];
-    if (c == best || !is_viable(p, c->function, args)) continue;
+    if (c == best || !is_viable(p, c, args)) continue;
     if (is_better(p, best->function, c->function, args)) continue;
     sm_error(p, loc, "call to '%s' is ambiguous", symbol->name);
     return NULL;
@@ -114,9 +124,12 @@ sm_expr *sm_call(sm_parser *p, sm_symbol *symbol, sm_exprs *args,
   }
   for (uint32_t i = 0; i < args->len; i++) {
     const sm_type *type = f->params.data[i]->type;
-    if (type->kind != SM_T_REFERENCE)
-      args->data[i] = sm_convert_known(p, args->data[i], type);
+    args->data[i] = type->kind == SM_T_REFERENCE
+                        ? sm_bind_argument(p, args->data[i], type)
+                        : sm_convert_known(p, args->data[i], type);
   }
+  for (uint32_t i = args->len; i < f->params.len; i++)
+    tm_push(p->arena, args, c->defaults.data[i]);
   tm_push(p->arena, &p->callable->calls, c);
   tm_push(p->arena, &p->callable->call_locs, loc);
   sm_expr *e = sm_node_args(p, SM_CALL, f->result, loc, args);

@@ -106,6 +106,8 @@ typedef struct sm_token {
   bool spaced;     /* white space before it */
   bool first;      /* first on its line */
   bool painted;    /* a macro name that may not expand any more */
+  bool second;     /* the second '>' of a '>>', which the parser sees as two:
+                      it may close two template argument lists */
   uint32_t len;
   int32_t value;   /* PRAGMA */
   tm_loc loc;
@@ -172,7 +174,8 @@ bool sm_evaluate_condition(tm_diags *diags, const sm_tokens *tokens,
 
 typedef enum sm_symbol_kind {
   SM_SYM_VAR, SM_SYM_TYPE, SM_SYM_FUNCTION, SM_SYM_ENUMERATOR,
-  SM_SYM_LIBRARY /* using metal::name */
+  SM_SYM_LIBRARY,  /* using metal::name */
+  SM_SYM_NAMESPACE
 } sm_symbol_kind;
 
 /* A function with what only the front end needs to know of it. */
@@ -180,6 +183,7 @@ typedef struct sm_callable {
   sm_function *function;
   TM_VEC(struct sm_callable *) calls;
   TM_VEC(tm_loc) call_locs;
+  TM_VEC(sm_expr *) defaults; /* of parameters; NULL: none. May be short */
   bool has_barrier; /* directly */
   uint8_t mark;     /* of the walks over the call graph */
 } sm_callable;
@@ -187,6 +191,8 @@ typedef struct sm_callable {
 typedef struct sm_symbol {
   sm_symbol_kind kind;
   tm_name name;
+  tm_name key;                /* in the map: name with its prefix */
+  tm_name prefix;             /* NAMESPACE: of the names in it, "a::b::" */
   tm_loc loc;
   uint32_t depth;             /* of its scope; 0: file */
   struct sm_symbol *shadowed; /* same name, outer scope */
@@ -209,6 +215,26 @@ typedef struct sm_enum_info {
   bool is_flags; /* mem_flags: | and & are defined */
   TM_VEC(sm_enumerator) list;
 } sm_enum_info;
+
+/* A namespace or struct that is open: its names are found unqualified, and
+ * declarations at its depth are put into it. */
+typedef struct sm_named_scope {
+  tm_name prefix;
+  uint32_t depth;
+  bool is_struct;
+  struct sm_named_scope *outer;
+} sm_named_scope;
+
+/* What only the front end needs to know of a struct. */
+typedef struct sm_struct_info {
+  tm_name prefix;              /* of its static members and types */
+  TM_VEC(sm_expr *) defaults;  /* of members; NULL: none */
+  TM_VEC(bool) const_members;
+  TM_VEC(uint32_t) aligns;     /* of members, by alignas; 0: none */
+  uint32_t align;              /* of the struct, by alignas */
+  bool has_defaults, has_const;
+  bool is_array;               /* array<T, n>: one member */
+} sm_struct_info;
 
 typedef struct sm_type_node {
   struct sm_type_node *next; /* equal hash */
@@ -235,18 +261,24 @@ typedef struct sm_parser {
   sm_enum_info *mem_flags, *memory_order, *thread_scope;
   tm_map enums;        /* sm_type -> sm_enum_info */
   tm_map size_structs; /* sm_struct that holds a size_t */
+  tm_map structs;      /* sm_struct -> sm_struct_info */
+  tm_map array_types;  /* of array<T, n>, by the type T[n] */
 
   /* msl_names.c */
   tm_map symbols;      /* name -> innermost sm_symbol */
   TM_VEC(sm_symbol *) bound; /* in order of binding, for leaving scopes */
   uint32_t depth;
   uint32_t using_metal;/* depth + 1 of the outermost `using namespace` */
+  sm_named_scope *scope;
+  uint32_t namespaces; /* open, with or without a name */
+  uint32_t namespaces; /* open, with or without a name */
+  TM_VEC(sm_named_scope) opened; /* by `using namespace`, with the depth */
   tm_map builtins;     /* name -> sm_builtin + 1 */
   tm_map keywords;
   struct {
     tm_name metal, precise, fast, as_type, vec, matrix, simdgroup_matrix,
         packed_vec, atomic, numeric_limits, filled, thread_elements, vote_t,
-        all, any, size_t_, ptrdiff_t_;
+        all, any, size_t_, ptrdiff_t_, array, size;
   } n;
 
   /* the function being parsed */
@@ -256,6 +288,7 @@ typedef struct sm_parser {
   uint32_t nesting;
   bool gave_up; /* nested too deep: the rest is not parsed */
   bool too_high;/* an expression's height was reported */
+  bool in_template_args; /* '>' ends the expression */
 
   /* floating point, by pragma */
   sm_math_mode math;
@@ -324,7 +357,12 @@ const sm_type *sm_type_reference(sm_parser *p, const sm_type *element,
                                  bool is_volatile);
 /* A new struct type; fill the members, then lay it out. */
 sm_type *sm_type_struct(sm_parser *p, tm_name name);
-void sm_type_layout(sm_type *type);
+sm_struct_info *sm_struct_of(sm_parser *p, const sm_type *type);
+/* array<element, count>; NULL if it would be too large. */
+const sm_type *sm_type_std_array(sm_parser *p, const sm_type *element,
+                                 uint64_t count);
+/* Places the members; info (may be NULL) says which are aligned more. */
+void sm_type_layout(sm_type *type, const sm_struct_info *info);
 sm_enum_info *sm_type_enum(sm_parser *p, tm_name name, sm_scalar underlying);
 sm_enum_info *sm_type_enum_info(sm_parser *p, const sm_type *type);
 
@@ -363,6 +401,17 @@ void sm_scope_enter(sm_parser *p);
 void sm_scope_leave(sm_parser *p);
 /* The innermost binding of a name; NULL if the program has none. */
 sm_symbol *sm_find(sm_parser *p, tm_name name);
+/* What is declared as name in the scope that is open here, or as a member
+ * of the scope with the given prefix. */
+sm_symbol *sm_find_here(sm_parser *p, tm_name name);
+sm_symbol *sm_find_in(sm_parser *p, tm_name prefix, tm_name name);
+/* a::b::x at t, where a is a namespace of the program: the symbol of x (NULL
+ * if there is none), and *t moves to x. At other tokens nothing moves, and
+ * the result is that of sm_find. */
+sm_symbol *sm_find_at(sm_parser *p, const sm_token **t);
+void sm_scope_open(sm_parser *p, sm_named_scope *scope, tm_name prefix,
+                   bool is_struct);
+void sm_scope_close(sm_parser *p);
 /* Binds in the current scope; reports a redefinition. NULL then. */
 sm_symbol *sm_bind(sm_parser *p, sm_symbol_kind kind, tm_name name,
                    tm_loc loc);
@@ -426,7 +475,11 @@ typedef enum sm_rank { /* of an implicit conversion; larger is better */
 
 sm_rank sm_rank_of(sm_parser *p, const sm_expr *e, const sm_type *to);
 /* Rank of binding a reference of type `ref` to e. */
-sm_rank sm_rank_reference(const sm_expr *e, const sm_type *ref);
+sm_rank sm_rank_reference(sm_parser *p, const sm_expr *e,
+                          const sm_type *ref);
+/* e as the argument for a reference that it ranks for: the object, or, where
+ * a const thread reference binds to a temporary, the converted value. */
+sm_expr *sm_bind_argument(sm_parser *p, sm_expr *e, const sm_type *ref);
 
 /* e as an rvalue of type `to`, by conversions that sm_rank_of allows. */
 sm_expr *sm_convert_known(sm_parser *p, sm_expr *e, const sm_type *to);
@@ -437,13 +490,16 @@ sm_expr *sm_convert(sm_parser *p, sm_expr *e, const sm_type *to,
 sm_expr *sm_condition(sm_parser *p, sm_expr *e);
 /* (T)e, T(e), static_cast, reinterpret_cast. */
 typedef enum sm_cast_style {
-  SM_CAST_C, SM_CAST_STATIC, SM_CAST_REINTERPRET
+  SM_CAST_C, SM_CAST_STATIC, SM_CAST_REINTERPRET, SM_CAST_CONST
 } sm_cast_style;
 sm_expr *sm_explicit_cast(sm_parser *p, sm_expr *e, const sm_type *to,
                           sm_cast_style style, tm_loc loc);
 /* T(a, b, c): vectors, matrices, fragments, scalars. */
 sm_expr *sm_construct(sm_parser *p, const sm_type *to, const sm_exprs *args,
                       tm_loc loc);
+/* What an object without an initialiser starts with, where members have
+ * default initialisers; NULL where none has. */
+sm_expr *sm_default_value(sm_parser *p, const sm_type *type, tm_loc loc);
 const char *sm_value_category(const sm_expr *e); /* "lvalue" or "rvalue" */
 /* The type that e has as a value: arrays are pointers. */
 const sm_type *sm_value_type(sm_parser *p, const sm_expr *e);
@@ -520,6 +576,7 @@ typedef struct sm_specifiers {
   bool is_kernel, is_typedef, has_space, is_size_type;
   bool names_type; /* a type was named, perhaps with an error */
   sm_space space;
+  uint32_t align;  /* alignas, or 0 */
   sm_attributes attributes;
 } sm_specifiers;
 
@@ -546,6 +603,8 @@ bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
 /* A type without a name: casts, sizeof, template arguments. */
 const sm_type *sm_parse_type_name(sm_parser *p);
 void sm_parse_attributes(sm_parser *p, sm_attributes *out);
+/* At alignas: raises *align to what it asks for. */
+void sm_parse_alignas(sm_parser *p, uint32_t *align);
 /* [metal::]name[<...>] where it names a type: consumes it. NULL otherwise
  * and nothing is consumed. */
 const sm_type *sm_parse_named_type(sm_parser *p, bool *is_size_type);
@@ -556,14 +615,20 @@ bool sm_refused_word(sm_parser *p);
 /* ---- msl_decl.c, msl_struct.c, msl_kernel.c ----------------------------- */
 
 void sm_parse_file(sm_parser *p);
+/* Declarations to the end, or before the '}' of an open namespace. */
+void sm_parse_declarations(sm_parser *p);
 /* Declarations in a block; statements are appended to out. */
 typedef TM_VEC(sm_stmt *) sm_stmts;
 void sm_parse_local(sm_parser *p, sm_stmts *out);
+/* static constexpr constant T name = value; in a struct, after T. */
+bool sm_parse_static_member(sm_parser *p, const sm_specifiers *specifiers,
+                            sm_declarator *declarator);
 /* At '{': an initialiser list for an object of *type; an array without a
  * size gets it (*type is replaced). */
 sm_expr *sm_parse_braces(sm_parser *p, const sm_type **type, bool unsized);
 void sm_parse_static_assert(sm_parser *p);
 void sm_parse_using(sm_parser *p);
+void sm_parse_namespace(sm_parser *p);
 /* Binds what a typedef declares, to its ';'. */
 void sm_parse_typedef(sm_parser *p, const sm_specifiers *specifiers);
 const sm_type *sm_parse_struct(sm_parser *p);

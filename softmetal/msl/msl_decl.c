@@ -34,20 +34,90 @@ void sm_parse_static_assert(sm_parser *p) {
     sm_recover(p);
 }
 
+/* namespace a { ... }; its names are bound as "a::name". */
+void sm_parse_namespace(sm_parser *p) {
+  sm_accept_word(p, SM_K_inline);
+  sm_skip(p);
+  tm_name name = p->t->kind == SM_TK_NAME && !p->t->keyword ? p->t->name
+                                                            : NULL;
+  tm_loc loc = p->t->loc;
+  sm_named_scope scope;
+  if (name) sm_skip(p);
+  if (name == p->n.metal && name) {
+    sm_unsupported(p, loc, "namespace 'metal' is the library's");
+    sm_recover(p);
+    return;
+  }
+  if (!sm_expect(p, SM_P_LBRACE, "after the namespace")) {
+    sm_recover(p);
+    return;
+  }
+  sm_symbol *s = name ? sm_find_here(p, name) : NULL;
+  if (name && (!s || s->kind != SM_SYM_NAMESPACE)) {
+    s = sm_bind(p, SM_SYM_NAMESPACE, name, loc);
+    if (s) {
+      tm_buf text = tm_buf_in(p->arena);
+      tm_buf_printf(&text, "%s::", s->key);
+      s->prefix = tm_intern(p->names, tm_buf_text(&text), text.len);
+    }
+  }
+  if (s) sm_scope_open(p, &scope, s->prefix, false);
+  p->namespaces++;
+  p->namespaces++;
+  if (sm_enter(p)) sm_parse_declarations(p);
+  p->nesting--;
+  p->namespaces--;
+  p->namespaces--;
+  if (s) sm_scope_close(p);
+  sm_expect(p, SM_P_RBRACE, "after the namespace");
+}
+
+static void using_namespace(sm_parser *p) {
+  bool named = p->t->kind == SM_TK_NAME;
+  if (named && p->t->name == p->n.metal && p->has_stdlib) {
+    if (!p->using_metal) p->using_metal = p->depth + 1;
+    sm_skip(p);
+    return;
+  }
+  sm_symbol *s = named ? sm_find_at(p, &p->t) : NULL;
+  if (s && s->kind == SM_SYM_NAMESPACE) {
+    sm_named_scope open = {s->prefix, p->depth, false, NULL};
+    tm_push(p->arena, &p->opened, open);
+  } else {
+    tm_diag *diag = sm_error(p, p->t->loc, "expected namespace name");
+    if (named && p->t->name == p->n.metal)
+      sm_hint(p, diag, "metal is known once <metal_stdlib> is included");
+  }
+  sm_skip(p);
+}
+
+/* using a::name: the name means here what it means there. */
+static void using_member(sm_parser *p) {
+  sm_symbol *s = sm_find_at(p, &p->t);
+  tm_name name = p->t->name;
+  if (!s || s->kind == SM_SYM_NAMESPACE) {
+    sm_error(p, p->t->loc, "no member named '%s' in the namespace", name);
+    return;
+  }
+  sm_symbol *here = sm_find_here(p, name);
+  if (here == s) return;
+  here = sm_bind(p, s->kind, name, p->t->loc);
+  if (!here) return;
+  here->var = s->var;
+  here->type = s->type;
+  here->is_size_type = s->is_size_type;
+  here->value = s->value;
+  here->overloads.data = s->overloads.data;
+  here->overloads.len = here->overloads.cap = s->overloads.len;
+}
+
 /* using namespace metal; using metal::name; using Name = type; */
 void sm_parse_using(sm_parser *p) {
   tm_loc loc = p->t->loc;
   sm_skip(p);
   bool ok = false;
   if (sm_accept_word(p, SM_K_namespace)) {
-    bool metal = p->t->name == p->n.metal && p->t->kind == SM_TK_NAME;
-    if (!metal || !p->has_stdlib) {
-      tm_diag *diag = sm_error(p, p->t->loc, "expected namespace name");
-      sm_hint(p, diag, "only metal is known, once <metal_stdlib> is included");
-    } else if (!p->using_metal) {
-      p->using_metal = p->depth + 1;
-    }
-    sm_skip(p);
+    using_namespace(p);
     ok = true;
   } else if (p->t->name == p->n.metal && p->t->kind == SM_TK_NAME &&
              sm_token_is(sm_ahead(p), SM_P_SCOPE)) {
@@ -63,6 +133,11 @@ void sm_parse_using(sm_parser *p) {
     else
       sm_error(p, p->t->loc, "no member named '%.*s' in namespace 'metal'",
                (int)(p->t->len < 40 ? p->t->len : 40), p->t->text);
+    sm_skip(p);
+    ok = true;
+  } else if (p->t->kind == SM_TK_NAME && !p->t->keyword &&
+             sm_token_is(sm_ahead(p), SM_P_SCOPE)) {
+    using_member(p);
     sm_skip(p);
     ok = true;
   } else if (p->t->kind == SM_TK_NAME && !p->t->keyword) {
@@ -107,9 +182,8 @@ void sm_parse_typedef(sm_parser *p, const sm_specifiers *s) {
       sm_recover(p);
       return;
     }
-    sm_symbol *old = sm_find(p, d.name);
-    bool same = old && old->depth == p->depth && old->kind == SM_SYM_TYPE &&
-                old->type == d.type;
+    sm_symbol *old = sm_find_here(p, d.name);
+    bool same = old && old->kind == SM_SYM_TYPE && old->type == d.type;
     sm_symbol *symbol = same ? NULL : sm_bind(p, SM_SYM_TYPE, d.name, d.loc);
     if (!symbol) continue;
     symbol->type = d.type;
@@ -233,7 +307,8 @@ static bool check_object_type(sm_parser *p, const sm_declarator *d,
 
 static sm_expr *bind_reference(sm_parser *p, sm_expr *e, const sm_type *ref) {
   if (sm_is_error(p, e)) return e;
-  if (sm_rank_reference(e, ref) != SM_RANK_NONE) return e;
+  if (sm_rank_reference(p, e, ref) != SM_RANK_NONE)
+    return sm_bind_argument(p, e, ref);
   if (!e->is_lvalue)
     sm_error(p, e->loc, "reference '%s' cannot bind to a temporary",
              ref->spelling);
@@ -281,6 +356,8 @@ static void finish_local(sm_parser *p, const sm_specifiers *s, sm_var *var,
                          sm_expr *init) {
   const sm_type *t = var->type;
   if (t == p->error_type) return;
+  if (!init && var->kind == SM_V_LOCAL && t->kind != SM_T_REFERENCE)
+    init = sm_default_value(p, t, var->loc);
   if (!init) {
     if (t->kind == SM_T_REFERENCE)
       sm_error(p, var->loc, "reference '%s' must be initialized", var->name);
@@ -431,6 +508,7 @@ typedef struct parameters {
   TM_VEC(sm_var *) vars;
   TM_VEC(sm_attributes) attributes;
   TM_VEC(bool) size_types;
+  sm_exprs defaults; /* NULL: none */
 } parameters;
 
 static void check_param_type(sm_parser *p, sm_var *var,
@@ -476,10 +554,22 @@ static bool parse_parameters(sm_parser *p, parameters *out) {
     tm_push(p->arena, &out->vars, var);
     tm_push(p->arena, &out->attributes, d.attributes);
     tm_push(p->arena, &out->size_types, s.is_size_type);
-    if (sm_at(p, SM_P_ASSIGN)) {
-      sm_unsupported(p, p->t->loc, "default arguments are not supported");
+    sm_expr *value = NULL;
+    tm_loc at = p->t->loc;
+    if (sm_accept(p, SM_P_ASSIGN)) {
+      value = sm_parse_assignment(p);
+      if (var->type != p->error_type)
+        value = var->type->kind == SM_T_REFERENCE
+                    ? bind_reference(p, value, var->type)
+                    : sm_convert(p, value, var->type,
+                                 "initialize a parameter");
+    } else if (out->defaults.len &&
+               out->defaults.data[out->defaults.len - 1]) {
+      sm_error(p, at, "missing default argument on parameter '%s'",
+               d.name ? d.name : "");
       return false;
     }
+    tm_push(p->arena, &out->defaults, value);
   } while (sm_accept(p, SM_P_COMMA));
   return sm_expect(p, SM_P_RPAREN, "after the parameters");
 }
@@ -508,11 +598,29 @@ static bool same_params(const sm_function *a, const parameters *b) {
   return true;
 }
 
+/* Default arguments of this declaration go to those of earlier ones. */
+static bool add_defaults(sm_parser *p, sm_callable *c,
+                         const parameters *params, tm_loc loc) {
+  for (uint32_t i = 0; i < params->defaults.len; i++) {
+    sm_expr *value = params->defaults.data[i];
+    if (i == c->defaults.len) tm_push(p->arena, &c->defaults, NULL);
+    if (!value) continue;
+    if (c->function->is_kernel || c->defaults.data[i]) {
+      sm_error(p, loc, c->function->is_kernel
+               ? "a parameter of a kernel cannot have a default argument"
+               : "redefinition of a default argument");
+      return false;
+    }
+    c->defaults.data[i] = value;
+  }
+  return true;
+}
+
 /* The overload of the same parameters, or a new one. NULL after an error. */
 static sm_callable *declare(sm_parser *p, const sm_declarator *d,
                             const parameters *params, const sm_type *result,
                             bool is_kernel) {
-  sm_symbol *s = sm_find(p, d->name);
+  sm_symbol *s = sm_find_here(p, d->name);
   if (s && s->kind == SM_SYM_TYPE) s = NULL;
   if (!s || s->kind != SM_SYM_FUNCTION) {
     if (sm_library_visible(p) &&
@@ -534,7 +642,10 @@ static sm_callable *declare(sm_parser *p, const sm_declarator *d,
       return NULL;
     }
     if (!same_params(c->function, params)) continue;
-    if (c->function->result == result) return c;
+    if (c->function->result == result) {
+      if (!add_defaults(p, c, params, d->loc)) return NULL;
+      return c;
+    }
     sm_error(p, d->loc, "functions that differ only in their return type "
              "cannot be overloaded");
     return NULL;
@@ -545,6 +656,7 @@ static sm_callable *declare(sm_parser *p, const sm_declarator *d,
   c->function->result = result;
   c->function->is_kernel = is_kernel;
   c->function->loc = d->loc;
+  if (!add_defaults(p, c, params, d->loc)) return NULL;
   tm_push(p->arena, &s->overloads, c);
   tm_push(p->arena, &p->callables, c);
   return c;
@@ -800,6 +912,21 @@ static bool parse_global(sm_parser *p, const sm_specifiers *s,
   return true;
 }
 
+bool sm_parse_static_member(sm_parser *p, const sm_specifiers *s,
+                            sm_declarator *d) {
+  if (!s->is_constexpr && !s->is_const && d->space != SM_CONSTANT) {
+    sm_error(p, d->loc, "static data member '%s' must be a constant: static "
+             "constant constexpr T x = ...;", d->name);
+    return false;
+  }
+  if (p->depth) {
+    sm_error(p, d->loc, "static data member '%s' is not allowed in a local "
+             "struct", d->name);
+    return false;
+  }
+  return parse_global(p, s, d);
+}
+
 static void parse_external(sm_parser *p) {
   sm_specifiers s;
   if (!sm_parse_specifiers(p, &s)) {
@@ -849,9 +976,10 @@ static void skip_refused(sm_parser *p) {
   sm_recover(p);
 }
 
-void sm_parse_file(sm_parser *p) {
+void sm_parse_declarations(sm_parser *p) {
   while (p->t < p->end) {
     const sm_token *before = p->t;
+    if (p->namespaces && sm_at(p, SM_P_RBRACE)) return;
     if (sm_accept(p, SM_P_SEMI)) continue;
     if (p->t->kind == SM_TK_PRAGMA) {
       file_pragma(p);
@@ -859,8 +987,12 @@ void sm_parse_file(sm_parser *p) {
       sm_parse_using(p);
     } else if (sm_at_word(p, SM_K_static_assert)) {
       sm_parse_static_assert(p);
+    } else if (sm_at_word(p, SM_K_namespace) ||
+               (sm_at_word(p, SM_K_inline) &&
+                sm_ahead(p)->keyword == SM_K_namespace)) {
+      sm_parse_namespace(p);
     } else if (sm_at_word(p, SM_K_template) || sm_at_word(p, SM_K_class) ||
-               sm_at_word(p, SM_K_namespace) || sm_at_word(p, SM_K_extern) ||
+               sm_at_word(p, SM_K_extern) ||
                sm_at_word(p, SM_K_union)) {
       skip_refused(p);
     } else {
@@ -874,4 +1006,8 @@ void sm_parse_file(sm_parser *p) {
       sm_skip(p);
     }
   }
+}
+
+void sm_parse_file(sm_parser *p) {
+  sm_parse_declarations(p);
 }

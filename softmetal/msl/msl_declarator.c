@@ -21,14 +21,12 @@ static const struct {
   {SM_K_virtual, "virtual functions are not supported in Metal", NULL},
   {SM_K_template, "templates are not supported by this front end",
    "write the instance out, or use a macro"},
-  {SM_K_typename, "templates are not supported by this front end", NULL},
   {SM_K_operator, "operator overloading is not supported by this front end",
    "use a named function"},
   {SM_K_this, "methods are not supported by this front end", NULL},
   {SM_K_friend, "classes are not supported by this front end", NULL},
   {SM_K_class, "classes are not supported by this front end",
    "use a struct of plain members"},
-  {SM_K_namespace, "namespaces are not supported by this front end", NULL},
   {SM_K_try, "exceptions are not supported in Metal", NULL},
   {SM_K_catch, "exceptions are not supported in Metal", NULL},
   {SM_K_throw, "exceptions are not supported in Metal", NULL},
@@ -49,15 +47,9 @@ static const struct {
   {SM_K_private, "classes are not supported by this front end", NULL},
   {SM_K_protected, "classes are not supported by this front end", NULL},
   {SM_K_public, "classes are not supported by this front end", NULL},
-  {SM_K_decltype, "'decltype' is not supported by this front end",
-   "use auto"},
-  {SM_K_alignas, "'alignas' is not supported by this front end",
-   "add explicit padding"},
   {SM_K_wchar_t, "'wchar_t' is not supported in Metal", NULL},
   {SM_K_char16_t, "'char16_t' is not supported by this front end", NULL},
   {SM_K_char32_t, "'char32_t' is not supported by this front end", NULL},
-  {SM_K_const_cast, "'const_cast' is not supported by this front end", NULL},
-  {SM_K_coherent, "'coherent' is not supported by this front end", NULL},
   {SM_K_vertex, "vertex functions are not supported: kernels only", NULL},
   {SM_K_fragment, "fragment functions are not supported: kernels only", NULL},
   {SM_K_ray_data, "ray tracing is not supported", NULL},
@@ -106,6 +98,7 @@ static bool is_specifier_word(uint8_t word) {
   switch (word) {
     case SM_K_const: case SM_K_volatile: case SM_K_constexpr:
     case SM_K_static: case SM_K_inline: case SM_K_device: case SM_K_constant:
+    case SM_K_coherent:
     case SM_K_threadgroup: case SM_K_thread: case SM_K_kernel:
     case SM_K_struct: case SM_K_enum: case SM_K_class: case SM_K_typedef:
     case SM_K_auto: case SM_K_METAL_FUNC: case SM_K_union:
@@ -127,7 +120,6 @@ static const sm_token *after_template(const sm_parser *p, const sm_token *t) {
     if (parens) continue;
     if (t->punct == SM_P_LT) depth++;
     if (t->punct == SM_P_GT) depth--;
-    if (t->punct == SM_P_SHR) depth -= 2;
     if (depth <= 0) return t + 1;
   }
   return NULL;
@@ -135,7 +127,35 @@ static const sm_token *after_template(const sm_parser *p, const sm_token *t) {
 
 static bool is_type_template(const sm_parser *p, tm_name name) {
   return name == p->n.vec || name == p->n.packed_vec || name == p->n.matrix ||
-         name == p->n.simdgroup_matrix || name == p->n.atomic;
+         name == p->n.simdgroup_matrix || name == p->n.atomic ||
+         name == p->n.array;
+}
+
+/* Moves over ::name after a struct as long as the names are types in it. */
+static const sm_token *after_members(sm_parser *p, const sm_type *type,
+                                     const sm_token *t) {
+  while (type->kind == SM_T_STRUCT && t + 1 < p->end &&
+         sm_token_is(t, SM_P_SCOPE) && t[1].kind == SM_TK_NAME) {
+    sm_symbol *s = sm_find_in(p, sm_struct_of(p, type)->prefix, t[1].name);
+    if (!s || s->kind != SM_SYM_TYPE) break;
+    type = s->type;
+    t += 2;
+  }
+  return t;
+}
+
+/* The type that stands before t, which after_members found. */
+static const sm_type *member_type(sm_parser *p, const sm_type *type) {
+  while (type->kind == SM_T_STRUCT && sm_at(p, SM_P_SCOPE) &&
+         sm_ahead(p)->kind == SM_TK_NAME) {
+    sm_symbol *s = sm_find_in(p, sm_struct_of(p, type)->prefix,
+                              sm_ahead(p)->name);
+    if (!s || s->kind != SM_SYM_TYPE) break;
+    sm_skip(p);
+    sm_skip(p);
+    type = s->type;
+  }
+  return type;
 }
 
 /* If a type is named at t, the token after its name; NULL otherwise. */
@@ -148,8 +168,8 @@ static const sm_token *after_named_type(sm_parser *p, const sm_token *t) {
   }
   if (!is_name(t)) return NULL;
   if (!qualified) {
-    sm_symbol *s = sm_find(p, t->name);
-    if (s && s->kind == SM_SYM_TYPE) return t + 1;
+    sm_symbol *s = sm_find_at(p, &t);
+    if (s && s->kind == SM_SYM_TYPE) return after_members(p, s->type, t + 1);
     if (s && s->kind != SM_SYM_LIBRARY) return NULL;
     if (!s && !sm_library_visible(p)) return NULL;
   }
@@ -189,11 +209,6 @@ bool sm_starts_declaration(sm_parser *p) {
 /* ---- named types ------------------------------------------------------ */
 
 bool sm_expect_greater(sm_parser *p) {
-  if (sm_at(p, SM_P_SHR)) { /* the first half of >> */
-    sm_token *t = (sm_token *)p->t;
-    t->punct = SM_P_GT;
-    return true;
-  }
   return sm_expect(p, SM_P_GT, "after the template arguments");
 }
 
@@ -219,11 +234,29 @@ static uint32_t template_count(sm_parser *p, int64_t low, int64_t high) {
   return 0;
 }
 
+/* array<T, n>, after '<' */
+static const sm_type *parse_array_template(sm_parser *p) {
+  tm_loc loc = p->t->loc;
+  const sm_type *element = sm_parse_type_name(p), *type = NULL;
+  uint32_t n = template_count(p, 1, 1 << 30);
+  if (!sm_expect_greater(p) || !n || element == p->error_type)
+    return p->error_type;
+  bool object = element->size && !sm_is_void(element) &&
+                element->kind != SM_T_REFERENCE;
+  if (object) type = sm_type_std_array(p, element, n);
+  if (type) return type;
+  sm_error(p, loc, object ? "array of '%s' is too large"
+                          : "array of elements of type '%s'",
+           element->spelling);
+  return p->error_type;
+}
+
 static const sm_type *parse_type_template(sm_parser *p) {
   tm_name name = p->t->name;
   tm_loc loc = p->t->loc;
   sm_skip(p);
   sm_skip(p); /* '<' was seen */
+  if (name == p->n.array) return parse_array_template(p);
   const sm_type *scalar = template_scalar(p), *type = NULL;
   uint32_t n = 0, rows = 0;
   sm_scalar s = scalar->scalar;
@@ -263,11 +296,11 @@ const sm_type *sm_parse_named_type(sm_parser *p, bool *is_size_type) {
     sm_skip(p);
     sm_skip(p);
   } else {
-    sm_symbol *s = sm_find(p, p->t->name);
+    sm_symbol *s = sm_find_at(p, &p->t);
     if (s && s->kind == SM_SYM_TYPE) {
       if (is_size_type) *is_size_type |= s->is_size_type;
       sm_skip(p);
-      return s->type;
+      return member_type(p, s->type);
     }
   }
   if (is_type_template(p, p->t->name)) return parse_type_template(p);
@@ -357,6 +390,68 @@ static void skip_gnu_attribute(sm_parser *p) {
     skip_parentheses(p);
   else
     sm_expect(p, SM_P_LPAREN, "after __attribute__");
+}
+
+/* alignas(n) or alignas(T): at alignas. */
+void sm_parse_alignas(sm_parser *p, uint32_t *align) {
+  tm_loc loc = p->t->loc;
+  int64_t n = 0;
+  sm_skip(p);
+  if (!sm_expect(p, SM_P_LPAREN, "after alignas")) return;
+  if (sm_starts_type(p)) {
+    n = sm_parse_type_name(p)->align;
+  } else {
+    sm_expr *e = sm_rvalue(p, sm_parse_assignment(p));
+    if (!sm_is_error(p, e) && !sm_fold_int(p, e, &n)) n = -1;
+  }
+  sm_expect(p, SM_P_RPAREN, "after the argument of alignas");
+  if (n < 0 || n > 4096 || (n & (n - 1)))
+    sm_error(p, loc, "requested alignment is not a power of 2 up to 4096");
+  else if ((uint32_t)n > *align)
+    *align = (uint32_t)n;
+}
+
+/* decltype(e): at decltype. */
+static const sm_type *parse_decltype(sm_parser *p) {
+  sm_skip(p);
+  if (!sm_expect(p, SM_P_LPAREN, "after decltype")) return p->error_type;
+  const sm_token *start = p->t;
+  sm_expr *e = sm_parse_expr(p);
+  if (!sm_expect(p, SM_P_RPAREN, "after the expression of decltype"))
+    return p->error_type;
+  if (sm_is_error(p, e)) return p->error_type;
+  /* a name or a member gives its declared type, another lvalue a reference
+   * to its type; an element of a vector is no object of its own */
+  bool named = e->kind == SM_VAR || e->kind == SM_MEMBER;
+  bool element = e->kind == SM_SWIZZLE || (e->kind == SM_INDEX &&
+                                           e->a[0]->type->kind == SM_T_VECTOR);
+  if (!e->is_lvalue || element ||
+      (named && !sm_token_is(start, SM_P_LPAREN)))
+    return e->type;
+  return sm_type_reference(p, e->type, e->space, e->is_const, e->is_volatile);
+}
+
+/* coherent(device | system | threadgroup): accesses are made one by one, as
+ * volatile ones are. */
+static bool parse_coherent(sm_parser *p, sm_specifiers *out) {
+  static const char *const scopes[] = {"device", "system", "threadgroup",
+                                       "simdgroup", "thread"};
+  tm_loc loc = p->t->loc;
+  sm_skip(p);
+  sm_skip(p); /* '(' */
+  bool known = false;
+  for (size_t i = 0; i < TM_COUNT(scopes); i++)
+    known |= p->t->kind == SM_TK_NAME && strcmp(p->t->name, scopes[i]) == 0;
+  if (!known) {
+    sm_error(p, p->t->loc, "expected device, system, threadgroup, simdgroup "
+             "or thread after coherent(");
+    return false;
+  }
+  sm_skip(p);
+  if (p->version < 320)
+    sm_unsupported(p, loc, "'coherent' needs MSL 3.2");
+  out->is_volatile = true;
+  return sm_expect(p, SM_P_RPAREN, "after the scope of coherent");
 }
 
 /* ---- specifiers ------------------------------------------------------- */
@@ -492,6 +587,14 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
     if (take_qualifier(p, out)) continue;
     if (word == SM_K___attribute__) {
       skip_gnu_attribute(p);
+    } else if (word == SM_K_alignas) {
+      sm_parse_alignas(p, &out->align);
+    } else if (word == SM_K_typename && !have_type) {
+      sm_skip(p);
+    } else if (word == SM_K_decltype && !have_type) {
+      out->loc = p->t->loc;
+      out->names_type = true;
+      out->type = parse_decltype(p);
     } else if (word == SM_K_double) {
       sm_refused_word(p);
       sm_skip(p);
@@ -520,8 +623,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
       break;
     } else if (word == SM_K_coherent &&
                sm_token_is(sm_ahead(p), SM_P_LPAREN)) {
-      sm_refused_word(p);
-      return false;
+      if (!parse_coherent(p, out)) return false;
     } else if (!have_type) {
       out->loc = p->t->loc;
       out->names_type = true;

@@ -60,15 +60,28 @@ static sm_expr *parse_character(sm_parser *p) {
 
 bool sm_parse_arguments(sm_parser *p, sm_exprs *out) {
   if (sm_accept(p, SM_P_RPAREN)) return true;
+  bool outer = p->in_template_args;
+  p->in_template_args = false; /* '>' is an operator in parentheses */
   do {
     if (sm_at(p, SM_P_LBRACE)) {
       sm_unsupported(p, p->t->loc, "a braced list as an argument is not "
                      "supported: write T{...}");
+      p->in_template_args = outer;
       return false;
     }
     tm_push(p->arena, out, sm_parse_assignment(p));
   } while (sm_accept(p, SM_P_COMMA));
+  p->in_template_args = outer;
   return sm_expect(p, SM_P_RPAREN, "after the arguments");
+}
+
+/* An expression in brackets that have been opened. */
+static sm_expr *parse_enclosed(sm_parser *p) {
+  bool outer = p->in_template_args;
+  p->in_template_args = false;
+  sm_expr *e = sm_parse_expr(p);
+  p->in_template_args = outer;
+  return e;
 }
 
 /* T(...) or T{...}: the type has been read. */
@@ -105,7 +118,7 @@ static const sm_type *parse_angle_type(sm_parser *p, const char *name) {
 static sm_expr *parse_parenthesised(sm_parser *p) {
   if (!sm_expect(p, SM_P_LPAREN, "before the operand"))
     return sm_error_expr(p, p->t->loc);
-  sm_expr *e = sm_parse_expr(p);
+  sm_expr *e = parse_enclosed(p);
   if (!sm_expect(p, SM_P_RPAREN, "after the operand"))
     return sm_error_expr(p, e->loc);
   return e;
@@ -263,10 +276,26 @@ static sm_expr *parse_qualified(sm_parser *p) {
   return sm_error_expr(p, loc);
 }
 
+static sm_expr *parse_symbol(sm_parser *p, sm_symbol *s);
+
+/* S::name, after the type; at '::'. */
+static sm_expr *parse_static_member(sm_parser *p, const sm_type *type) {
+  sm_skip(p);
+  if (p->t->kind != SM_TK_NAME) return expected_expression(p);
+  sm_symbol *s = sm_find_in(p, sm_struct_of(p, type)->prefix, p->t->name);
+  if (s) return parse_symbol(p, s);
+  sm_error(p, p->t->loc, "no member named '%s' in '%s'", p->t->name,
+           type->spelling);
+  sm_skip(p);
+  return sm_error_expr(p, p->t->loc);
+}
+
 static sm_expr *parse_type_led(sm_parser *p) {
   tm_loc loc = p->t->loc;
   const sm_type *type = sm_parse_named_type(p, NULL);
-  if (sm_at(p, SM_P_SCOPE)) return parse_enumerator(p, type);
+  if (sm_at(p, SM_P_SCOPE))
+    return type->kind == SM_T_STRUCT ? parse_static_member(p, type)
+                                     : parse_enumerator(p, type);
   if (sm_at(p, SM_P_LPAREN) || sm_at(p, SM_P_LBRACE))
     return parse_construction(p, type, loc);
   tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
@@ -297,6 +326,17 @@ static sm_expr *parse_symbol(sm_parser *p, sm_symbol *s) {
     }
     case SM_SYM_LIBRARY:
       return parse_library_name(p, s->name, SM_NS_PLAIN, loc);
+    case SM_SYM_NAMESPACE:
+      if (sm_at(p, SM_P_SCOPE) && sm_ahead(p)->kind == SM_TK_NAME) {
+        sm_skip(p);
+        sm_error(p, p->t->loc, "no member named '%s' in namespace '%s'",
+                 p->t->name, s->name);
+        sm_skip(p);
+      } else {
+        sm_error(p, loc, "unexpected namespace name '%s': expected "
+                 "expression", s->name);
+      }
+      break;
     case SM_SYM_TYPE: break;
   }
   return sm_error_expr(p, loc);
@@ -374,6 +414,7 @@ static sm_expr *parse_keyword(sm_parser *p) {
       return e;
     }
     case SM_K_static_cast: return parse_cast_word(p, SM_CAST_STATIC);
+    case SM_K_const_cast: return parse_cast_word(p, SM_CAST_CONST);
     case SM_K_reinterpret_cast:
       return parse_cast_word(p, SM_CAST_REINTERPRET);
     case SM_K_sizeof:
@@ -401,7 +442,7 @@ static sm_expr *parse_primary(sm_parser *p) {
   }
   if (sm_at(p, SM_P_LPAREN)) {
     sm_skip(p);
-    sm_expr *e = sm_parse_expr(p);
+    sm_expr *e = parse_enclosed(p);
     if (!sm_expect(p, SM_P_RPAREN, "to match this '('"))
       return sm_error_expr(p, t->loc);
     return e;
@@ -412,9 +453,17 @@ static sm_expr *parse_primary(sm_parser *p) {
     return sm_error_expr(p, t->loc);
   }
   if (t->kind != SM_TK_NAME) return expected_expression(p);
-  sm_symbol *s = sm_find(p, t->name);
-  if (s && s->kind != SM_SYM_TYPE && s->kind != SM_SYM_LIBRARY)
+  sm_symbol *s = sm_find_at(p, &t);
+  if (s && s->kind != SM_SYM_TYPE && s->kind != SM_SYM_LIBRARY) {
+    p->t = t;
     return parse_symbol(p, s);
+  }
+  if (!s && t != p->t) { /* after a namespace: an error, said at the name */
+    s = sm_find(p, p->t->name);
+    p->t = t - 2;
+    return parse_symbol(p, s);
+  }
+  t = p->t;
   if (t->keyword && t->keyword < SM_K_visible) return parse_keyword(p);
   const sm_token *before = p->t;
   sm_symbol *type_symbol = s && s->kind == SM_SYM_TYPE ? s : NULL;
@@ -466,6 +515,10 @@ static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
                                      loc);
     return sm_binary(p, SM_NE, bits, sm_literal_int(p, SM_ULONG, 0, loc), loc);
   }
+  if (t->kind == SM_T_STRUCT && sm_struct_of(p, t)->is_array &&
+      name == p->n.size && !args.len)
+    return sm_literal_int(p, SM_ULONG,
+                          t->structure->members.data[0].type->count, loc);
   if (t->kind == SM_T_STRUCT)
     sm_unsupported(p, loc, "method '%s' of '%s': methods are not supported",
                    name, t->spelling);
@@ -480,7 +533,7 @@ static sm_expr *parse_postfix(sm_parser *p) {
   for (;;) {
     tm_loc loc = p->t->loc;
     if (sm_accept(p, SM_P_LSQUARE)) {
-      sm_expr *index = sm_parse_expr(p);
+      sm_expr *index = parse_enclosed(p);
       if (!sm_expect(p, SM_P_RSQUARE, "after the subscript"))
         return sm_error_expr(p, loc);
       e = sm_subscript(p, e, index, e->loc);
@@ -513,9 +566,7 @@ static sm_expr *parse_c_cast(sm_parser *p) {
   if (!sm_expect(p, SM_P_RPAREN, "after the type of the cast"))
     return sm_error_expr(p, loc);
   if (sm_at(p, SM_P_LBRACE)) {
-    sm_unsupported(p, loc, "compound literals are not supported: write "
-                   "T{...}");
-    return sm_error_expr(p, loc);
+    return sm_parse_braces(p, &type, false); /* clang's extension */
   }
   return sm_explicit_cast(p, parse_unary(p), type, SM_CAST_C, loc);
 }
@@ -558,7 +609,8 @@ enum { /* precedences; higher binds tighter */
   AT_SHIFT, AT_ADD, AT_MUL
 };
 
-static int precedence(const sm_token *t, sm_op *op) {
+static int precedence(const sm_parser *p, sm_op *op) {
+  const sm_token *t = p->t;
   if (t->kind != SM_TK_PUNCT) return 0;
   switch ((int)t->punct) {
     case SM_P_OROR: return AT_OR;
@@ -570,10 +622,16 @@ static int precedence(const sm_token *t, sm_op *op) {
     case SM_P_NE: *op = SM_NE; return AT_EQUAL;
     case SM_P_LT: *op = SM_LT; return AT_LESS;
     case SM_P_LE: *op = SM_LE; return AT_LESS;
-    case SM_P_GT: *op = SM_GT; return AT_LESS;
+    case SM_P_GT:
+      if (p->in_template_args) return 0;
+      if (p->t + 1 < p->end && p->t[1].second) {
+        *op = SM_SHR;
+        return AT_SHIFT;
+      }
+      *op = SM_GT;
+      return AT_LESS;
     case SM_P_GE: *op = SM_GE; return AT_LESS;
     case SM_P_SHL: *op = SM_SHL; return AT_SHIFT;
-    case SM_P_SHR: *op = SM_SHR; return AT_SHIFT;
     case SM_P_PLUS: *op = SM_ADD; return AT_ADD;
     case SM_P_MINUS: *op = SM_SUB; return AT_ADD;
     case SM_P_STAR: *op = SM_MUL; return AT_MUL;
@@ -588,9 +646,10 @@ static sm_expr *parse_binary(sm_parser *p, int lowest) {
   for (;;) {
     sm_op op = SM_ADD;
     tm_loc loc = p->t->loc;
-    int at = precedence(p->t, &op);
+    int at = precedence(p, &op);
     if (!at || at < lowest) return a;
     sm_skip(p);
+    if (op == SM_SHR) sm_skip(p);
     sm_expr *b = parse_binary(p, at + 1);
     if (at == AT_OR)
       a = sm_logical(p, SM_OR, a, b, loc);
@@ -602,7 +661,11 @@ static sm_expr *parse_binary(sm_parser *p, int lowest) {
 }
 
 sm_expr *sm_parse_template_constant(sm_parser *p) {
-  return sm_rvalue(p, parse_binary(p, AT_ADD));
+  bool outer = p->in_template_args;
+  p->in_template_args = true;
+  sm_expr *e = sm_rvalue(p, parse_binary(p, AT_OR));
+  p->in_template_args = outer;
+  return e;
 }
 
 static bool assignment_op(const sm_token *t, sm_op *op) {

@@ -13,6 +13,7 @@
 
 typedef struct item {
   tm_loc loc;
+  tm_name member; /* .member = before it, clang's extension; or NULL */
   sm_expr *e; /* NULL: a list */
   TM_VEC(struct item *) list;
 } item;
@@ -25,9 +26,17 @@ typedef struct filler { /* a place in one list */
 static item *parse_item(sm_parser *p) {
   item *it = TM_NEW(p->arena, item);
   it->loc = p->t->loc;
+  if (sm_at(p, SM_P_DOT) && sm_ahead(p)->kind == SM_TK_NAME) {
+    sm_skip(p);
+    it->member = p->t->name;
+    sm_skip(p);
+    if (!sm_expect(p, SM_P_ASSIGN, "after the designator"))
+      it->e = sm_error_expr(p, it->loc);
+    if (it->e) return it;
+  }
   if (!sm_at(p, SM_P_LBRACE)) {
-    if (sm_at(p, SM_P_DOT) || sm_at(p, SM_P_LSQUARE)) {
-      sm_unsupported(p, it->loc, "designated initialisers are not supported");
+    if (sm_at(p, SM_P_LSQUARE)) {
+      sm_unsupported(p, it->loc, "array designators are not supported");
       it->e = sm_error_expr(p, it->loc);
       sm_parse_assignment(p);
       return it;
@@ -121,16 +130,60 @@ static sm_expr *fill_part(sm_parser *p, const sm_type *type, filler *f) {
   return build(p, type, it);
 }
 
+/* What part i is without an item: its default or zero; NULL where all that
+ * follow are zero too and can be left out. */
+static sm_expr *missing_part(sm_parser *p, const sm_type *type, uint32_t i,
+                             tm_loc loc) {
+  sm_exprs none = {0};
+  if (type->kind == SM_T_STRUCT) {
+    const sm_struct_info *info = sm_struct_of(p, type);
+    if (i < info->defaults.len && info->defaults.data[i])
+      return info->defaults.data[i];
+  }
+  sm_expr *value = sm_default_value(p, part_type(type, i), loc);
+  return value ? value : sm_construct(p, part_type(type, i), &none, loc);
+}
+
+/* The index of the member that an item names; next without a name. */
+static uint32_t designated(sm_parser *p, const sm_type *type, const item *it,
+                           uint32_t next) {
+  if (!it->member) return next;
+  const sm_struct *s = type->kind == SM_T_STRUCT ? type->structure : NULL;
+  for (uint32_t i = 0; s && i < s->members.len; i++) {
+    if (s->members.data[i].name != it->member) continue;
+    if (i >= next) return i;
+    sm_error(p, it->loc, "designator '.%s' is out of the order of the "
+             "members", it->member);
+    return UINT32_MAX;
+  }
+  sm_error(p, it->loc, "no member named '%s' in '%s'", it->member,
+           type->spelling);
+  return UINT32_MAX;
+}
+
 static sm_expr *fill(sm_parser *p, const sm_type *type, filler *f) {
   sm_exprs args = {0};
   tm_loc loc = f->next < f->list->list.len ? f->list->list.data[f->next]->loc
                                            : f->list->loc;
   uint32_t n = part_count(type);
   for (uint32_t i = 0; i < n && f->next < f->list->list.len; i++) {
+    const item *it = f->list->list.data[f->next];
+    uint32_t to = designated(p, type, it, i);
+    if (to == UINT32_MAX) return sm_error_expr(p, it->loc);
+    for (; i < to; i++)
+      tm_push(p->arena, &args, missing_part(p, type, i, it->loc));
     sm_expr *e = fill_part(p, part_type(type, i), f);
     if (sm_is_error(p, e)) return e;
     tm_push(p->arena, &args, e);
   }
+  bool defaults = false; /* the rest is zero, unless some part is not */
+  uint32_t kinds = type->kind == SM_T_ARRAY && n ? args.len + 1 : n;
+  for (uint32_t i = args.len; i < n && i < kinds && !defaults; i++)
+    defaults = (type->kind == SM_T_STRUCT &&
+                sm_struct_of(p, type)->has_defaults) ||
+               sm_default_value(p, part_type(type, i), loc);
+  for (uint32_t i = args.len; i < n && defaults; i++)
+    tm_push(p->arena, &args, missing_part(p, type, i, loc));
   return sm_node_args(p, SM_CONSTRUCT, type, loc, &args);
 }
 
@@ -201,6 +254,11 @@ static sm_expr *build(sm_parser *p, const sm_type *type, const item *it) {
     return sm_rvalue(p, it->list.data[0]->e);
   filler f = {it, 0};
   sm_expr *e = fill(p, type, &f);
+  if (!sm_is_error(p, e) && f.next < it->list.len &&
+      it->list.data[f.next]->member) {
+    designated(p, type, it->list.data[f.next], part_count(type));
+    return sm_error_expr(p, it->loc);
+  }
   if (!sm_is_error(p, e) && f.next < it->list.len)
     return excess(p, type, it->list.data[f.next]->loc);
   return e;

@@ -54,30 +54,89 @@ void sm_names_setup(sm_parser *p) {
   p->n.any = tm_intern_cstr(n, "any");
   p->n.size_t_ = tm_intern_cstr(n, "size_t");
   p->n.ptrdiff_t_ = tm_intern_cstr(n, "ptrdiff_t");
+  p->n.array = tm_intern_cstr(n, "array");
+  p->n.size = tm_intern_cstr(n, "size");
 }
 
 void sm_scope_enter(sm_parser *p) { p->depth++; }
+
+void sm_scope_open(sm_parser *p, sm_named_scope *scope, tm_name prefix,
+                   bool is_struct) {
+  *scope = (sm_named_scope){prefix, p->depth, is_struct, p->scope};
+  p->scope = scope;
+}
+
+void sm_scope_close(sm_parser *p) { p->scope = p->scope->outer; }
 
 void sm_scope_leave(sm_parser *p) {
   while (p->bound.len) {
     sm_symbol *s = p->bound.data[p->bound.len - 1];
     if (s->depth < p->depth) break;
-    tm_map_put(&p->symbols, TM_KEY(s->name), TM_KEY(s->shadowed));
+    tm_map_put(&p->symbols, TM_KEY(s->key), TM_KEY(s->shadowed));
     p->bound.len--;
   }
   p->depth--;
   if (p->using_metal > p->depth + 1) p->using_metal = 0;
+  while (p->opened.len && p->opened.data[p->opened.len - 1].depth > p->depth)
+    p->opened.len--;
+}
+
+static sm_symbol *lookup(sm_parser *p, tm_name key) {
+  uint64_t value;
+  if (!key || !tm_map_get(&p->symbols, TM_KEY(key), &value)) return NULL;
+  return (sm_symbol *)(uintptr_t)value;
+}
+
+static tm_name joined(sm_parser *p, tm_name prefix, tm_name name) {
+  tm_buf text = tm_buf_in(p->arena);
+  tm_buf_puts(&text, prefix);
+  tm_buf_puts(&text, name);
+  return tm_intern(p->names, tm_buf_text(&text), text.len);
+}
+
+sm_symbol *sm_find_in(sm_parser *p, tm_name prefix, tm_name name) {
+  return lookup(p, joined(p, prefix, name));
 }
 
 sm_symbol *sm_find(sm_parser *p, tm_name name) {
-  uint64_t value;
-  if (!name || !tm_map_get(&p->symbols, TM_KEY(name), &value)) return NULL;
-  return (sm_symbol *)(uintptr_t)value;
+  if (!name) return NULL;
+  sm_symbol *s = lookup(p, name);
+  if (!p->scope && !p->opened.len) return s;
+  for (const sm_named_scope *at = p->scope; at; at = at->outer) {
+    if (s && s->depth > at->depth) return s; /* a local name */
+    sm_symbol *member = sm_find_in(p, at->prefix, name);
+    if (member) return member;
+  }
+  if (s) return s;
+  for (uint32_t i = p->opened.len; !s && i-- > 0;)
+    s = sm_find_in(p, p->opened.data[i].prefix, name);
+  return s;
+}
+
+static tm_name key_here(sm_parser *p, tm_name name) {
+  bool inside = p->scope && p->scope->depth == p->depth;
+  return inside ? joined(p, p->scope->prefix, name) : name;
+}
+
+sm_symbol *sm_find_here(sm_parser *p, tm_name name) {
+  sm_symbol *s = lookup(p, key_here(p, name));
+  return s && s->depth == p->depth ? s : NULL;
+}
+
+sm_symbol *sm_find_at(sm_parser *p, const sm_token **t) {
+  sm_symbol *s = sm_find(p, (*t)->name);
+  while (s && s->kind == SM_SYM_NAMESPACE && *t + 2 < p->end &&
+         sm_token_is(*t + 1, SM_P_SCOPE) && (*t)[2].kind == SM_TK_NAME) {
+    *t += 2;
+    s = sm_find_in(p, s->prefix, (*t)->name);
+  }
+  return s;
 }
 
 sm_symbol *sm_bind(sm_parser *p, sm_symbol_kind kind, tm_name name,
                    tm_loc loc) {
-  sm_symbol *old = sm_find(p, name);
+  tm_name key = key_here(p, name);
+  sm_symbol *old = lookup(p, key);
   if (old && old->depth == p->depth) {
     if (old->kind == SM_SYM_LIBRARY && kind == SM_SYM_LIBRARY) return old;
     sm_error(p, loc, old->kind == kind ? "redefinition of '%s'"
@@ -88,10 +147,11 @@ sm_symbol *sm_bind(sm_parser *p, sm_symbol_kind kind, tm_name name,
   sm_symbol *s = TM_NEW(p->arena, sm_symbol);
   s->kind = kind;
   s->name = name;
+  s->key = key;
   s->loc = loc;
   s->depth = p->depth;
   s->shadowed = old;
-  tm_map_put(&p->symbols, TM_KEY(name), TM_KEY(s));
+  tm_map_put(&p->symbols, TM_KEY(key), TM_KEY(s));
   tm_push(p->arena, &p->bound, s);
   return s;
 }
@@ -138,8 +198,14 @@ void sm_undeclared(sm_parser *p, tm_name name, tm_loc loc) {
   }
   const char *found = NULL;
   unsigned best = NEAREST + 1;
-  for (uint32_t i = p->bound.len; i-- > 0;)
-    nearer(p->bound.data[i]->name, name, &best, &found);
+  for (uint32_t i = p->bound.len; i-- > 0;) {
+    const sm_symbol *s = p->bound.data[i];
+    if (s->name == name && !strchr(s->key, '#')) {
+      sm_hint(p, diag, "did you mean '%s'?", s->key);
+      return;
+    }
+    if (s->name == s->key) nearer(s->name, name, &best, &found);
+  }
   if (p->has_stdlib)
     for (int id = 0; id < SM_BUILTINS; id++)
       nearer(sm_builtin_name((sm_builtin)id), name, &best, &found);

@@ -106,6 +106,31 @@ void sm_recover(sm_parser *p) {
   }
 }
 
+/* '>>' becomes '>' and '>': only the parser knows which is meant. */
+static void split_shifts(sm_parser *p, sm_tokens *tokens) {
+  sm_tokens out = {0};
+  uint32_t shifts = 0;
+  for (uint32_t i = 0; i < tokens->len; i++)
+    shifts += sm_token_is(&tokens->data[i], SM_P_SHR);
+  if (!shifts) return;
+  for (uint32_t i = 0; i < tokens->len; i++) {
+    sm_token t = tokens->data[i];
+    bool shift = sm_token_is(&t, SM_P_SHR);
+    if (shift) {
+      t.punct = SM_P_GT;
+      t.len = 1;
+    }
+    tm_push(p->arena, &out, t);
+    if (!shift) continue;
+    t.text++;
+    t.loc.col++;
+    t.second = true;
+    t.spaced = t.first = false;
+    tm_push(p->arena, &out, t);
+  }
+  *tokens = out;
+}
+
 /* Gives every name its keyword; reports bytes that are no token. */
 static void classify(sm_parser *p, sm_tokens *tokens) {
   for (uint32_t i = 0; i < tokens->len; i++) {
@@ -160,6 +185,7 @@ sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,
   sm_types_init(p);
   sm_names_setup(p);
   classify(p, &input.tokens);
+  split_shifts(p, &input.tokens);
   p->t = input.tokens.data;
   p->end = p->t + input.tokens.len - 1;
   if (diags->errors == errors) { /* a broken macro makes noise below */

@@ -83,8 +83,8 @@ sm_stmt *sm_parse_block(sm_parser *p) {
 
 /* ---- conditions ------------------------------------------------------- */
 
-static sm_expr *parse_condition(sm_parser *p, const char *what) {
-  if (!sm_expect(p, SM_P_LPAREN, what)) return sm_error_expr(p, p->t->loc);
+/* The condition and its ')'. */
+static sm_expr *parse_condition_end(sm_parser *p) {
   if (sm_starts_declaration(p)) {
     sm_unsupported(p, p->t->loc, "a declaration as a condition is not "
                    "supported: declare the variable before");
@@ -95,11 +95,59 @@ static sm_expr *parse_condition(sm_parser *p, const char *what) {
   return e;
 }
 
+static sm_expr *parse_condition(sm_parser *p, const char *what) {
+  if (!sm_expect(p, SM_P_LPAREN, what)) return sm_error_expr(p, p->t->loc);
+  return parse_condition_end(p);
+}
+
+/* if (init; condition): is there a ';' before the ')'? */
+static bool has_init(const sm_parser *p) {
+  uint32_t depth = 0;
+  for (const sm_token *t = p->t; t < p->end; t++) {
+    if (sm_token_is(t, SM_P_LBRACE)) return false;
+    if (sm_token_is(t, SM_P_SEMI)) return depth == 1;
+    if (sm_token_is(t, SM_P_LPAREN)) depth++;
+    if (sm_token_is(t, SM_P_RPAREN) && --depth == 0) return false;
+  }
+  return false;
+}
+
+/* Reads "(init;"; its statements go to out. */
+static void parse_init_statement(sm_parser *p, sm_stmts *out) {
+  if (p->version < 400)
+    tm_warning_at(p->diags, p->t->loc, "an initialiser in 'if' or 'switch' "
+                  "is an extension before MSL 4.0");
+  sm_skip(p); /* '(' */
+  if (sm_starts_declaration(p)) {
+    sm_parse_local(p, out);
+  } else {
+    sm_stmt *s = new_stmt(p, SM_S_EXPR, p->t->loc);
+    s->e = sm_rvalue(p, sm_parse_expr(p));
+    sm_expect(p, SM_P_SEMI, "after the initialiser");
+    tm_push(p->arena, out, s);
+  }
+}
+
+/* A block of the initialiser's statements and s; leaves their scope. */
+static sm_stmt *end_init(sm_parser *p, sm_stmts *list, sm_stmt *s) {
+  sm_stmt *block = new_stmt(p, SM_S_BLOCK, s->loc);
+  tm_push(p->arena, list, s);
+  set_body(block, list);
+  sm_scope_leave(p);
+  return block;
+}
+
 static sm_stmt *parse_if(sm_parser *p) {
   sm_stmt *s = new_stmt(p, SM_S_IF, p->t->loc);
   sm_skip(p);
   bool is_constexpr = sm_accept_word(p, SM_K_constexpr);
-  s->e = parse_condition(p, "after 'if'");
+  bool init = sm_at(p, SM_P_LPAREN) && has_init(p);
+  sm_stmts list = {0};
+  if (init) {
+    sm_scope_enter(p);
+    parse_init_statement(p, &list);
+  }
+  s->e = init ? parse_condition_end(p) : parse_condition(p, "after 'if'");
   sm_value v;
   if (is_constexpr && p->version < 400)
     tm_warning_at(p->diags, s->loc, "'if constexpr' is an extension before "
@@ -110,7 +158,7 @@ static sm_stmt *parse_if(sm_parser *p) {
   tm_push(p->arena, &s->body, parse_substatement(p));
   if (sm_accept_word(p, SM_K_else))
     tm_push(p->arena, &s->body, parse_substatement(p));
-  return s;
+  return init ? end_init(p, &list, s) : s;
 }
 
 /* ---- loops ------------------------------------------------------------ */
@@ -263,8 +311,15 @@ static void parse_cases(sm_parser *p, const sm_type *type, sm_stmts *list) {
 
 static sm_stmt *parse_switch(sm_parser *p) {
   sm_stmt *s = new_stmt(p, SM_S_SWITCH, p->t->loc);
+  sm_stmts before = {0};
   sm_skip(p);
-  if (!sm_expect(p, SM_P_LPAREN, "after 'switch'")) return s;
+  bool init = sm_at(p, SM_P_LPAREN) && has_init(p);
+  if (init) {
+    sm_scope_enter(p);
+    parse_init_statement(p, &before);
+  } else if (!sm_expect(p, SM_P_LPAREN, "after 'switch'")) {
+    return s;
+  }
   sm_expr *e = sm_rvalue(p, sm_parse_expr(p));
   sm_expect(p, SM_P_RPAREN, "after the value of 'switch'");
   const sm_type *t = e->type;
@@ -280,7 +335,7 @@ static sm_stmt *parse_switch(sm_parser *p) {
   s->e = e;
   if (!sm_at(p, SM_P_LBRACE)) {
     sm_unsupported(p, p->t->loc, "the body of a switch must be a block");
-    return s;
+    return init ? end_init(p, &before, s) : s;
   }
   sm_skip(p);
   sm_stmts list = {0};
@@ -291,7 +346,7 @@ static sm_stmt *parse_switch(sm_parser *p) {
   sm_scope_leave(p);
   sm_expect(p, SM_P_RBRACE, "after the body of 'switch'");
   set_body(s, &list);
-  return s;
+  return init ? end_init(p, &before, s) : s;
 }
 
 /* ---- jumps ------------------------------------------------------------ */
@@ -367,7 +422,24 @@ static int32_t take_unroll(sm_parser *p) {
   return unroll;
 }
 
+/* [[fallthrough]]; and hints before a statement: [[likely]] if (...) */
+static void skip_statement_attributes(sm_parser *p) {
+  static const char *const known[] = {"fallthrough", "likely", "unlikely",
+                                      "maybe_unused"};
+  while (sm_at(p, SM_P_LSQUARE) && sm_token_is(sm_ahead(p), SM_P_LSQUARE)) {
+    const sm_token *name = sm_ahead(p) + 1;
+    bool hint = false;
+    for (size_t i = 0; name < p->end && i < TM_COUNT(known); i++)
+      hint |= name->kind == SM_TK_NAME && strcmp(name->name, known[i]) == 0;
+    bool before_declaration = hint && strcmp(name->name, known[3]) == 0;
+    if (!hint || before_declaration) return;
+    sm_attributes ignored = {0};
+    sm_parse_attributes(p, &ignored);
+  }
+}
+
 static void parse_inner(sm_parser *p, sm_stmts *out) {
+  skip_statement_attributes(p);
   if (p->t->kind == SM_TK_PRAGMA) {
     if (p->t->punct != SM_PRAGMA_UNROLL) {
       sm_error(p, p->t->loc, "a floating-point pragma can only stand at file "
@@ -394,6 +466,12 @@ static void parse_inner(sm_parser *p, sm_stmts *out) {
     case SM_K_break:
     case SM_K_continue: tm_push(p->arena, out, parse_jump(p)); return;
     case SM_K_using: sm_parse_using(p); return;
+    case SM_K_namespace:
+      sm_error(p, p->t->loc, "a namespace can only be declared at file "
+               "scope or in a namespace");
+      sm_skip(p);
+      sm_recover(p);
+      return;
     case SM_K_static_assert: sm_parse_static_assert(p); return;
     case SM_K_case:
     case SM_K_default:

@@ -13,17 +13,18 @@ static bool check_member(sm_parser *p, const sm_specifiers *s,
                          const sm_declarator *d) {
   const sm_type *t = d->type;
   if (t == p->error_type) return false;
-  if (s->is_static || s->is_constexpr) {
-    sm_unsupported(p, d->loc, "static members are not supported");
+  if (s->is_constexpr) {
+    sm_error(p, d->loc, "non-static data member '%s' cannot be constexpr",
+             d->name);
     return false;
   }
   if (sm_is_void(t) || is_incomplete(t)) {
     sm_error(p, d->loc, "field has incomplete type '%s'", t->spelling);
     return false;
   }
-  if (t->kind == SM_T_REFERENCE || d->is_const || d->is_volatile) {
-    sm_unsupported(p, d->loc, "members that are references, const or "
-                   "volatile are not supported");
+  if (t->kind == SM_T_REFERENCE || d->is_volatile) {
+    sm_unsupported(p, d->loc, "members that are references or volatile are "
+                   "not supported");
     return false;
   }
   if (d->has_space) {
@@ -34,9 +35,17 @@ static bool check_member(sm_parser *p, const sm_specifiers *s,
   return true;
 }
 
+/* = value or {value} after a member; NULL if there is none. */
+static sm_expr *parse_default(sm_parser *p, const sm_type *type) {
+  if (sm_accept(p, SM_P_ASSIGN) && !sm_at(p, SM_P_LBRACE))
+    return sm_convert(p, sm_parse_assignment(p), type, "initialize a member");
+  return sm_at(p, SM_P_LBRACE) ? sm_parse_braces(p, &type, false) : NULL;
+}
+
 static void add_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
                        const sm_declarator *d) {
   sm_struct *st = type->structure;
+  sm_struct_info *info = sm_struct_of(p, type);
   if (!check_member(p, s, d)) return;
   for (uint32_t i = 0; i < st->members.len; i++) {
     if (st->members.data[i].name != d->name) continue;
@@ -45,6 +54,13 @@ static void add_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
   }
   sm_member m = {d->name, d->type, 0};
   tm_push(p->arena, &st->members, m);
+  tm_push(p->arena, &info->aligns, s->align);
+  tm_push(p->arena, &info->const_members, d->is_const);
+  info->has_const |= d->is_const;
+  sm_expr *value = parse_default(p, d->type);
+  if (value && sm_is_error(p, value)) value = NULL;
+  tm_push(p->arena, &info->defaults, value);
+  info->has_defaults |= value != NULL;
   const sm_type *inner = d->type;
   while (inner->kind == SM_T_ARRAY) inner = inner->element;
   bool sizes = s->is_size_type ||
@@ -61,12 +77,24 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
     return true;
   }
   if (sm_at_word(p, SM_K_using)) {
-    sm_unsupported(p, p->t->loc, "type aliases inside a struct are not "
-                   "supported");
-    return false;
+    if (sm_ahead(p)->keyword == SM_K_namespace) {
+      sm_error(p, p->t->loc, "'using namespace' is not allowed in a struct");
+      return false;
+    }
+    sm_parse_using(p);
+    return true;
+  }
+  if (sm_at_word(p, SM_K_public) && sm_token_is(sm_ahead(p), SM_P_COLON)) {
+    sm_skip(p);
+    sm_skip(p);
+    return true;
   }
   if (!sm_parse_specifiers(p, &s)) return false;
-  if (s.is_auto || s.is_typedef || s.is_kernel) {
+  if (s.is_typedef) {
+    sm_parse_typedef(p, &s);
+    return true;
+  }
+  if (s.is_auto || s.is_kernel) {
     sm_error(p, s.loc, s.is_auto ? "'auto' is not allowed in a struct member"
                                  : "invalid specifier in a struct");
     return false;
@@ -96,10 +124,9 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
       sm_unsupported(p, d.loc, "bit-fields are not supported");
       return false;
     }
-    if (sm_at(p, SM_P_ASSIGN) || sm_at(p, SM_P_LBRACE)) {
-      sm_unsupported(p, d.loc, "default member initialisers are not "
-                     "supported");
-      return false;
+    if (d.name && s.is_static) {
+      if (!sm_parse_static_member(p, &s, &d)) return false;
+      continue;
     }
     if (!d.name) {
       tm_error_at(p->diags, TM_DIAG_SYNTAX, d.loc, "expected a member name");
@@ -109,21 +136,27 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
       sm_error(p, d.loc, "field has an array type without a size");
       return false;
     }
+    uint32_t errors = p->diags->errors;
     add_member(p, type, &s, &d);
+    if (p->diags->errors != errors) return false;
   } while (sm_accept(p, SM_P_COMMA));
   return sm_expect(p, SM_P_SEMI, "after the member");
 }
 
 static void parse_members(sm_parser *p, sm_type *type) {
+  sm_named_scope scope;
+  sm_struct_info *info = sm_struct_of(p, type);
   sm_skip(p); /* '{' */
+  sm_scope_open(p, &scope, info->prefix, true);
   while (!sm_at(p, SM_P_RBRACE) && p->t < p->end) {
     const sm_token *before = p->t;
     if (sm_accept(p, SM_P_SEMI)) continue;
     if (!parse_member_list(p, type)) sm_recover(p);
     if (p->t == before) sm_skip(p);
   }
+  sm_scope_close(p);
   sm_expect(p, SM_P_RBRACE, "after the members");
-  sm_type_layout(type);
+  sm_type_layout(type, info);
   uint64_t sum = 0;
   for (uint32_t i = 0; i < type->structure->members.len; i++)
     sum += type->structure->members.data[i].type->size + 16;
@@ -135,7 +168,9 @@ const sm_type *sm_parse_struct(sm_parser *p) {
   sm_skip(p); /* struct */
   sm_attributes attributes = {0};
   sm_parse_attributes(p, &attributes);
-  while (sm_at_word(p, SM_K___attribute__) || sm_at_word(p, SM_K_alignas)) {
+  uint32_t align = 0;
+  while (sm_at_word(p, SM_K_alignas)) sm_parse_alignas(p, &align);
+  if (sm_at_word(p, SM_K___attribute__)) {
     sm_unsupported(p, p->t->loc, "attributes of structs are not supported");
     return p->error_type;
   }
@@ -152,7 +187,8 @@ const sm_type *sm_parse_struct(sm_parser *p) {
       sm_skip(p);
   }
   bool defines = sm_at(p, SM_P_LBRACE);
-  sm_symbol *old = name ? sm_find(p, name) : NULL;
+  sm_symbol *old = !name ? NULL : defines || sm_at(p, SM_P_SEMI)
+                   ? sm_find_here(p, name) : sm_find(p, name);
   sm_type *type = NULL;
   if (old && old->kind == SM_SYM_TYPE && old->type->kind == SM_T_STRUCT &&
       (!defines || (old->depth == p->depth && !old->type->size)))
@@ -168,6 +204,7 @@ const sm_type *sm_parse_struct(sm_parser *p) {
     sm_symbol *s = name ? sm_bind(p, SM_SYM_TYPE, name, loc) : NULL;
     if (s) s->type = type;
   }
+  if (align) sm_struct_of(p, type)->align = align;
   if (defines) {
     if (sm_enter(p)) parse_members(p, type);
     p->nesting--;

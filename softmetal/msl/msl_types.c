@@ -252,12 +252,44 @@ sm_type *sm_type_struct(sm_parser *p, tm_name name) {
   return type; /* size 0: incomplete */
 }
 
-void sm_type_layout(sm_type *type) {
+sm_struct_info *sm_struct_of(sm_parser *p, const sm_type *type) {
+  uint64_t value;
+  if (tm_map_get(&p->structs, TM_KEY(type->structure), &value))
+    return (sm_struct_info *)(uintptr_t)value;
+  sm_struct_info *info = TM_NEW(p->arena, sm_struct_info);
+  const char *prefix = printed(p, "%s#%u::", type->structure->name,
+                               (unsigned)p->structs.len);
+  info->prefix = tm_intern_cstr(p->names, prefix);
+  tm_map_put(&p->structs, TM_KEY(type->structure), TM_KEY(info));
+  return info;
+}
+
+const sm_type *sm_type_std_array(sm_parser *p, const sm_type *element,
+                                 uint64_t count) {
+  const sm_type *plain = sm_type_array(p, element, count);
+  uint64_t value;
+  if (!plain) return NULL;
+  if (tm_map_get(&p->array_types, TM_KEY(plain), &value))
+    return (const sm_type *)(uintptr_t)value;
+  const char *name = printed(p, "array<%s, %u>", element->spelling,
+                             plain->count);
+  sm_type *type = sm_type_struct(p, tm_intern_cstr(p->names, name));
+  sm_member m = {tm_intern_cstr(p->names, "(elements)"), plain, 0};
+  tm_push(p->arena, &type->structure->members, m);
+  sm_type_layout(type, NULL);
+  sm_struct_of(p, type)->is_array = true;
+  tm_map_put(&p->array_types, TM_KEY(plain), TM_KEY(type));
+  return type;
+}
+
+void sm_type_layout(sm_type *type, const sm_struct_info *info) {
   uint64_t at = 0;
-  type->align = 1;
+  type->align = info && info->align ? info->align : 1;
   for (uint32_t i = 0; i < type->structure->members.len; i++) {
     sm_member *m = &type->structure->members.data[i];
     uint32_t align = m->type->align ? m->type->align : 1;
+    if (info && i < info->aligns.len && info->aligns.data[i] > align)
+      align = info->aligns.data[i];
     at = (at + align - 1) / align * align;
     m->offset = (uint32_t)at;
     at += m->type->size;
@@ -321,7 +353,7 @@ static const sm_type *vote_type(sm_parser *p, const char *name) {
   sm_type *type = sm_type_struct(p, tm_intern_cstr(p->names, name));
   sm_member m = {tm_intern_cstr(p->names, "(votes)"), p->scalars[SM_ULONG], 0};
   tm_push(p->arena, &type->structure->members, m);
-  sm_type_layout(type);
+  sm_type_layout(type, NULL);
   return type;
 }
 
@@ -330,6 +362,8 @@ void sm_types_init(sm_parser *p) {
   p->type_names = tm_map_in(p->arena);
   p->enums = tm_map_in(p->arena);
   p->size_structs = tm_map_in(p->arena);
+  p->structs = tm_map_in(p->arena);
+  p->array_types = tm_map_in(p->arena);
   for (int s = 0; s < SM_SCALARS; s++) {
     sm_type key = {0};
     key.kind = SM_T_SCALAR;

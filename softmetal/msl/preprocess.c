@@ -56,6 +56,8 @@ typedef struct preprocessor {
   unsigned depth;
   uint32_t steps; /* macro uses so far: they may yield no token at all */
   bool has_stdlib, too_large;
+  const char *line_name;           /* of #line; NULL: none yet */
+  uint32_t line_file, line_offset;
   tm_name n_defined, n_va_args, n_pragma;
 } preprocessor;
 
@@ -656,6 +658,32 @@ static void do_error(preprocessor *pp, const sm_token *t,
     tm_warning_at(pp->diags, loc, "%s", tm_buf_text(&text));
 }
 
+/* #line number ["name"]: what follows claims to be from there. The claim
+ * has no text, so that a message there shows none. */
+static void do_line(preprocessor *pp, const sm_token *t, const sm_token *end,
+                    tm_loc loc) {
+  sm_tokens expanded = {0};
+  sm_number number;
+  run rest = {t, end, NULL, NULL};
+  if (t < end) expand_run(pp, &rest, &expanded);
+  const sm_token *n = expanded.data;
+  bool ok = expanded.len && n->kind == SM_TK_NUMBER &&
+            sm_lex_number(n, &number) == SM_NUMBER_OK &&
+            sm_is_integer(number.type) && number.i <= INT32_MAX;
+  bool named = ok && expanded.len == 2 && n[1].kind == SM_TK_STRING;
+  if (!ok || (expanded.len != 1 && !named)) {
+    complain(pp, loc, "#line takes a number and perhaps a file name in "
+             "quotes");
+    return;
+  }
+  const char *name = "program_source";
+  if (named) name = tm_strndup(pp->arena, n[1].text + 1, n[1].len - 2);
+  if (!pp->line_name || strcmp(pp->line_name, name) != 0)
+    pp->line_file = tm_diags_source(pp->diags, name, (tm_str){"", 0});
+  pp->line_name = name;
+  pp->line_offset = (uint32_t)number.i - (loc.line - pp->line_offset) - 1;
+}
+
 /* t is after '#', end at the line's end. */
 static void do_directive(preprocessor *pp, const sm_token *t,
                          const sm_token *end, tm_loc loc) {
@@ -681,8 +709,7 @@ static void do_directive(preprocessor *pp, const sm_token *t,
   } else if (strcmp(word, "warning") == 0) {
     do_error(pp, t, end, loc, false);
   } else if (strcmp(word, "line") == 0) {
-    tm_error_at(pp->diags, TM_DIAG_UNSUPPORTED, loc,
-                "#line is not supported");
+    do_line(pp, t, end, loc);
   } else {
     complain(pp, loc, "invalid preprocessing directive");
   }
@@ -725,6 +752,10 @@ static void predefine(preprocessor *pp) {
   if (version >= 310) define_text(pp, "__HAVE_BFLOAT__", "1");
   if (version >= 240 && o->family >= 8)
     define_text(pp, "__HAVE_ATOMIC_ULONG_MIN_MAX__", "1");
+  if (version >= 230 && o->family >= 7)
+    define_text(pp, "__HAVE_SIMDGROUP_MATRIX__", "1");
+  if (version >= 300 && o->family >= 7)
+    define_text(pp, "__HAVE_ATOMIC_FLOAT__", "1");
   if (o->math_mode == SM_FASTMATH) define_text(pp, "__FAST_MATH__", "1");
   macro *line = TM_NEW(pp->arena, macro);
   line->name = tm_intern_cstr(pp->names, "__LINE__");
@@ -772,10 +803,14 @@ static void resolve_pragma_operators(preprocessor *pp, sm_tokens *tokens) {
   *tokens = out;
 }
 
-/* The end of the directive's line. */
-static const sm_token *line_end(const sm_token *t, const sm_token *end) {
-  while (t < end && !t->first) t++;
-  return t;
+/* Gives tokens the places that the last #line claims for them. */
+static void relocate(const preprocessor *pp, sm_token *t,
+                     const sm_token *end) {
+  if (!pp->line_file) return;
+  for (; t < end; t++) {
+    t->loc.file = pp->line_file;
+    t->loc.line += pp->line_offset;
+  }
 }
 
 static bool uses_pragma_operator(const preprocessor *pp,
@@ -803,19 +838,23 @@ sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
   sm_lexer lexer = {arena, diags, names, file};
   sm_tokens raw = {0};
   sm_lex(&lexer, text, &raw);
-  const sm_token *t = raw.data, *end = sm_tokens_end(&raw);
+  sm_token *t = raw.data;
+  const sm_token *end = sm_tokens_end(&raw);
   while (t < end && !pp.too_large) {
     if (t->first && sm_token_is(t, SM_P_HASH)) {
-      const sm_token *stop = line_end(t + 1, end);
+      sm_token *stop = t + 1;
+      while (stop < end && !stop->first) stop++;
+      relocate(&pp, t, stop);
       do_directive(&pp, t + 1, stop, t->loc);
       t = stop;
       continue;
     }
     /* text up to the next directive is expanded as one piece, because the
      * arguments of a macro may go over lines */
-    const sm_token *stop = t + 1;
+    sm_token *stop = t + 1;
     while (stop < end && !(stop->first && sm_token_is(stop, SM_P_HASH)))
       stop++;
+    relocate(&pp, t, stop);
     run piece = {t, stop, NULL, NULL};
     if (live(&pp)) expand_run(&pp, &piece, pp.out);
     t = stop;
