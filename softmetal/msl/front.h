@@ -271,7 +271,6 @@ typedef struct sm_parser {
   uint32_t using_metal;/* depth + 1 of the outermost `using namespace` */
   sm_named_scope *scope;
   uint32_t namespaces; /* open, with or without a name */
-  uint32_t namespaces; /* open, with or without a name */
   TM_VEC(sm_named_scope) opened; /* by `using namespace`, with the depth */
   tm_map builtins;     /* name -> sm_builtin + 1 */
   tm_map keywords;

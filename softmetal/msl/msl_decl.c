@@ -63,10 +63,8 @@ void sm_parse_namespace(sm_parser *p) {
   }
   if (s) sm_scope_open(p, &scope, s->prefix, false);
   p->namespaces++;
-  p->namespaces++;
   if (sm_enter(p)) sm_parse_declarations(p);
   p->nesting--;
-  p->namespaces--;
   p->namespaces--;
   if (s) sm_scope_close(p);
   sm_expect(p, SM_P_RBRACE, "after the namespace");
