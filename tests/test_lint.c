@@ -219,6 +219,44 @@ static void unrolled_statements_are_limited(void **state) {
        "for (int j = 0; j < 512; ++j) { x[i] = y[j]; }\n}\n");
 }
 
+static void a_loop_that_is_kept_rolled_is_one_copy(void **state) {
+  FINE(UNROLL "for (int i = 0; i < 512; ++i) {\n"
+       "#pragma clang loop unroll(disable)\n"
+       "for (int j = 0; j < 512; ++j) { x[i] = y[j]; }\n}\n");
+}
+
+/* ---- where the source is ---------------------------------------------- */
+
+static uint32_t line_of(const char *text, const char *what) {
+  uint32_t line = 1;
+  for (const char *end = strstr(text, what); text < end; text++)
+    line += *text == '\n';
+  return line;
+}
+
+static void a_report_names_the_place_in_the_source(void **state) {
+  const char *text = BEFORE "x[0] = 1.0f;\nx[1] = 2.0;\nx[2] = 3.0f;\n}\n";
+  static uint32_t line;
+  line = line_of(text, "x[1]");
+  tm_arena arena;
+  tm_arena_init(&arena, 0);
+  jmp_buf guard;
+  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
+  tm_diags diags;
+  tm_diags_init(&diags, &arena);
+  uint32_t file = tm_diags_source(&diags, "add.py", tm_cstr("a\nb\nc\n"));
+  tm_msl_place places[] = {{line - 1, {file, 1, 1}}, {line, {file, 2, 5}},
+                           {line + 1, {file, 3, 1}}};
+  tm_msl msl = {.text = text, .entry = "k", .args = args, .n_args = 3,
+                .scalars_slot = 2, .scalars_size = 4, .threads = 128,
+                .places = places, .n_places = 3};
+  assert_false(tm_msl_lint(&msl, tm_chip_by_name("m1"), &diags));
+  assert_int_equal(diags.list.len, 1);
+  assert_int_equal(diags.list.data[0].loc.line, 2);
+  assert_int_equal(diags.list.data[0].loc.col, 5);
+  tm_arena_free(&arena);
+}
+
 /* ---- threadgroup memory ----------------------------------------------- */
 
 static void threadgroup_bytes_are_as_declared_and_fit(void **state) {
@@ -391,6 +429,8 @@ int main(void) {
     cmocka_unit_test(helpers_are_always_inlined),
     cmocka_unit_test(ten_thousand_declarations_are_the_limit),
     cmocka_unit_test(unrolled_statements_are_limited),
+    cmocka_unit_test(a_loop_that_is_kept_rolled_is_one_copy),
+    cmocka_unit_test(a_report_names_the_place_in_the_source),
     cmocka_unit_test(threadgroup_bytes_are_as_declared_and_fit),
     cmocka_unit_test(threadgroup_variables_are_plain),
     cmocka_unit_test(reads_wait_for_writes),

@@ -105,7 +105,9 @@ void msl_close(emitter *e) {
 
 const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
                           uint32_t end, uint32_t step) {
-  if ((end - first) / step <= MAX_UNROLLED) msl_line(e, "#pragma unroll");
+  msl_line(e, (end - first) / step <= MAX_UNROLLED
+                  ? "#pragma unroll"
+                  : "#pragma clang loop unroll(disable)");
   /* The variable belongs to the loop: named after the scope is open. */
   msl_scope_open(e);
   const char *name = msl_name(e, hint);
@@ -136,6 +138,10 @@ void msl_source(emitter *e, tm_inst inst) {
       loc.file > e->diags->sources.len)
     return;
   e->line = loc.line;
+  if (e->to == &e->body) {
+    msl_mark mark = {e->body.len, loc};
+    tm_push(e->arena, &e->marks, mark);
+  }
   tm_str text = e->diags->sources.data[loc.file - 1].text;
   const char *p = text.ptr, *end = text.ptr + text.len;
   for (uint32_t line = 1; line < loc.line && p < end; p++)
@@ -678,6 +684,29 @@ static void publish_tiles(emitter *e) {
   msl->n_uniform = e->uniform.len;
 }
 
+static uint32_t count_lines(const char *text, size_t n) {
+  uint32_t lines = 0;
+  for (size_t i = 0; i < n && text[i]; i++) lines += text[i] == '\n';
+  return lines;
+}
+
+/* Which source position each line of the body comes from; before: the text
+ * in front of it. */
+static void publish_places(emitter *e, const char *before) {
+  tm_msl *msl = e->out;
+  msl->n_places = e->marks.len;
+  msl->places = TM_NEW_ARRAY(e->arena, tm_msl_place, e->marks.len);
+  const char *body = tm_buf_text(&e->body);
+  uint32_t line = 1 + count_lines(before, SIZE_MAX);
+  size_t at = 0;
+  for (uint32_t i = 0; i < e->marks.len; i++) {
+    const msl_mark *mark = &e->marks.data[i];
+    line += count_lines(body + at, mark->offset - at);
+    at = mark->offset;
+    msl->places[i] = (tm_msl_place){line, mark->loc};
+  }
+}
+
 bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
                  const tm_chip *chip, tm_arena *arena, tm_diags *diags,
                  tm_msl *out) {
@@ -717,6 +746,8 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   signature(e, entry, struct_name, &text);
   pool(e, &text);
   tm_buf_puts(&text, tm_buf_text(&e->thread_parts));
+  publish_places(e, tm_buf_text(&text));
+  msl_limit_unrolling(e, &e->body);
   tm_buf_puts(&text, tm_buf_text(&e->body));
   tm_buf_puts(&text, "}\n");
   out->text = tm_buf_text(&text);

@@ -11,6 +11,7 @@
  *                   instructions into groups: one loop over registers each.
  *   emit.c          walks the blocks, prints scalars, groups and the rest.
  *   emitter_expr.c  turns a value, at a point, into an expression.
+ *   emitter_unroll.c  bounds how far the loops of the text are unrolled.
  *
  * A point says which register of a tile is meant, as a function of the loop
  * variables of the text being printed. All of it is linear over bits, like
@@ -123,6 +124,16 @@ typedef struct msl_helper {
   uint32_t lanes;
 } msl_helper;
 
+typedef struct msl_function { /* a combine function that was printed */
+  const char *name;
+  uint32_t statements;
+} msl_function;
+
+typedef struct msl_mark { /* what follows in the text comes from there */
+  size_t offset;
+  tm_loc loc;
+} msl_mark;
+
 typedef struct emitter {
   const tm_ir *ir;
   const tm_layouts *layouts;
@@ -154,6 +165,8 @@ typedef struct emitter {
 
   /* text */
   tm_buf body, combines;    /* the kernel's statements; combine functions */
+  TM_VEC(msl_function) functions; /* in combines */
+  TM_VEC(msl_mark) marks;   /* in body */
   tm_buf *to;               /* where statements go now */
   uint32_t indent;
   uint32_t line;            /* source line last named in a comment */
@@ -412,5 +425,11 @@ typedef enum msl_codec { MSL_LOAD_CODE, MSL_CODE_OF, MSL_ROUND } msl_codec;
 const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
                           uint32_t lanes);
 void msl_print_helpers(emitter *e, tm_buf *out);
+
+/* ---- emitter_unroll.c ------------------------------------------------- */
+
+/* Takes the unrolling back from loops that would grow the text too far.
+ * Lines stay where they are. */
+void msl_limit_unrolling(emitter *e, tm_buf *body);
 
 #endif

@@ -154,8 +154,10 @@ static void print_function(msl_combine *r) {
              (unsigned)k);
     msl_bind(e, block->args[i], var);
   }
+  uint32_t statements = 3 * r->n;
   TM_EACH_INST(e->ir, inst, d->regions[0]) {
     const tm_inst_data *x = tm_get(e->ir, inst);
+    statements++;
     if (x->n_regions || (tm_op_infos[x->op].flags & (TM_READS | TM_WRITES)))
       msl_refuse(e, inst, "%s in a combine function",
                  tm_op_infos[x->op].name);
@@ -179,6 +181,8 @@ static void print_function(msl_combine *r) {
     msl_line(e, "x%u = %s;", (unsigned)i, value[i].text);
   msl_close(e);
   tm_buf_puts(e->to, "\n");
+  msl_function f = {r->function, statements};
+  tm_push(e->arena, &e->functions, f);
   e->to = to;
   e->indent = indent;
 }

@@ -134,9 +134,13 @@ void lint_report(linter *l, uint32_t token, const char *rule,
   va_start(args, fmt);
   tm_buf_vprintf(&buf, fmt, args);
   va_end(args);
-  tm_error_at(l->diags, TM_DIAG_INTERNAL, (tm_loc){0, 0, 0},
-              "emitted MSL, line %u, rule %s: %s",
-              (unsigned)lint_at(l, token)->line, rule, tm_buf_text(&buf));
+  uint32_t line = lint_at(l, token)->line;
+  tm_loc loc = {0, 0, 0};
+  for (uint32_t i = 0; i < l->msl->n_places; i++)
+    if (l->msl->places[i].line <= line) loc = l->msl->places[i].loc;
+  tm_error_at(l->diags, TM_DIAG_INTERNAL, loc,
+              "emitted MSL, line %u, rule %s: %s", (unsigned)line, rule,
+              tm_buf_text(&buf));
 }
 
 /* ---- the whole text --------------------------------------------------- */

@@ -379,7 +379,10 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
   linter *l = f->l;
   bool counted = lint_is(l, i, "for");
   uint32_t body = lint_after(l, i + 1), head = i + 2;
-  bool unrolled = i > 0 && lint_at(l, i - 1)->kind == LINT_DIRECTIVE;
+  const lint_token *pragma = lint_at(l, i > 0 ? i - 1 : i);
+  bool unrolled = pragma->kind == LINT_DIRECTIVE &&
+                  pragma->len == strlen("#pragma unroll") &&
+                  memcmp(pragma->text, "#pragma unroll", pragma->len) == 0;
   uint32_t named = f->uniform.len;
   if (counted) { /* int name = ...; name < ...; ++name */
     const lint_token *t = lint_at(l, i + 3);

@@ -37,6 +37,12 @@ typedef struct tm_msl_tile {
   uint32_t offset, bytes; /* in the pool; tiles may share bytes in turn */
 } tm_msl_tile;
 
+/* The text from this line on, up to the next place, comes from loc. */
+typedef struct tm_msl_place {
+  uint32_t line;
+  tm_loc loc;
+} tm_msl_place;
+
 typedef struct tm_msl {
   const char *text;          /* zero-terminated MSL */
   const char *entry;         /* name of the kernel function in it */
@@ -51,6 +57,8 @@ typedef struct tm_msl {
   const char **uniform;      /* variables of the text that hold scalars of the
                                 kernel: equal in all threads */
   uint32_t n_uniform;
+  tm_msl_place *places;      /* in order of line */
+  uint32_t n_places;
   uint32_t language_version; /* (major << 16) + minor that the text needs */
   uint32_t family;           /* lowest AppleN it runs on */
 } tm_msl;
@@ -62,7 +70,8 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
                  tm_msl *out);
 
 /* Checks text against the rules; each broken one is an INTERNAL error naming
- * the rule and the line. msl gives the declared resources to compare with. */
+ * the rule and the line, at the place in the source that the line comes from.
+ * msl gives the declared resources to compare with. */
 bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags);
 
 #endif
