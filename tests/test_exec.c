@@ -763,13 +763,12 @@ static void barrier_reduction_over_simdgroups(void **state) {
     want[i / 256] += in[i];
   }
   for (int check = 0; check < 2; check++) {
-    sm_code_options options = {NULL, 0, check != 0};
+    sm_code_options options = {.check = check != 0};
     sm_code *code = compile_with(text, &options, NULL, NULL);
     for (uint64_t shuffle = 0; shuffle < 4; shuffle++) {
       memset(out, 0, sizeof(out));
       sm_dispatch d = grid(code, GROUPS * 256, 256);
       d.shuffle_seed = shuffle * 12345u;
-      d.check = check != 0;
       bind(&d, 0, in, sizeof(in));
       bind(&d, 1, out, sizeof(out));
       run_ok(&d);
@@ -887,11 +886,10 @@ static void staged_matrix_product_matches(void **state) {
   for (int i = 0; i < M * K; i++) a[i] = (float)(int)(random32() % 9) - 4;
   for (int i = 0; i < K * N; i++) b[i] = (float)(int)(random32() % 9) - 4;
   for (int check = 0; check < 2; check++) {
-    sm_code_options options = {NULL, 0, check != 0};
+    sm_code_options options = {.check = check != 0};
     sm_code *code = compile_with(text, &options, NULL, NULL);
     sm_dispatch d = grid(code, N / 32 * 128, 128);
     d.grid_threads[1] = M / 32;
-    d.check = check != 0;
     d.shuffle_seed = (uint64_t)check;
     memset(c, 0, sizeof(c));
     bind(&d, 0, a, sizeof(a));
@@ -1055,7 +1053,7 @@ static void function_constants_select_code(void **state) {
       "  if (is_function_constant_defined(other)) r += 100000;\n"
       "  out[i] = r;\n}\n";
   sm_constant_value values[] = {{0, 7}, {1, 1}};
-  sm_code_options options = {values, 2, false};
+  sm_code_options options = {.constants = values, .n_constants = 2};
   static int out[40];
   sm_code *code = compile_with(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 40, 64);
@@ -1098,10 +1096,9 @@ static const char *const beyond = HEAD
 
 static void bounds_check_names_the_access(void **state) {
   static int in[64], out[64];
-  sm_code_options options = {NULL, 0, true};
+  sm_code_options options = {.check = true};
   sm_code *code = compile_with(beyond, &options, NULL, NULL);
   sm_dispatch d = grid(code, 33, 64);
-  d.check = true;
   bind(&d, 0, in, sizeof(in));
   bind(&d, 1, out, sizeof(out));
   run_fails(&d, SM_RUN_FAULT,
@@ -1150,10 +1147,9 @@ static void race_on_threadgroup_memory_is_found(void **state) {
       "  out[t] = s[63u - t];\n"
       "}\n";
   static int out[64];
-  sm_code_options options = {NULL, 0, true};
+  sm_code_options options = {.check = true};
   sm_code *code = compile_with(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 64, 64);
-  d.check = true;
   bind(&d, 0, out, sizeof(out));
   run_fails(&d, SM_RUN_FAULT, "race on threadgroup memory", "line");
   d.grid_threads[0] = 32; /* one simdgroup runs in step */
@@ -1206,16 +1202,14 @@ static void barrier_missed_by_an_ended_simdgroup(void **state) {
       "  out[s] = 1;\n"
       "}\n";
   static int out[64];
-  sm_code_options options = {NULL, 0, true};
+  sm_code_options options = {.check = true};
   sm_code *code = compile_with(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 64, 64);
-  d.check = true;
   bind(&d, 0, out, sizeof(out));
   run_fails(&d, SM_RUN_DIVERGED, "1 of 2 simdgroups", "line 6");
   sm_code_release(code);
   code = compile(text); /* as on Apple silicon: it does not block */
   d.code = code;
-  d.check = false;
   run_ok(&d);
   assert_int_equal(out[0], 1);
   sm_code_release(code);

@@ -69,7 +69,7 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   e->loop = NULL;
   e->depth = e->size = 0;
   e->scratch_pointers = e->scratch_data = e->scratch_data2 = NULL;
-  e->scratch_extra = e->scratch_result = NULL;
+  e->scratch_extra = e->scratch_result = e->scratch_lanes = NULL;
   e->local_bytes = 0;
   e->info->threadgroup_bytes = 0;
   e->states = TM_NEW_ARRAY(e->arena, sm_state *, e->program->vars + 1);
@@ -88,7 +88,7 @@ static void emit_meta(sm_emit *e, uint64_t stack, bool has_line) {
   sm_val field[6] = {
       sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
       sm_i32(e, e->has_barrier), sm_i32(e, has_line),
-      sm_i32(e, e->options->check), sm_i32(e, 0)};
+      sm_i32(e, e->options->check), sm_i32(e, e->options->counters)};
   sm_val chars[sizeof(((sm_meta *)0)->name)];
   size_t n = sizeof(chars) / sizeof(chars[0]);
   size_t length = strlen(e->kernel->name);

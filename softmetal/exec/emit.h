@@ -43,7 +43,8 @@ typedef struct sm_leaf {
   sm_form form;
   bool exact;     /* LIN: does not wrap */
   uint8_t zeros;  /* UNI, LIN: low bits of the base known to be zero */
-  int8_t root;    /* pointers: buffer it comes from, or -1 */
+  int8_t root;    /* pointers: buffer it comes from, or -1; below: a
+                     threadgroup variable (emit_watch.c) */
   uint64_t hi;    /* integers: 0 <= value <= hi; SM_HI_UNKNOWN */
   sm_val v;       /* UNI: scalar; LIN: base; VAR: vector */
   sm_val coef[5]; /* LIN; NULL is zero */
@@ -150,7 +151,10 @@ typedef struct sm_emit {
   sm_inline *inlined;
   sm_loop *loop;
   sm_val scratch_pointers, scratch_data, scratch_data2, scratch_extra;
-  sm_val scratch_result;
+  sm_val scratch_result, scratch_lanes;
+  uint32_t access_align;  /* of the next sm_check_access; 0: 1 */
+  struct { uint32_t at, size; } ranges[120]; /* threadgroup variables */
+  uint32_t n_ranges;
   uint32_t depth;
   uint32_t size;          /* statements emitted, to bound unrolling */
   sm_val entry_mask;      /* lanes that exist */
@@ -237,9 +241,6 @@ sm_val sm_any(sm_emit *e, sm_val mask);      /* i1 */
 sm_value sm_place_read(sm_emit *e, const sm_place *place, tm_loc loc);
 void sm_place_write(sm_emit *e, const sm_place *place, sm_value value,
                     tm_loc loc);
-/* Stores one leaf of a slot, blending when needed. */
-void sm_check_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
-                     uint32_t bytes, uint32_t flags, tm_loc loc);
 sm_val sm_pointers_store(sm_emit *e, const sm_leaf *pointer);
 void sm_note_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
                     bool write);
@@ -249,6 +250,29 @@ sm_place *sm_place_copy(sm_emit *e, const sm_place *place);
 sm_state *sm_state_new(sm_emit *e, const sm_var *var, const sm_type *type,
                        sm_class kind);
 sm_place sm_state_place(sm_emit *e, sm_state *state, const sm_type *type);
+
+/* ---- emit_watch.c: SOFTMETAL_CHECK and SOFTMETAL_COUNTERS ------------- */
+
+/* Before every access of memory that is not the thread's own. */
+void sm_check_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
+                     uint32_t bytes, uint32_t flags, tm_loc loc);
+/* The root of pointers into a threadgroup variable, for its bounds. size
+ * UINT32_MAX: [[threadgroup(at)]]. */
+int8_t sm_watch_variable(sm_emit *e, uint32_t at, uint32_t size);
+/* sm_is_pure, and under checks nothing in it that is checked: what only some
+ * lanes ask for must then be evaluated for those alone. */
+bool sm_may_speculate(const sm_emit *e, const sm_expr *x);
+/* After every expression. */
+void sm_watch_value(sm_emit *e, const sm_expr *x, const sm_value *v);
+/* Before x divides by divisor, of scalar type s. */
+void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
+                      sm_scalar s);
+/* Before a shuffle; move as in watch.h. */
+void sm_watch_shuffle(sm_emit *e, tm_loc loc, uint32_t move, uint32_t width,
+                      const sm_leaf *by);
+/* After a threadgroup barrier and at a fence; flags are mem_flags. */
+void sm_watch_barrier(sm_emit *e, uint32_t flags);
+void sm_watch_fence(sm_emit *e, uint32_t flags);
 
 /* ---- emit_expr.c ------------------------------------------------------ */
 

@@ -641,8 +641,12 @@ static sm_value atomic(sm_emit *e, const sm_expr *x) {
   }
   if (writes) value = sm_emit_value(e, x->args.data[cas ? 2 : 1]).leaf[0];
   uint32_t bytes = s == SM_ULONG || s == SM_LONG ? 8 : 4;
+  e->access_align = bytes;
   sm_check_access(e, &p, pt->space, bytes,
-                  SM_ACCESS_ATOMIC | (writes ? SM_ACCESS_WRITE : 0), x->loc);
+                  SM_ACCESS_ATOMIC | (writes ? SM_ACCESS_WRITE : 0) |
+                      (writes && op != SM_ATOMIC_STORE ? SM_ACCESS_UPDATE
+                                                       : 0),
+                  x->loc);
   sm_note_access(e, &p, pt->space, writes);
   if (writes) sm_note_access(e, &p, pt->space, false);
   if (!writes && p.form == SM_UNI && bytes == 4)

@@ -177,7 +177,9 @@ static sm_leaf root_pointer(sm_emit *e, const sm_var *var) {
                                        : offsetof(sm_frame, tg_buffer);
   sm_leaf p = sm_leaf_uni(
       frame_field(e, e->ptr, at + var->index * sizeof(void *)));
-  p.root = var->kind == SM_V_BUFFER ? (int8_t)var->index : -1;
+  p.root = var->kind == SM_V_BUFFER
+               ? (int8_t)var->index
+               : sm_watch_variable(e, var->index, UINT32_MAX);
   if (var->kind == SM_V_TG_BUFFER)
     e->info->tg_buffers |= (uint64_t)1 << var->index;
   return p;
@@ -639,6 +641,7 @@ static sm_value binary(sm_emit *e, const sm_expr *x) {
   out = sm_value_new(e, x->type);
   sm_scalar s = ta->scalar;
   bool compare = x->op >= SM_EQ && x->op <= SM_GE;
+  sm_watch_divisor(e, x, &b, s);
   for (uint32_t i = 0; i < out.n; i++) {
     sm_leaf p = a.leaf[a.n == 1 ? 0 : i], q = b.leaf[b.n == 1 ? 0 : i];
     out.leaf[i] = compare ? sm_leaf_compare(e, x->op, s, p, q)
@@ -765,7 +768,7 @@ static sm_value select_value(sm_emit *e, const sm_expr *x) {
   sm_leaf c = sm_emit_value(e, x->a[0]).leaf[0];
   if (c.form == SM_UNI && LL.IsAConstantInt(c.v))
     return sm_emit_value(e, x->a[LL.ConstIntGetZExtValue(c.v) ? 1 : 2]);
-  if (sm_is_pure(x->a[1]) && sm_is_pure(x->a[2]) &&
+  if (sm_may_speculate(e, x->a[1]) && sm_may_speculate(e, x->a[2]) &&
       x->type->kind != SM_T_FRAGMENT) {
     sm_value a = sm_emit_value(e, x->a[1]), b = sm_emit_value(e, x->a[2]);
     sm_value r = sm_value_new(e, x->type);
@@ -794,7 +797,7 @@ static sm_value logical(sm_emit *e, const sm_expr *x) {
     if (value != is_and) return one(e, x->type, c);
     return sm_emit_value(e, x->a[1]);
   }
-  if (sm_is_pure(x->a[1])) {
+  if (sm_may_speculate(e, x->a[1])) {
     sm_leaf d = sm_emit_value(e, x->a[1]).leaf[0];
     return one(e, x->type, sm_leaf_binary(
         e, is_and ? SM_BIT_AND : SM_BIT_OR, SM_BOOL, c, d));
@@ -898,6 +901,7 @@ static sm_value compound(sm_emit *e, const sm_expr *x) {
       fake.type = to->type;
       r = matrix_product(e, &fake, a, b);
     } else {
+      sm_watch_divisor(e, x, &b, s);
       for (uint32_t i = 0; i < r.n; i++) {
         sm_leaf l = sm_leaf_cast(e, s, to->type->scalar, a.leaf[i]);
         sm_leaf q = b.leaf[b.n == 1 ? 0 : i];
@@ -1081,6 +1085,7 @@ sm_value sm_emit_value(sm_emit *e, const sm_expr *x) {
   e->dropped = e->discard;
   e->discard = false;
   sm_value v = emit_inner(e, x);
+  sm_watch_value(e, x, &v);
   e->depth--;
   return v;
 }

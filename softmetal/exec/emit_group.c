@@ -427,6 +427,8 @@ static sm_value emit_lane_function(sm_emit *e, const sm_expr *x,
     by = sm_leaf_cast(e, SM_UINT, a[at].type->scalar, a[at].leaf[0]);
   if (a[3].n)
     modulo = sm_leaf_cast(e, SM_UINT, a[3].type->scalar, a[3].leaf[0]);
+  if (f->kind == L_MOVE || f->kind == L_BROADCAST)
+    sm_watch_shuffle(e, x->loc, (uint32_t)f->how, f->width, &by);
   sm_value r = sm_value_new(e, x->type);
   for (uint32_t i = 0; i < r.n; i++)
     r.leaf[i] = lane_leaf(e, f, x->type->scalar, &a[0].leaf[i],
@@ -557,7 +559,7 @@ static tile tile_of(sm_emit *e, const sm_expr *x, sm_scalar s, bool write) {
                    OP2(Mul, ox, sm_i64(e, t.bytes)));
   t.base.v = sm_at(e, t.base.v, off);
   sm_note_access(e, &t.base, t.space, write);
-  if (e->options->check) {
+  if (e->options->check || e->options->counters) {
     sm_leaf all = t.base;
     all.form = SM_LIN;
     all.coef[0] = sm_i64(e, 2u * t.bytes);
@@ -565,6 +567,7 @@ static tile tile_of(sm_emit *e, const sm_expr *x, sm_scalar s, bool write) {
     all.coef[2] = t.row_bytes;
     all.coef[3] = OP2(Mul, t.row_bytes, sm_i64(e, 2));
     all.coef[4] = OP2(Mul, t.row_bytes, sm_i64(e, 4));
+    e->access_align = t.bytes;
     sm_check_access(e, &all, t.space, 2 * t.bytes,
                     write ? SM_ACCESS_WRITE : 0, x->loc);
   }
@@ -693,17 +696,25 @@ static void check_converged(sm_emit *e, tm_loc loc) {
   sm_here(e, good);
 }
 
-static void barrier(sm_emit *e, tm_loc loc) {
+/* The mem_flags of a barrier or fence. */
+static uint32_t memory_flags(const sm_expr *x) {
+  return x->args.len ? (uint32_t)x->args.data[0]->u.i : 0;
+}
+
+static void barrier(sm_emit *e, const sm_expr *x) {
+  tm_loc loc = x->loc;
   check_converged(e, loc);
   e->has_barrier = true;
   sm_val args[2] = {e->frame, sm_i32(e, loc.line)};
   sm_runtime(e, "sm_rt_barrier", e->void_type, args, 2);
+  sm_watch_barrier(e, memory_flags(x));
 }
 
 sm_value sm_emit_group(sm_emit *e, const sm_expr *x) {
   switch (x->u.builtin) {
-  case SM_B_THREADGROUP_BARRIER: barrier(e, x->loc); break;
-  case SM_B_SIMDGROUP_BARRIER: case SM_B_ATOMIC_THREAD_FENCE:
+  case SM_B_THREADGROUP_BARRIER: barrier(e, x); break;
+  case SM_B_ATOMIC_THREAD_FENCE: sm_watch_fence(e, memory_flags(x)); break;
+  case SM_B_SIMDGROUP_BARRIER:
     break; /* lanes run in step; atomics are sequentially consistent */
   case SM_B_SIMDGROUP_LOAD: fragment_load(e, x); break;
   case SM_B_SIMDGROUP_STORE: fragment_store(e, x); break;

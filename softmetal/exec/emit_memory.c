@@ -191,20 +191,6 @@ sm_val sm_pointers_store(sm_emit *e, const sm_leaf *pointer) {
   return e->scratch_pointers;
 }
 
-void sm_check_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
-                     uint32_t bytes, uint32_t flags, tm_loc loc) {
-  if (!e->options->check || space == SM_THREAD) return;
-  sm_val mask = sm_mask_bits(e, sm_exec(e));
-  if (pointer->form == SM_UNI)
-    mask = OP2(And, mask, OP1(Neg, mask));
-  if (space == SM_THREADGROUP) flags |= SM_ACCESS_THREADGROUP;
-  sm_val args[7] = {e->frame, sm_pointers_store(e, pointer), mask,
-                    sm_i32(e, bytes), sm_i32(e, flags),
-                    sm_i32(e, loc.line),
-                    sm_i32(e, (uint32_t)(int32_t)pointer->root)};
-  sm_runtime(e, "sm_rt_check", e->void_type, args, 7);
-}
-
 void sm_note_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
                     bool write) {
   if (space != SM_DEVICE && space != SM_CONSTANT) return;
@@ -583,6 +569,7 @@ static void memory_parts(sm_emit *e, sm_leaf p, const sm_type *t,
   case SM_T_SCALAR: case SM_T_ENUM: case SM_T_VECTOR: case SM_T_ATOMIC: {
     unsigned n = t->kind == SM_T_VECTOR ? t->count : 1;
     if (t->scalar == SM_VOID) return;
+    e->access_align = t->align;
     if (write) write_elements(e, p, t->scalar, n, space, loc, leaf);
     else read_elements(e, p, t->scalar, n, space, loc, leaf);
     return;
@@ -590,6 +577,7 @@ static void memory_parts(sm_emit *e, sm_leaf p, const sm_type *t,
   case SM_T_MATRIX:
     for (uint32_t c = 0; c < t->count; c++) {
       sm_leaf at = offset_by(e, p, (uint64_t)c * (t->size / t->count));
+      e->access_align = t->align;
       if (write)
         write_elements(e, at, t->scalar, t->rows, space, loc,
                        leaf + c * t->rows);

@@ -771,6 +771,7 @@ static void bind_threadgroup(sm_emit *e, const sm_var *var) {
   s->value = sm_value_new(e, var->type);
   s->value.leaf = TM_NEW(e->arena, sm_leaf);
   s->value.leaf[0] = sm_leaf_uni(sm_at(e, base, sm_i64(e, at)));
+  s->value.leaf[0].root = sm_watch_variable(e, at, var->type->size);
   e->states[var->id] = s;
 }
 

@@ -19,6 +19,7 @@
 #define SM_EXEC_H
 
 #include "../msl/tree.h"
+#include "../softmetal.h"
 
 /* Value of one function constant, in the bytes of its type. */
 typedef struct sm_constant_value {
@@ -29,7 +30,8 @@ typedef struct sm_constant_value {
 typedef struct sm_code_options {
   const sm_constant_value *constants;
   uint32_t n_constants;
-  bool check; /* instrument for SOFTMETAL_CHECK: bounds and races */
+  bool check;    /* instrument for SOFTMETAL_CHECK: bounds and races */
+  bool counters; /* instrument for SOFTMETAL_COUNTERS */
 } sm_code_options;
 
 /* What a compiled kernel needs and is, known after compilation. */
@@ -66,13 +68,21 @@ typedef struct sm_binding {
   uint64_t length; /* bytes to the end of the buffer */
 } sm_binding;
 
+/* What instrumented dispatches remember of device memory, to find races
+ * (watch.h). One is made for each dispatch that brings none. */
+typedef struct sm_watch sm_watch;
+sm_watch *sm_watch_new(void);          /* NULL: no memory */
+void sm_watch_free(sm_watch *watch);   /* NULL is fine */
+
 typedef struct sm_dispatch {
   const sm_code *code;
   uint64_t grid_threads[3];  /* threads in the whole grid */
   uint32_t group[3];         /* threads in a full threadgroup */
   sm_binding buffers[31];
   uint32_t tg_length[31];    /* dynamic threadgroup memory, bytes */
-  bool check;                /* code was compiled with check */
+  sm_watch *watch;           /* shared by dispatches that nothing orders, or
+                                NULL; used by code compiled with check */
+  softmetal_counters *counters; /* filled by code compiled with counters */
   uint64_t shuffle_seed;     /* 0: in order; else order of simdgroups and
                                 threadgroups is shuffled by it */
   uint64_t deadline_ns;      /* 0: none; else a budget for the dispatch */

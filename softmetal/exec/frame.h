@@ -19,7 +19,7 @@
 
 #include "exec.h"
 
-#define SM_FRAME_ABI 1u
+#define SM_FRAME_ABI 2u
 #define SM_BUFFERS 31
 #define SM_LANES 32
 
@@ -50,15 +50,18 @@ typedef struct sm_meta {
   uint32_t has_barrier;
   uint32_t has_line;    /* sm_kernel_line exists */
   uint32_t checked;
-  uint32_t reserved;
+  uint32_t counted;
   char name[104];       /* kernel name, cut */
 } sm_meta;
 
-/* How an access is described to sm_rt_check. */
+/* How an access is described to sm_rt_check and sm_rt_count_access. */
 enum {
   SM_ACCESS_WRITE = 1,
   SM_ACCESS_ATOMIC = 2,
-  SM_ACCESS_THREADGROUP = 4
+  SM_ACCESS_THREADGROUP = 4,
+  SM_ACCESS_CONSTANT = 8,
+  SM_ACCESS_UPDATE = 16, /* an atomic that reads and writes */
+  SM_ACCESS_ALIGN_SHIFT = 8 /* from here on: log2 of the alignment */
 };
 
 /* Operations of sm_rt_atomic. */

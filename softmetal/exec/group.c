@@ -10,12 +10,15 @@
  * checking on that is reported, because it is almost always a mistake.
  */
 #define _GNU_SOURCE
-#include "runner.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_MARGIN = 128 * 1024, POISON = 0xcd };
+enum {
+  STACK_MARGIN = 128 * 1024,
+  POISON = 0xff /* of threadgroup memory under checks: a NaN in any type */
+};
 
 static bool grow(void **memory, uint32_t *capacity, size_t item,
                  uint32_t need) {
@@ -177,6 +180,7 @@ static uint32_t group_begin(sm_worker *w, const uint32_t position[3]) {
     memset(w->tg_memory, POISON, job->tg_bytes);
     w->epoch++;
   }
+  if (job->watched) sm_watch_group_begin(w, simdgroups);
   return simdgroups;
 }
 

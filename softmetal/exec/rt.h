@@ -25,12 +25,6 @@ void sm_rt_gather(char *const *pointers, uint32_t mask, uint32_t bytes,
 void sm_rt_scatter(char *const *pointers, uint32_t mask, uint32_t bytes,
                    const char *in);
 
-/* Checks an access before it is made (options.check). root is the buffer
- * that the pointer comes from, or -1. Does not return if it is bad. */
-void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
-                 uint32_t bytes, uint32_t flags, uint32_t line,
-                 int32_t root);
-
 /* One atomic operation per active lane, in lane order. value, expected and
  * result are zero-extended bits. */
 void sm_rt_atomic(uint32_t op, uint32_t kind, char *const *pointers,

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "rt.h"
+#include "watch.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -25,7 +26,7 @@
   X(asinh) X(acosh) X(atanh) X(log10) X(exp10) X(pow) X(atan2) X(fmod) \
   X(nextafter)
 
-enum { MOST = 160, VECTOR_NAMES = 32 };
+enum { MOST = 192, VECTOR_NAMES = 32 };
 
 static sm_symbol symbols[MOST];
 static size_t symbol_count;
@@ -86,6 +87,12 @@ static void fill(void) {
   ADD(sm_rt_gather);
   ADD(sm_rt_scatter);
   ADD(sm_rt_check);
+  ADD(sm_rt_check_divisor);
+  ADD(sm_rt_check_shuffle);
+  ADD(sm_rt_watch_barrier);
+  ADD(sm_rt_watch_fence);
+  ADD(sm_rt_count);
+  ADD(sm_rt_count_access);
   ADD(sm_rt_atomic);
   ADD(sm_rt_nextafter_half);
 #define ADD_RT(f) ADD(sm_rt_##f);

@@ -6,7 +6,7 @@
  * the counter, and small enough that all workers end together.
  */
 #define _GNU_SOURCE
-#include "runner.h"
+#include "watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,6 +87,8 @@ void sm_worker_abort(sm_worker *worker, sm_run_status status,
 
 void sm_worker_run(sm_worker *worker, sm_job *job) {
   worker->job = job;
+  free(worker->unsettled);
+  worker->unsettled = NULL;
   if (!sm_groups_prepare(worker)) {
     sm_job_fail(job, SM_RUN_MEMORY,
                 strdup("not enough memory for the stacks and threadgroup "
@@ -99,6 +101,7 @@ void sm_worker_run(sm_worker *worker, sm_job *job) {
   sm_coro_switch(&worker->base, start);
   float_mode_leave(mode);
   sm_fault_leave(worker);
+  if (job->watched) sm_watch_settle_job(worker);
 }
 
 void sm_worker_free(sm_worker *worker) {
@@ -107,6 +110,7 @@ void sm_worker_free(sm_worker *worker) {
     sm_stack_unmap(&worker->stacks[i]);
   free(worker->tg_memory);
   free(worker->shadow);
+  free(worker->unsettled);
   free(worker->signal_stack);
   free(worker);
 }
@@ -210,7 +214,31 @@ static bool job_init(sm_job *job, const sm_dispatch *d, char **error) {
   job->chunk = job->total / (2 * job->share) + 1;
   if (job->chunk > 256) job->chunk = 256;
   job_shuffle(job, d->shuffle_seed);
+  job->watched = d->code->meta->checked || d->code->meta->counted;
+  if (job->watched) job->chunk = job->total;
   return true;
+}
+
+/* Counters start from what is known before the first threadgroup. */
+static void counters_begin(const sm_job *job) {
+  const sm_dispatch *d = job->dispatch;
+  softmetal_counters *c = d->counters;
+  if (!c) return;
+  memset(c, 0, sizeof(*c));
+  c->struct_size = sizeof(*c);
+  snprintf(c->kernel, sizeof(c->kernel), "%s", d->code->meta->name);
+}
+
+static bool watch_begin(sm_job *job, char **error) {
+  const sm_dispatch *d = job->dispatch;
+  counters_begin(job);
+  if (!d->code->meta->checked) return true;
+  job->watch = d->watch ? d->watch : sm_watch_new();
+  if (job->watch && sm_watch_dispatch_begin(job->watch, d, job->total))
+    return true;
+  if (job->watch != d->watch) sm_watch_free(job->watch);
+  return refuse(error, "kernel %s: not enough memory to check the dispatch",
+                d->code->meta->name);
 }
 
 sm_run_status sm_run(const sm_dispatch *dispatch, char **error) {
@@ -218,8 +246,10 @@ sm_run_status sm_run(const sm_dispatch *dispatch, char **error) {
   sm_job job;
   if (!check_dispatch(dispatch, error)) return SM_RUN_FAULT;
   if (!job_init(&job, dispatch, error)) return SM_RUN_FAULT;
+  if (!watch_begin(&job, error)) return SM_RUN_MEMORY;
   sm_fault_install();
   sm_pool_run(&job);
+  if (!dispatch->watch) sm_watch_free(job.watch);
   if (job.stop == 1 && job.status == SM_RUN_OK) {
     char text[256];
     snprintf(text, sizeof(text),

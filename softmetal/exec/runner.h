@@ -29,6 +29,8 @@ typedef struct sm_job {
   uint32_t tg_offset[SM_BUFFERS]; /* of dynamic threadgroup memory */
   uint32_t tg_bytes;           /* all threadgroup memory of a group */
   bool line;                   /* sm_kernel_line can be used */
+  bool watched;                /* instrumented code: one worker */
+  sm_watch *watch;             /* for checked code */
 } sm_job;
 
 typedef enum sm_simd_state { SM_SIMD_READY, SM_SIMD_WAITING, SM_SIMD_ENDED }
@@ -41,17 +43,11 @@ typedef struct sm_simd {
   sm_simd_state state;
   uint32_t index;
   uint32_t barrier;            /* source line it waits at */
+  uint32_t intervals[2];       /* barriers passed that order device,
+                                  threadgroup memory; watch.h */
 } sm_simd;
 
-/* Who touched one byte of threadgroup memory in which barrier interval. */
-typedef struct sm_shadow {
-  uint32_t write_epoch, read_epoch;
-  uint32_t write_line, read_line;
-  uint8_t write_simd, read_simd; /* SM_SHADOW_MANY: several */
-  uint8_t write_atomic;
-  uint8_t unused;
-} sm_shadow;
-enum { SM_SHADOW_MANY = 255 };
+typedef struct sm_shadow sm_shadow; /* watch.h */
 
 typedef struct sm_worker {
   sm_job *job;
@@ -68,6 +64,9 @@ typedef struct sm_worker {
   char *tg_memory;             /* 64-byte aligned */
   uint32_t tg_capacity;
   sm_shadow *shadow;           /* per byte of tg_memory; check only */
+  uint32_t serial;             /* threadgroups that this worker ran */
+  char *unsettled;             /* finding that a later one may explain better;
+                                  malloc'ed; watch.h */
   uint32_t shadow_capacity;
   uint32_t epoch;
   uint64_t random;

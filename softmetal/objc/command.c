@@ -225,6 +225,7 @@ static bool run_dispatch(sm_command_buffer *self, sm_command *command,
          "(00000002:kIOGPUCommandBufferCallbackErrorTimeout)");
     return false;
   }
+  if (command->pipeline->counters) dispatch->counters = sm_counters_add(self);
   char *message = NULL;
   sm_run_status status = sm_run(dispatch, &message);
   if (status == SM_RUN_OK) return true;
@@ -301,6 +302,7 @@ void sm_command_buffer_run(sm_command_buffer *self) {
   self->gpu_end = sm_now_seconds();
   for (size_t i = 0; i < self->n_kept; i++) sm_release(self->kept[i]);
   self->n_kept = 0;
+  sm_counters_report(self);
   set_status(self, self->error ? SM_STATUS_ERROR : SM_COMPLETED);
   call_handlers(self, &self->completed, &self->n_completed);
   objc_autoreleasePoolPop(pool);
@@ -321,6 +323,7 @@ static void command_dealloc(sm_command_buffer *self, SEL cmd) {
   free(self->commands);
   free(self->kept);
   free(self->bytes);
+  free(self->counters);
   pthread_cond_destroy(&self->changed);
   pthread_mutex_destroy(&self->lock);
   sm_release(self->error);

@@ -245,7 +245,7 @@ int64_t softmetal_live_objects(void) {
 }
 
 /* What tells softmetal from Apple's Metal, for those who want to show it. */
-SM_EXPORT const char *softmetal_version(void);
+
 const char *softmetal_version(void) { return "0.1.0"; }
 
 /* ---- registration ------------------------------------------------------ */

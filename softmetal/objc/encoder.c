@@ -277,7 +277,6 @@ static sm_command *add_dispatch(encoder *self, MTLSize group) {
     if (self->bytes_at[i]) command->value |= (uint64_t)1 << i;
   command->pipeline = self->pipeline;
   dispatch->code = self->pipeline->code;
-  dispatch->check = self->pipeline->check;
   dispatch->group[0] = (uint32_t)group.width;
   dispatch->group[1] = (uint32_t)group.height;
   dispatch->group[2] = (uint32_t)group.depth;

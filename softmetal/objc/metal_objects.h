@@ -35,6 +35,7 @@ typedef enum sm_fault {
 
 typedef struct sm_settings {
   bool check;            /* SOFTMETAL_CHECK=1 */
+  bool counters;         /* SOFTMETAL_COUNTERS=1 */
   uint64_t shuffle_seed; /* SOFTMETAL_SHUFFLE=seed; 0: off */
   uint64_t deadline_ns;  /* SOFTMETAL_TIMEOUT_MS; 120 s when unset */
 } sm_settings;
@@ -123,7 +124,7 @@ typedef struct sm_pipeline {
   char *name;        /* owned: the kernel's */
   sm_code *code;     /* owned */
   NSUInteger max_threads;
-  bool check;
+  bool check, counters; /* what its code is instrumented for */
 } sm_pipeline;
 
 typedef struct sm_buffer {
@@ -186,6 +187,8 @@ typedef struct sm_command_buffer {
   pthread_cond_t changed;
   NSUInteger status;   /* MTLCommandBufferStatus, under lock */
   double gpu_start, gpu_end, kernel_start, kernel_end;
+  softmetal_counters *counters; /* one a dispatch that counted; owned */
+  size_t n_counters;
   struct sm_command_buffer *next; /* in the queue's list */
 } sm_command_buffer;
 
@@ -250,7 +253,9 @@ void sm_command_misuse(sm_command_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 id sm_compute_encoder_new(sm_command_buffer *buffer, NSUInteger dispatch_type);
 id sm_blit_encoder_new(sm_command_buffer *buffer);
+/* counter_report.c: a new record, NULL without memory; the text. */
+softmetal_counters *sm_counters_add(sm_command_buffer *buffer);
+void sm_counters_report(const sm_command_buffer *buffer);
 double sm_now_seconds(void);
-const char *softmetal_version(void);
 
 #endif

@@ -17,6 +17,7 @@
  *   queue.c       MTLCommandQueue: one worker thread each
  *   device.c      MTLDevice, MTLCreateSystemDefaultDevice
  *   apple_chip.c  what each Apple chip reports
+ *   counter_report.c  SOFTMETAL_COUNTERS, for programs and as text
  *   setting.c     the SOFTMETAL_* environment, fault injection
  *   pipeline_store.c  native code kept on disk between processes
  *

@@ -35,13 +35,14 @@ static NSUInteger thread_limit(const sm_code_info *info,
 }
 
 /* Everything that native code depends on, as bytes: the key of the store. */
-static void write_key(const sm_function_object *function, bool check,
-                      tm_buf *key) {
+static void write_key(const sm_function_object *function,
+                      const sm_code_options *code, tm_buf *key) {
   const sm_library *library = function->library;
   const sm_parse_options *o = &library->options;
-  tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%s|", softmetal_version(),
+  tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%d|%s|", softmetal_version(),
                 sm_code_target(), o->language_version, o->family,
-                (int)o->math_mode, o->precise_functions, check,
+                (int)o->math_mode, o->precise_functions, code->check,
+                code->counters,
                 function->function->name);
   for (uint32_t i = 0; i < function->n_constants; i++)
     tm_buf_printf(key, "%u=%llx|", function->constants[i].index,
@@ -52,17 +53,15 @@ static void write_key(const sm_function_object *function, bool check,
 }
 
 static sm_code *compile_or_find(const sm_function_object *function,
-                                bool check, tm_buf *key, sm_code_info *info,
-                                char **message) {
-  sm_code_options options = {function->constants, function->n_constants,
-                             check};
+                                const sm_code_options *options, tm_buf *key,
+                                sm_code_info *info, char **message) {
   void *object = NULL;
   size_t size = 0;
-  write_key(function, check, key);
+  write_key(function, options, key);
   bool found = sm_store_get(key->data, key->len, info, &object, &size);
   if (!found &&
       !sm_code_compile(function->library->program, function->function,
-                       &options, &object, &size, info, message))
+                       options, &object, &size, info, message))
     return NULL;
   sm_code *code = sm_code_load(object, size, info, message);
   if (code && !found) sm_store_put(key->data, key->len, info, object, size);
@@ -70,15 +69,16 @@ static sm_code *compile_or_find(const sm_function_object *function,
   return code;
 }
 
-static sm_code *compile(const sm_function_object *function, bool check,
-                        sm_code_info *info, char **message) {
+static sm_code *compile(const sm_function_object *function,
+                        const sm_code_options *options, sm_code_info *info,
+                        char **message) {
   tm_arena arena;
   jmp_buf guard;
   tm_arena_init(&arena, 0);
   sm_code *volatile code = NULL;
   if (tm_arena_guard(&arena, guard)) {
     tm_buf key = tm_buf_in(&arena);
-    code = compile_or_find(function, check, &key, info, message);
+    code = compile_or_find(function, options, &key, info, message);
   } else {
     *message = strdup("out of memory");
   }
@@ -101,10 +101,12 @@ id sm_pipeline_new(sm_device *device, sm_function_object *function,
     sm_nserror_out(error, domain, COMPILER_ERROR, refused);
     return NULL;
   }
-  bool check = sm_settings_read().check;
+  sm_settings settings = sm_settings_read();
+  sm_code_options code_options = {function->constants, function->n_constants,
+                                  settings.check, settings.counters};
   sm_code_info info = {0};
   char *message = NULL;
-  sm_code *code = compile(function, check, &info, &message);
+  sm_code *code = compile(function, &code_options, &info, &message);
   NSUInteger limit = code ? thread_limit(&info, descriptor, &refused) : 0;
   sm_pipeline *self = limit ? sm_new(sm_pipeline_class) : NULL;
   if (!self) {
@@ -121,7 +123,8 @@ id sm_pipeline_new(sm_device *device, sm_function_object *function,
   self->name = strdup(function->function->name);
   self->code = code;
   self->max_threads = limit;
-  self->check = check;
+  self->check = settings.check;
+  self->counters = settings.counters;
   sm_set(&self->label, descriptor ? descriptor->label : NULL);
   return (id)self;
 }

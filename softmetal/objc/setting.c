@@ -7,11 +7,13 @@
 
 sm_settings sm_settings_read(void) {
   const char *check = getenv("SOFTMETAL_CHECK");
+  const char *counters = getenv("SOFTMETAL_COUNTERS");
   const char *shuffle = getenv("SOFTMETAL_SHUFFLE");
   const char *timeout = getenv("SOFTMETAL_TIMEOUT_MS");
   uint64_t ms = timeout ? strtoull(timeout, NULL, 10) : 0;
   return (sm_settings){
       .check = check && *check && strcmp(check, "0") != 0,
+      .counters = counters && *counters && strcmp(counters, "0") != 0,
       .shuffle_seed = shuffle ? strtoull(shuffle, NULL, 10) : 0,
       /* Metal's own watchdog is a few seconds of GPU time; a CPU is slower
        * by about the factor that this allows. */
