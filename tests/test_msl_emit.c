@@ -135,7 +135,6 @@ static void run(kernel *k, uint32_t grid_x, uint32_t grid_y,
   sm_dispatch d;
   memset(&d, 0, sizeof d);
   d.code = k->code;
-  d.check = true;
   d.shuffle_seed = 7; /* simdgroups out of order: races show */
   d.grid_threads[0] = (uint64_t)grid_x * k->msl.threads;
   d.grid_threads[1] = grid_y;
