@@ -305,6 +305,14 @@ static tm_lv as_bool(tm_low *l, tm_lv v, const char *what) {
                       tm_lt_text(l, v->type));
 }
 
+tm_lv tm_sem_truth(tm_low *l, tm_lv v) {
+  if (tm_lv_is_poison(v) || tm_lt_is_bool(v->type)) return v;
+  if (v->type->kind == TM_LT_DESCRIPTOR)
+    return tm_low_error(l, NULL, "%s has no truth value",
+                        tm_lt_text(l, v->type));
+  return tm_sem_cast(l, v, tm_lt_scalar(l, TM_DT_I1));
+}
+
 tm_lv tm_sem_unary(tm_low *l, tm_py_op op, tm_lv a) {
   if (bad_operands(l, a, a)) return TM_POISONED;
   if (!tm_lv_is_run(a)) {
@@ -316,7 +324,7 @@ tm_lv tm_sem_unary(tm_low *l, tm_py_op op, tm_lv a) {
   }
   if (op == TM_PY_POS) return a;
   if (op == TM_PY_NOT) {
-    a = as_bool(l, a, "not");
+    a = tm_sem_truth(l, a);
     if (tm_lv_is_poison(a)) return a;
     return tm_sem_op2(l, TM_XORI, a, all_ones(l, a->type));
   }

@@ -20,14 +20,10 @@ static bool add_positional(tm_low *l, const tm_expr *e, tm_lv_list *items) {
     tm_push(l->arena, items, v);
     return true;
   }
-  if (v->kind != TM_LV_TUPLE) {
-    if (!tm_lv_is_poison(v))
-      tm_low_error(l, NULL, "* needs a tuple, got %s", tm_lv_describe(l, v));
-    return false;
-  }
-  for (uint32_t i = 0; i < v->n_items; i++)
-    tm_push(l->arena, items, v->items[i]);
-  return true;
+  if (tm_low_items(l, v, items)) return true;
+  if (!tm_lv_is_poison(v))
+    tm_low_error(l, NULL, "* needs a tuple, got %s", tm_lv_describe(l, v));
+  return false;
 }
 
 /* Keywords come first, as in upstream's front end: loads and atomics among the
@@ -40,13 +36,27 @@ static bool evaluate_args(tm_low *l, const tm_expr *e, uint32_t from,
   for (uint32_t i = 0; i < e->keywords.len; i++) {
     const tm_keyword *k = &e->keywords.data[i];
     tm_named_lv n = {k->name, tm_low_expr(l, k->value), k->loc};
-    if (!k->name) {
-      tm_low_unsupported(l, "name the arguments",
-                         "** in a call is not supported in kernels");
+    if (k->name) {
+      tm_push(l->arena, &named, n);
+      continue;
+    }
+    tm_lv d = n.value;
+    if (d->kind != TM_LV_DICT) {
+      if (!tm_lv_is_poison(d))
+        tm_low_error(l, "name the arguments", "** needs a dict, got %s",
+                     tm_lv_describe(l, d));
       ok = false;
       continue;
     }
-    tm_push(l->arena, &named, n);
+    for (uint32_t p = 0; p < d->n_items; p += 2) {
+      const char *key;
+      if (!tm_want_text(l, d->items[p], "a key of **", &key) || !key) {
+        ok = false;
+        break;
+      }
+      tm_named_lv one = {key, d->items[p + 1], k->loc};
+      tm_push(l->arena, &named, one);
+    }
   }
   for (uint32_t i = from; i < e->items.len; i++)
     ok = add_positional(l, e->items.data[i], &items) && ok;
@@ -103,12 +113,24 @@ static bool is_environment(tm_str name) {
          tm_str_eq(name, TM_STR("os.getenv"));
 }
 
+static tm_lv call_method(tm_low *l, tm_lv callee, const tm_args *args) {
+  tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, args->n_items + 1);
+  items[0] = callee->self;
+  if (args->n_items)
+    memcpy(items + 1, args->items, args->n_items * sizeof items[0]);
+  tm_args with_self = {items, args->n_items + 1, args->named, args->n_named};
+  return tm_low_inline(l, callee->function, &with_self);
+}
+
 tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
   switch (callee->kind) {
   case TM_LV_POISON:
     return callee;
   case TM_LV_FUNCTION:
-    return tm_low_inline(l, callee->function, args);
+    return callee->self ? call_method(l, callee, args)
+                        : tm_low_inline(l, callee->function, args);
+  case TM_LV_CLASS:
+    return tm_record_make(l, callee, args);
   case TM_LV_BUILTIN:
     return tm_builtin_call_row(l, callee->row, callee->self, args);
   case TM_LV_TYPE:
@@ -159,15 +181,32 @@ static void unknown_keyword(tm_low *l, const tm_function_def *f,
       "%s has no parameter '%s'", f->name, n->name);
 }
 
+static bool is_parameter(const tm_function_def *f, const char *name) {
+  for (uint32_t i = 0; i < f->params.len; i++)
+    if (!f->params.data[i].star && strcmp(f->params.data[i].name, name) == 0)
+      return true;
+  return false;
+}
+
+/* What **kwargs takes: the named arguments that no parameter does. */
+static tm_lv gather_named(tm_low *l, const tm_function_def *f,
+                          const tm_args *args) {
+  tm_lv_list pairs = {0};
+  for (uint32_t k = 0; k < args->n_named; k++) {
+    const char *name = args->named[k].name;
+    if (is_parameter(f, name)) continue;
+    tm_push(l->arena, &pairs, tm_lv_text(l, name, strlen(name)));
+    tm_push(l->arena, &pairs, args->named[k].value);
+  }
+  return tm_dict_make(l, pairs.data, pairs.len);
+}
+
 static bool check_keywords(tm_low *l, const tm_function_def *f,
                            const tm_args *args) {
+  if (f->params.len && f->params.data[f->params.len - 1].star == 2)
+    return true;
   for (uint32_t k = 0; k < args->n_named; k++) {
-    bool known = false;
-    for (uint32_t i = 0; i < f->params.len; i++)
-      known = known || (!f->params.data[i].star &&
-                        strcmp(f->params.data[i].name,
-                               args->named[k].name) == 0);
-    if (known) continue;
+    if (is_parameter(f, args->named[k].name)) continue;
     unknown_keyword(l, f, &args->named[k]);
     return false;
   }
@@ -184,7 +223,7 @@ static bool bind(tm_low *l, const tm_function_def *f, const tm_args *args,
     const tm_named_lv *named = find_named(args, p->name);
     tm_lv v = NULL;
     if (p->star == 2) {
-      v = tm_lv_tuple(l, NULL, 0);
+      v = gather_named(l, f, args);
     } else if (p->star == 1) {
       v = tm_lv_tuple(l, args->items + used, args->n_items - used);
       used = args->n_items;
@@ -216,20 +255,28 @@ static bool bind(tm_low *l, const tm_function_def *f, const tm_args *args,
 
 /* ---- inlining ----------------------------------------------------------- */
 
+static bool is_called(const tm_low *l, const tm_function_def *f) {
+  for (const tm_frame *at = l->frame; at; at = at->caller)
+    if (at->function == f) return true;
+  return false;
+}
+
+/* The calls from the last one of f to here, and f again: the cycle. */
 static tm_lv too_deep(tm_low *l, const tm_function_def *f) {
   tm_buf chain = tm_buf_in(l->arena);
-  enum { SHOWN = 4 };
-  const tm_frame *at = l->frame;
-  const char *names[SHOWN];
+  const char *names[DEEPEST_CALLS];
   int n = 0;
-  for (; at && n < SHOWN; at = at->caller)
+  for (const tm_frame *at = l->frame; at && n < DEEPEST_CALLS;
+       at = at->caller) {
     if (at->function) names[n++] = at->function->name;
-  tm_buf_puts(&chain, "... -> ");
+    if (at->function == f) break;
+  }
   while (n) tm_buf_printf(&chain, "%s -> ", names[--n]);
   tm_buf_puts(&chain, f->name);
   tm_lv v = tm_low_error_at(l, l->b.loc, TM_DIAG_UNSUPPORTED,
                             "write a loop instead",
-                            "recursion is not supported: %s",
+                            is_called(l, f) ? "recursion does not end: %s"
+                                            : "calls nest too deep: %s",
                             tm_buf_text(&chain));
   l->stopped = true; /* the same would be said at each level on the way out */
   return v;

@@ -97,6 +97,7 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   case TM_LV_TYPE: return type_attribute(l, owner, name);
   case TM_LV_MODULE:
   case TM_LV_SPACE: return tm_scope_attribute(l, owner, name);
+  case TM_LV_CLASS: return tm_record_class_attribute(l, owner, name);
   case TM_LV_OPAQUE:
     return tm_lv_opaque(l, tm_low_format(l, "%.*s.%s", (int)owner->text.len,
                                          owner->text.ptr, name));
@@ -104,6 +105,8 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   }
   /* constexpr.value; and conversions of numbers, since an argument equal to
    * 1 is a compile-time number in one specialization only. */
+  if (owner->kind == TM_LV_TUPLE && owner->record)
+    return tm_record_attribute(l, owner, name);
   if (strcmp(name, "value") == 0) return owner;
   if (tm_lv_is_number(owner) &&
       (strcmp(name, "to") == 0 || strcmp(name, "cast") == 0))
@@ -113,7 +116,14 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
                         "%s has no attribute '%s': it is a compile-time "
                         "number",
                         tm_lv_describe(l, owner), name);
-  return no_attribute(l, owner, name, 0);
+  tm_nearest near = {name, NULL, 0};
+  tm_lv v = owner->kind == TM_LV_TEXT ? tm_text_method(l, owner, name, &near)
+                                      : tm_container_method(l, owner, name,
+                                                            &near);
+  if (v) return v;
+  return tm_low_error(
+      l, near.best ? tm_low_format(l, "did you mean .%s?", near.best) : NULL,
+      "%s has no attribute '%s'", tm_lv_describe(l, owner), name);
 }
 
 /* ---- subscripts --------------------------------------------------------- */
@@ -187,6 +197,12 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index) {
   if (tm_lv_is_run(owner) && owner->type->kind != TM_LT_DESCRIPTOR)
     return index_tensor(l, owner, index);
   bool is_text = owner->kind == TM_LV_TEXT;
+  if (owner->kind == TM_LV_DICT) {
+    tm_lv found = tm_dict_find(owner, index);
+    return found ? found
+                 : tm_low_error(l, NULL, "the dict has no key %s",
+                                tm_lv_describe(l, index));
+  }
   if (owner->kind == TM_LV_TUPLE && index->kind == TM_LV_SLICE)
     return slice_tuple(l, owner, index);
   if (owner->kind != TM_LV_TUPLE && !is_text)
@@ -209,15 +225,22 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index) {
 
 /* ---- expressions -------------------------------------------------------- */
 
+static tm_lv list_or_tuple(tm_low *l, const tm_lv_list *items, bool is_list) {
+  tm_lvalue *v =
+      (tm_lvalue *)(uintptr_t)tm_lv_tuple(l, items->data, items->len);
+  v->is_static = is_list;
+  v->is_mutable = is_list && l->frame->is_python;
+  return v;
+}
+
 static tm_lv sequence(tm_low *l, const tm_expr *e, bool is_list) {
-  TM_VEC(tm_lv) items = {0};
+  tm_lv_list items = {0};
   for (uint32_t i = 0; i < e->items.len; i++) {
     const tm_expr *item = e->items.data[i];
     bool starred = item->kind == TM_EXPR_STARRED;
     tm_lv v = tm_low_expr(l, starred ? item->a[0] : item);
-    if (starred && v->kind == TM_LV_TUPLE) {
-      for (uint32_t k = 0; k < v->n_items; k++)
-        tm_push(l->arena, &items, v->items[k]);
+    if (starred && tm_low_items(l, v, &items)) {
+      continue;
     } else if (starred && !tm_lv_is_poison(v)) {
       return tm_low_error(l, NULL, "* needs a tuple, got %s",
                           tm_lv_describe(l, v));
@@ -225,9 +248,7 @@ static tm_lv sequence(tm_low *l, const tm_expr *e, bool is_list) {
       tm_push(l->arena, &items, v);
     }
   }
-  tm_lv made = tm_lv_tuple(l, items.data, items.len);
-  ((tm_lvalue *)(uintptr_t)made)->is_static = is_list;
-  return made;
+  return list_or_tuple(l, &items, is_list);
 }
 
 /* and, or: compile-time operands decide or drop out, in order; all run-time
@@ -241,14 +262,17 @@ static tm_lv combine(tm_low *l, bool is_and, const tm_lv *run, uint32_t n,
   return r;
 }
 
-static tm_lv boolean(tm_low *l, const tm_expr *e) {
+static tm_lv boolean(tm_low *l, const tm_expr *e, bool is_test) {
   bool is_and = e->kind == TM_EXPR_AND, truth;
   TM_VEC(tm_lv) run = {0};
   tm_lv v = TM_POISONED;
   for (uint32_t i = 0; i < e->items.len; i++) {
-    v = tm_low_expr(l, e->items.data[i]);
+    const tm_expr *item = e->items.data[i];
+    v = is_test ? tm_low_test(l, item) : tm_low_expr(l, item);
     if (tm_lv_is_poison(v)) return v;
     if (tm_lv_is_run(v)) {
+      if (is_test) v = tm_sem_truth(l, v);
+      if (tm_lv_is_poison(v)) return v;
       tm_push(l->arena, &run, v);
     } else if (!tm_lv_truth(v, &truth)) {
       return tm_low_error(l, NULL, "%s has no truth value",
@@ -276,8 +300,17 @@ static tm_lv comparison(tm_low *l, const tm_expr *e) {
   return combine(l, true, run.data, run.len, v);
 }
 
+tm_lv tm_low_test(tm_low *l, const tm_expr *e) {
+  if (e->kind != TM_EXPR_AND && e->kind != TM_EXPR_OR) return tm_low_expr(l, e);
+  tm_loc old = tm_low_at(l, e->loc);
+  tm_lv v = tm_low_enter(l) ? boolean(l, e, true) : TM_POISONED;
+  if (!l->stopped) tm_low_leave(l);
+  l->b.loc = old;
+  return v;
+}
+
 static tm_lv conditional(tm_low *l, const tm_expr *e) {
-  tm_lv condition = tm_low_expr(l, e->a[1]);
+  tm_lv condition = tm_low_test(l, e->a[1]);
   bool truth;
   if (tm_lv_is_poison(condition)) return condition;
   if (tm_lv_is_run(condition)) return tm_low_ternary(l, condition, e);
@@ -285,26 +318,6 @@ static tm_lv conditional(tm_low *l, const tm_expr *e) {
     return tm_low_error(l, NULL, "%s has no truth value",
                         tm_lv_describe(l, condition));
   return tm_low_expr(l, truth ? e->a[0] : e->a[2]);
-}
-
-static tm_lv fstring(tm_low *l, const tm_expr *e) {
-  tm_buf out = tm_buf_in(l->arena);
-  for (uint32_t i = 0; i < e->items.len; i++) {
-    const tm_expr *piece = e->items.data[i];
-    if (piece->kind == TM_EXPR_STRING) {
-      tm_buf_add(&out, piece->text.ptr, piece->text.len);
-      continue;
-    }
-    tm_lv v = tm_low_expr(l, piece->a[0]);
-    if (tm_lv_is_poison(v)) return v;
-    if (tm_lv_has_run(v))
-      return tm_low_error(l, "tl.device_print prints run-time values",
-                          "an f-string takes only compile-time values, got "
-                          "%s",
-                          tm_lv_describe(l, v));
-    tm_lv_print(l, &out, v);
-  }
-  return tm_lv_text(l, tm_buf_text(&out), out.len);
 }
 
 static tm_lv slice(tm_low *l, const tm_expr *e) {
@@ -318,38 +331,54 @@ static tm_lv slice(tm_low *l, const tm_expr *e) {
   return v;
 }
 
-/* [e for x in tuple if c]: one clause, over compile-time items. */
-static tm_lv comprehension(tm_low *l, const tm_expr *e) {
-  if (e->op == TM_PY_DICT_COMP || e->op == TM_PY_SET_COMP ||
-      e->clauses.len != 1)
-    return tm_low_unsupported(l, "use tl.static_range and tuples",
-                              "kernels have no comprehensions of this kind");
-  const tm_comp_clause *clause = &e->clauses.data[0];
-  tm_lv over = tm_low_expr(l, clause->iter);
-  if (tm_lv_is_poison(over)) return over;
-  if (over->kind != TM_LV_TUPLE)
-    return tm_low_error(l, NULL, "a comprehension goes over a tuple, got %s",
-                        tm_lv_describe(l, over));
-  TM_VEC(tm_lv) items = {0};
-  tm_scope_mark mark = tm_scope_enter(l);
-  for (uint32_t i = 0; i < over->n_items; i++) {
-    bool keep = true;
-    tm_low_assign(l, clause->target, over->items[i]);
-    for (uint32_t c = 0; keep && c < clause->conditions.len; c++) {
-      tm_lv v = tm_low_expr(l, clause->conditions.data[c]);
-      keep = tm_lv_truth(v, &keep) && keep;
-    }
-    if (keep) tm_push(l->arena, &items, tm_low_expr(l, e->a[0]));
+/* One clause of a comprehension and those after it, then the element. */
+static bool clause(tm_low *l, const tm_expr *e, uint32_t at,
+                   tm_lv_list *out) {
+  if (at == e->clauses.len) {
+    tm_push(l->arena, out, tm_low_expr(l, e->a[0]));
+    if (e->op == TM_PY_DICT_COMP)
+      tm_push(l->arena, out, tm_low_expr(l, e->a[1]));
+    return true;
   }
+  const tm_comp_clause *c = &e->clauses.data[at];
+  tm_lv over = tm_low_expr(l, c->iter);
+  tm_lv_list items = {0};
+  if (!tm_low_items(l, over, &items)) {
+    if (!tm_lv_is_poison(over))
+      tm_low_error(l, "loop over compile-time bounds",
+                   "a comprehension goes over compile-time items, got %s",
+                   tm_lv_describe(l, over));
+    return false;
+  }
+  for (uint32_t i = 0; i < items.len && !l->stopped; i++) {
+    bool keep = true;
+    tm_low_assign_item(l, c->target, items.data[i]);
+    for (uint32_t k = 0; keep && k < c->conditions.len; k++)
+      if (!tm_want_bool(l, tm_low_expr(l, c->conditions.data[k]),
+                        "a comprehension's condition", &keep))
+        return false;
+    if (keep && !clause(l, e, at + 1, out)) return false;
+  }
+  return true;
+}
+
+/* [e for x in items if c], also of dicts and generators. */
+static tm_lv comprehension(tm_low *l, const tm_expr *e) {
+  if (e->op == TM_PY_SET_COMP)
+    return tm_low_unsupported(l, "use a tuple", "kernels have no sets");
+  tm_lv_list items = {0};
+  tm_scope_mark mark = tm_scope_enter(l);
+  bool ok = clause(l, e, 0, &items);
   tm_scope_leave(l, mark, NULL);
-  return tm_lv_tuple(l, items.data, items.len);
+  if (!ok) return TM_POISONED;
+  if (e->op == TM_PY_DICT_COMP) return tm_dict_make(l, items.data, items.len);
+  return list_or_tuple(l, &items, e->op == TM_PY_LIST_COMP);
 }
 
 static tm_lv refused(tm_low *l, const tm_expr *e) {
   const char *what = "this expression";
   switch (e->kind) {
   case TM_EXPR_LAMBDA: what = "lambda"; break;
-  case TM_EXPR_DICT: what = "a dict"; break;
   case TM_EXPR_SET: what = "a set"; break;
   case TM_EXPR_AWAIT: what = "await"; break;
   case TM_EXPR_YIELD: what = "yield"; break;
@@ -392,7 +421,8 @@ static tm_lv lower_kind(tm_low *l, const tm_expr *e) {
   case TM_EXPR_INT: return literal_int(l, e);
   case TM_EXPR_FLOAT: return tm_lv_float(l, e->u.f);
   case TM_EXPR_STRING: return tm_lv_text(l, e->text.ptr, e->text.len);
-  case TM_EXPR_FSTRING: return fstring(l, e);
+  case TM_EXPR_FSTRING: return tm_text_fstring(l, e);
+  case TM_EXPR_DICT: return tm_dict_literal(l, e);
   case TM_EXPR_TRUE: return tm_lv_bool(true);
   case TM_EXPR_FALSE: return tm_lv_bool(false);
   case TM_EXPR_NONE: return TM_NONE_LV;
@@ -408,7 +438,7 @@ static tm_lv lower_kind(tm_low *l, const tm_expr *e) {
     return tm_sem_binary(l, e->op, a, b);
   case TM_EXPR_COMPARE: return comparison(l, e);
   case TM_EXPR_AND:
-  case TM_EXPR_OR: return boolean(l, e);
+  case TM_EXPR_OR: return boolean(l, e, false);
   case TM_EXPR_IF: return conditional(l, e);
   case TM_EXPR_CALL: return tm_low_call_expr(l, e);
   case TM_EXPR_ATTRIBUTE: return attribute(l, e);

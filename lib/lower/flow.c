@@ -135,7 +135,7 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
                               : NULL;
   }
   if (a->kind != TM_LV_TUPLE || b->kind != TM_LV_TUPLE ||
-      a->n_items != b->n_items)
+      a->n_items != b->n_items || a->record != b->record)
     return NULL;
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, a->n_items ? a->n_items : 1);
   for (uint32_t i = 0; i < a->n_items; i++)

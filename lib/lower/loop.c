@@ -114,7 +114,7 @@ static bool match(loop *p, tm_lv inside, tm_lv after, uint32_t *at) {
     return true;
   }
   if (inside->kind == TM_LV_TUPLE && after->kind == TM_LV_TUPLE &&
-      inside->n_items == after->n_items) {
+      inside->n_items == after->n_items && inside->record == after->record) {
     bool ok = true;
     for (uint32_t i = 0; i < inside->n_items; i++)
       ok = match(p, inside->items[i], after->items[i], at) && ok;
@@ -417,11 +417,7 @@ static tm_end unroll(tm_low *l, void *payload) {
     tm_low_at(l, u->s->loc);
     tm_lv v = u->items ? u->items[(size_t)i]
                        : tm_lv_int(l, u->start + i * u->step);
-    const tm_expr *target = u->s->targets.data[0];
-    if (target->kind == TM_EXPR_NAME)
-      tm_scope_set(l, tm_low_name(l, target->name), v, target->loc);
-    else
-      tm_low_assign(l, target, v);
+    tm_low_assign_item(l, u->s->targets.data[0], v);
     tm_end end = tm_low_stmts(l, &u->s->body, 0, false);
     if (end.kind == TM_END_BREAKS) return tm_end_of(TM_END_FALLS);
     if (end.kind == TM_END_RETURNS) return end;
@@ -650,8 +646,11 @@ static tm_end run_for(tm_low *l, const tm_stmt *s, tm_lv range) {
 
 tm_end tm_low_for(tm_low *l, const tm_stmt *s) {
   tm_lv over = tm_low_expr(l, s->e);
-  if (over->kind == TM_LV_TUPLE) {
-    unrolled u = {.s = s, .items = over->items, .count = over->n_items};
+  tm_lv_list items = {0};
+  if (over->kind != TM_LV_RANGE && tm_low_items(l, over, &items)) {
+    static const tm_lv none[1];
+    unrolled u = {.s = s, .items = items.len ? items.data : none,
+                  .count = items.len};
     return unroll(l, &u);
   }
   if (over->kind != TM_LV_RANGE) {
@@ -671,7 +670,7 @@ tm_end tm_low_for(tm_low *l, const tm_stmt *s) {
 
 static tm_end python_while(tm_low *l, const tm_stmt *s) {
   for (;;) {
-    tm_lv condition = tm_low_expr(l, s->e);
+    tm_lv condition = tm_low_test(l, s->e);
     bool truth;
     if (tm_lv_is_poison(condition)) break;
     if (!tm_lv_truth(condition, &truth)) {
@@ -782,14 +781,14 @@ static tm_lv while_condition(loop *p, tm_block before) {
   tm_low *l = p->l;
   enter_block(l, before);
   if (!p->extras.len) {
-    tm_lv c = tm_low_expr(l, p->s->e);
+    tm_lv c = tm_low_test(l, p->s->e);
     return tm_lv_is_run(c) ? tm_low_condition(l, c, "while") : c;
   }
   tm_value go = build_not(l, p->extras.data[0].arg);
   tm_builder here = l->b;
   tm_block regions[2] = {tm_ir_new_block(l->ir), tm_ir_new_block(l->ir)};
   enter_block(l, regions[0]);
-  tm_lv c = tm_low_expr(l, p->s->e);
+  tm_lv c = tm_low_test(l, p->s->e);
   if (tm_lv_is_run(c)) c = tm_low_condition(l, c, "while");
   tm_ltype i1 = tm_lt_scalar(l, TM_DT_I1);
   bool truth;
@@ -820,18 +819,6 @@ static void enter_while_body(loop *p, tm_block after) {
   enter_block(l, after);
 }
 
-/* Dropping variables that stay assumes that the condition hands on its
- * arguments. */
-static void check_walruses(loop *p, const tm_value *forward) {
-  for (uint32_t i = 0; i < p->leaves.len; i++)
-    if (forward[i] != p->leaves.data[i].arg) {
-      tm_low_unsupported(p->l, "assign before the loop and at its end",
-                         ":= in the condition of a run-time `while` is "
-                         "not supported");
-      return;
-    }
-}
-
 static tm_end run_while(tm_low *l, const tm_stmt *s) {
   tm_builder outer = l->b;
   loop p = {.l = l, .s = s};
@@ -844,7 +831,10 @@ static tm_end run_while(tm_low *l, const tm_stmt *s) {
   tm_stmt *one = &in_condition;
   tm_stmts list = {.data = &one, .len = 1, .cap = 1};
   tm_low_assigned(l, &list, &p.names);
-  bool has_walrus = p.names.len != 0;
+  if (p.names.len)
+    tm_low_unsupported(l, "assign before the loop and at its end",
+                       ":= in the condition of a run-time `while` is not "
+                       "supported");
   start_carrying(&p, before, NULL);
   if (stops) {
     add_extra(&p, tm_type_scalar(l->ir, TM_I1), no, 0, NULL);
@@ -860,7 +850,6 @@ static tm_end run_while(tm_low *l, const tm_stmt *s) {
   forward_values(&p, forward);
   enter_while_body(&p, after);
   tm_end end = tm_low_stmts(l, &s->body, 0, false);
-  if (has_walrus) check_walruses(&p, forward);
   /* A value that the condition itself changes must stay. */
   stop_carrying(&p);
   way_out out = carry_end(&p, end, &outer, no, stops);

@@ -374,6 +374,7 @@ tm_lv tm_fn_python_len(tm_low *l, const tm_builtin_call *c) {
   tm_lv x = c->args[0];
   if (x->kind == TM_LV_TUPLE) return tm_lv_int(l, x->n_items);
   if (x->kind == TM_LV_TEXT) return tm_lv_int(l, (tm_wide)x->text.len);
+  if (x->kind == TM_LV_DICT) return tm_lv_int(l, x->n_items / 2);
   return tm_low_error(l, NULL, "%s has no length", tm_lv_describe(l, x));
 }
 
@@ -430,18 +431,13 @@ tm_lv tm_fn_python_str(tm_low *l, const tm_builtin_call *c) {
   return tm_lv_text(l, tm_buf_text(&out), out.len);
 }
 
-tm_lv tm_fn_to_tuple(tm_low *l, const tm_builtin_call *c) {
-  if (c->args[0]->kind == TM_LV_TUPLE) return c->args[0];
-  return tm_low_error(l, NULL, "a tuple is made of a tuple, got %s",
-                      tm_lv_describe(l, c->args[0]));
-}
-
 static bool is_instance(tm_lv x, tm_lv of) {
   if (of->kind == TM_LV_TUPLE) {
     for (uint32_t i = 0; i < of->n_items; i++)
       if (is_instance(x, of->items[i])) return true;
     return false;
   }
+  if (of->kind == TM_LV_CLASS) return x->record == of->record;
   if (of->kind != TM_LV_BUILTIN) return false;
   static const struct { const char *name; tm_lv_kind kind; } table[] = {
     {"tensor", TM_LV_RUN}, {"int", TM_LV_INT}, {"int", TM_LV_BOOL},

@@ -14,6 +14,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+TM_BUILTIN_FN(none);
+
 /* ---- local variables ---------------------------------------------------- */
 
 tm_name tm_low_name(tm_low *l, const char *text) {
@@ -122,6 +124,9 @@ static const space spaces[] = {
   {"triton.language.extra.intel.libdevice", TM_IN_DEVICE},
   {"triton.language.target_info", TM_IN_TARGET},
   {"triton.language.PropagateNan", 0},
+  {"triton.profiler.language", 0},
+  {"triton.profiler", 0},
+  {"collections", 0},
   {"math", TM_IN_PYMATH},
   {"builtins", TM_IN_PYTHON},
 };
@@ -163,6 +168,14 @@ static tm_lv space_constant(tm_low *l, const space *s, const char *name) {
   if (strcmp(s->path, "triton.language.PropagateNan") == 0) {
     if (strcmp(name, "ALL") == 0) return tm_lv_bool(true);
     if (strcmp(name, "NONE") == 0) return tm_lv_bool(false);
+  }
+  if (strcmp(s->path, "collections") == 0 && strcmp(name, "namedtuple") == 0)
+    return tm_record_namedtuple(l);
+  if (strcmp(s->path, "triton.profiler.language") == 0) {
+    /* The profiler's marks in a kernel: nothing to compute. */
+    static const tm_builtin mark = {.name = "scope", .fn = tm_fn_none,
+                                    .signature = "name=None, *more"};
+    return tm_builtin_bound(l, &mark, NULL);
   }
   if ((s->bits & TM_IN_TRITON) && strcmp(name, "__version__") == 0)
     return tm_lv_text(l, "3.6.0", 5); /* the dialect that is followed */
@@ -237,9 +250,8 @@ static tm_lv space_attribute(tm_low *l, int index, const char *name) {
 
 /* ---- module code -------------------------------------------------------- */
 
-/* Evaluates an expression of a module's top level. */
-static tm_lv module_expr(tm_low *l, const tm_module *module,
-                         const tm_expr *e, const char *name) {
+tm_lv tm_scope_module_expr(tm_low *l, const tm_module *module,
+                           const tm_expr *e, const char *name) {
   tm_frame frame = {.caller = l->frame, .module = module, .is_python = true};
   uint32_t code = l->ir->insts.len;
   l->frame = &frame;
@@ -258,13 +270,13 @@ static tm_lv unpack_target(tm_low *l, const tm_module *module,
                            const tm_expr *target, const tm_expr *e,
                            tm_name name) {
   if (target->kind == TM_EXPR_NAME)
-    return target->name == name ? module_expr(l, module, e, name) : NULL;
+    return target->name == name ? tm_scope_module_expr(l, module, e, name) : NULL;
   if (target->kind != TM_EXPR_TUPLE && target->kind != TM_EXPR_LIST)
     return NULL;
   for (uint32_t i = 0; i < target->items.len; i++) {
     const tm_expr *item = target->items.data[i];
     if (item->kind != TM_EXPR_NAME || item->name != name) continue;
-    tm_lv v = module_expr(l, module, e, name);
+    tm_lv v = tm_scope_module_expr(l, module, e, name);
     if (v->kind == TM_LV_TUPLE && i < v->n_items) return v->items[i];
     return v->kind == TM_LV_OPAQUE
                ? v
@@ -380,8 +392,8 @@ static tm_lv evaluate_binding(tm_low *l, const tm_module *module,
   default:
     break;
   }
-  const char *what = s->kind == TM_STMT_CLASS ? "the class " : "";
-  return tm_lv_opaque(l, tm_low_format(l, "%s%s", what, name));
+  if (s->kind == TM_STMT_CLASS) return tm_record_class(l, module, s);
+  return tm_lv_opaque(l, name);
 }
 
 /* ---- which of several bindings counts ----------------------------------- */
@@ -403,7 +415,7 @@ static reach is_reached(tm_low *l, const tm_module *module,
     if (p->kind == TM_STMT_TRY && !contains(&p->body, s)) return SKIPPED;
     if (p->kind != TM_STMT_IF) continue;
     bool truth, in_body = contains(&p->body, s);
-    tm_lv v = module_expr(l, module, p->e, "a condition");
+    tm_lv v = tm_scope_module_expr(l, module, p->e, "a condition");
     if (!tm_lv_truth(v, &truth))
       result = UNKNOWN;
     else if (truth != in_body)
@@ -458,6 +470,8 @@ tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
   tm_lv v = tm_map_get(&module->bindings, TM_KEY(name), &index)
                 ? choose_binding(l, module, (uint32_t)index, name)
                 : star_import(l, module, name);
+  /* What a module binds is the same for every use. */
+  if (v && v->is_mutable) ((tm_lvalue *)(uintptr_t)v)->is_mutable = false;
   if (v)
     l->globals.data[at].value = v;
   else

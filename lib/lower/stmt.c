@@ -90,7 +90,8 @@ bool tm_low_may_stop(const tm_stmts *stmts) {
 static tm_lv as_variable(tm_low *l, tm_lv v) {
   if (l->frame->is_python) return v;
   if (tm_lv_is_number(v)) return tm_sem_tensor(l, v);
-  if (v->kind != TM_LV_TUPLE) return v;
+  if (v->kind != TM_LV_TUPLE || (v->record && v->record->is_aggregate))
+    return v;
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items ? v->n_items : 1);
   for (uint32_t i = 0; i < v->n_items; i++)
     items[i] = as_variable(l, v->items[i]);
@@ -113,22 +114,51 @@ static bool take_constexpr(tm_low *l, tm_name name) {
   return false;
 }
 
+/* Writes n targets from values; a starred one takes what the others leave. */
+static bool spread(tm_low *l, const tm_exprs *targets, const tm_lv_list *v) {
+  uint32_t n = targets->len, star = n;
+  for (uint32_t i = 0; i < n; i++)
+    if (targets->data[i]->kind == TM_EXPR_STARRED) star = i;
+  if (star == n ? v->len != n : v->len < n - 1) {
+    tm_low_error(l, NULL, "cannot unpack %u values into %u names", v->len, n);
+    return false;
+  }
+  uint32_t rest = star == n ? 0 : v->len - (n - 1);
+  for (uint32_t i = 0, at = 0; i < n; i++) {
+    const tm_expr *t = targets->data[i];
+    if (i == star) {
+      tm_low_assign(l, t->a[0], tm_lv_tuple(l, v->data + at, rest));
+      at += rest;
+    } else {
+      tm_low_assign(l, t, v->data[at++]);
+    }
+  }
+  return true;
+}
+
 static void assign_items(tm_low *l, const tm_expr *target, tm_lv value) {
   uint32_t n = target->items.len;
-  if (value->kind != TM_LV_TUPLE) {
-    if (!tm_lv_is_poison(value))
-      tm_low_error(l, NULL, "cannot unpack %s into %u names",
-                   tm_lv_describe(l, value), n);
-    for (uint32_t i = 0; i < n; i++)
-      tm_low_assign(l, target->items.data[i], TM_POISONED);
+  tm_lv_list items = {0};
+  if (!tm_lv_is_poison(value) && !tm_low_items(l, value, &items))
+    tm_low_error(l, NULL, "cannot unpack %s into %u names",
+                 tm_lv_describe(l, value), n);
+  else if (!tm_lv_is_poison(value) && spread(l, &target->items, &items))
     return;
+  for (uint32_t i = 0; i < n; i++) {
+    const tm_expr *t = target->items.data[i];
+    tm_low_assign(l, t->kind == TM_EXPR_STARRED ? t->a[0] : t, TM_POISONED);
   }
-  if (value->n_items != n)
-    tm_low_error(l, NULL, "cannot unpack %u values into %u names",
-                 value->n_items, n);
-  for (uint32_t i = 0; i < n; i++)
-    tm_low_assign(l, target->items.data[i],
-                  value->n_items == n ? value->items[i] : TM_POISONED);
+}
+
+static void assign_element(tm_low *l, const tm_expr *target, tm_lv value) {
+  tm_lv owner = tm_low_expr(l, target->a[0]);
+  if (tm_lv_is_poison(owner)) return;
+  if (owner->kind == TM_LV_DICT || owner->kind == TM_LV_TUPLE)
+    tm_container_set(l, owner, tm_low_expr(l, target->a[1]), value);
+  else
+    tm_low_error(l, "store through a pointer with tl.store, or choose with "
+                    "tl.where",
+                 "elements of a tensor cannot be assigned");
 }
 
 void tm_low_assign(tm_low *l, const tm_expr *target, tm_lv value) {
@@ -149,14 +179,22 @@ void tm_low_assign(tm_low *l, const tm_expr *target, tm_lv value) {
     assign_items(l, target, value);
     return;
   case TM_EXPR_SUBSCRIPT:
-    tm_low_error(l, "store through a pointer with tl.store, or choose with "
-                    "tl.where",
-                 "elements of a tensor cannot be assigned");
+    assign_element(l, target, value);
+    return;
+  case TM_EXPR_ATTRIBUTE:
+    tm_record_set(l, tm_low_expr(l, target->a[0]), target->name, value);
     return;
   default:
     tm_low_error(l, NULL, "cannot assign to this expression");
     return;
   }
+}
+
+void tm_low_assign_item(tm_low *l, const tm_expr *target, tm_lv value) {
+  if (target->kind == TM_EXPR_NAME)
+    tm_scope_set(l, tm_low_name(l, target->name), value, target->loc);
+  else
+    tm_low_assign(l, target, value);
 }
 
 bool tm_low_is_constexpr(const tm_expr *a) {
@@ -190,8 +228,7 @@ static void annotated(tm_low *l, const tm_stmt *s) {
 
 static void augmented(tm_low *l, const tm_stmt *s) {
   const tm_expr *target = s->targets.data[0];
-  tm_lv old = target->kind == TM_EXPR_NAME ? tm_low_expr(l, target)
-                                           : TM_POISONED;
+  tm_lv old = tm_low_expr(l, target);
   tm_lv by = tm_low_expr(l, s->e);
   tm_low_assign(l, target, tm_sem_binary(l, s->op, old, by));
 }
@@ -242,9 +279,7 @@ static void refused(tm_low *l, const tm_stmt *s) {
     hint = "move it to module level and decorate it with @triton.jit";
     break;
   case TM_STMT_CLASS: what = "a class"; break;
-  case TM_STMT_WITH: what = "with"; break;
   case TM_STMT_TRY: what = "try"; break;
-  case TM_STMT_DELETE: what = "del"; break;
   case TM_STMT_GLOBAL: what = "global"; break;
   case TM_STMT_NONLOCAL: what = "nonlocal"; break;
   case TM_STMT_MATCH: what = "match"; hint = "write if and elif"; break;
@@ -257,11 +292,41 @@ static void refused(tm_low *l, const tm_stmt *s) {
   tm_low_unsupported(l, hint, "%s has no meaning in a kernel", what);
 }
 
+static void deleted(tm_low *l, const tm_stmt *s) {
+  for (uint32_t i = 0; i < s->targets.len; i++) {
+    const tm_expr *t = s->targets.data[i];
+    if (t->kind != TM_EXPR_NAME) {
+      tm_low_unsupported(l, NULL, "del takes names in a kernel");
+      continue;
+    }
+    tm_lv v = tm_low_expr(l, t);
+    if (!tm_lv_is_poison(v))
+      v = tm_lv_unbound(l, tm_low_format(l, "it was deleted at line %u",
+                                         s->loc.line));
+    tm_scope_set(l, tm_low_name(l, t->name), v, t->loc);
+  }
+}
+
+/* Contexts that mean nothing here, such as a profiler's scope, are builtins
+ * that give None. */
+static tm_end with(tm_low *l, const tm_stmt *s) {
+  for (uint32_t i = 0; i < s->items.len; i++) {
+    tm_lv v = tm_low_expr(l, s->items.data[i]);
+    if (v->kind != TM_LV_NONE && !tm_lv_is_poison(v))
+      tm_low_unsupported(l, "write its statements without the `with`",
+                         "`with` over %s has no meaning in a kernel",
+                         tm_lv_describe(l, v));
+    if (i < s->targets.len && s->targets.data[i])
+      tm_low_assign(l, s->targets.data[i], v);
+  }
+  return tm_low_stmts(l, &s->body, 0, false);
+}
+
 /* ---- if ----------------------------------------------------------------- */
 
 static tm_end lower_if(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
                        uint32_t from, bool tail, bool *took_rest) {
-  tm_lv condition = tm_low_expr(l, s->e);
+  tm_lv condition = tm_low_test(l, s->e);
   bool truth;
   if (tm_lv_is_run(condition)) {
     *took_rest = tm_low_may_leave(&s->body) || tm_low_may_leave(&s->orelse);
@@ -312,6 +377,8 @@ static tm_end lower_one(tm_low *l, const tm_stmt *s, const tm_stmts *stmts,
   case TM_STMT_FOR: return tm_low_for(l, s);
   case TM_STMT_WHILE: return tm_low_while(l, s);
   case TM_STMT_PASS: break;
+  case TM_STMT_DELETE: deleted(l, s); break;
+  case TM_STMT_WITH: return with(l, s);
   case TM_STMT_BREAK:
     return (tm_end){.kind = TM_END_BREAKS, .loc = s->loc};
   case TM_STMT_CONTINUE:

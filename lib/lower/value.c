@@ -89,7 +89,7 @@ bool tm_lv_is_number(tm_lv v) {
 
 bool tm_lv_has_run(tm_lv v) {
   if (v->kind == TM_LV_RUN) return true;
-  if (v->kind == TM_LV_TUPLE)
+  if (v->kind == TM_LV_TUPLE || v->kind == TM_LV_DICT)
     for (uint32_t i = 0; i < v->n_items; i++)
       if (tm_lv_has_run(v->items[i])) return true;
   return false;
@@ -102,8 +102,10 @@ bool tm_lv_truth(tm_lv v, bool *out) {
   case TM_LV_INT: *out = v->i != 0; return true;
   case TM_LV_FLOAT: *out = v->f != 0; return true;
   case TM_LV_TEXT: *out = v->text.len != 0; return true;
-  case TM_LV_TUPLE: *out = v->n_items != 0; return true;
+  case TM_LV_TUPLE:
+  case TM_LV_DICT: *out = v->n_items != 0; return true;
   case TM_LV_TYPE:
+  case TM_LV_CLASS:
   case TM_LV_FUNCTION:
   case TM_LV_BUILTIN:
   case TM_LV_MODULE:
@@ -161,6 +163,26 @@ void tm_lv_print(tm_low *l, tm_buf *out, tm_lv v) {
   }
 }
 
+/* "a tuple (int32, 5)", "a P (fp32[16], None)". */
+static const char *describe_tuple(tm_low *l, tm_lv v) {
+  enum { SHOWN = 6 };
+  tm_buf out = tm_buf_in(l->arena);
+  tm_buf_printf(&out, "a %s (", v->record      ? v->record->name
+                                : v->is_static ? "list"
+                                               : "tuple");
+  for (uint32_t i = 0; i < v->n_items && i < SHOWN; i++) {
+    if (i) tm_buf_puts(&out, ", ");
+    if (tm_lv_is_number(v->items[i]))
+      tm_lv_print(l, &out, v->items[i]);
+    else
+      tm_buf_puts(&out, tm_lv_describe(l, v->items[i]));
+  }
+  if (v->n_items > SHOWN)
+    tm_buf_printf(&out, ", ... %u items", v->n_items);
+  tm_buf_puts(&out, ")");
+  return tm_buf_text(&out);
+}
+
 const char *tm_lv_describe(tm_low *l, tm_lv v) {
   switch (v->kind) {
   case TM_LV_RUN:
@@ -177,8 +199,9 @@ const char *tm_lv_describe(tm_low *l, tm_lv v) {
     return tm_low_format(l, "the string '%.*s'",
                          (int)(v->text.len > 40 ? 40 : v->text.len),
                          v->text.ptr);
-  case TM_LV_TUPLE:
-    return tm_low_format(l, "a tuple of %u", v->n_items);
+  case TM_LV_TUPLE: return describe_tuple(l, v);
+  case TM_LV_DICT: return "a dict";
+  case TM_LV_CLASS: return tm_low_format(l, "class %s", v->record->name);
   case TM_LV_SPACE: return "a module";
   case TM_LV_SLICE: return "a slice";
   case TM_LV_ELLIPSIS: return "...";
@@ -217,13 +240,14 @@ bool tm_lv_equal(tm_lv a, tm_lv b) {
   case TM_LV_NONE: case TM_LV_ELLIPSIS: return true;
   case TM_LV_TEXT: return tm_str_eq(a->text, b->text);
   case TM_LV_TYPE: return a->type == b->type;
-  case TM_LV_FUNCTION: return a->function == b->function;
+  case TM_LV_FUNCTION: return a->function == b->function && a->self == b->self;
+  case TM_LV_CLASS: return a->record == b->record;
   case TM_LV_BUILTIN: return a->row == b->row && a->self == b->self;
   case TM_LV_MODULE: return a->module == b->module;
   case TM_LV_SPACE: return a->space == b->space;
   case TM_LV_RUN: return a->value == b->value;
   case TM_LV_TUPLE:
-    if (a->n_items != b->n_items) return false;
+    if (a->n_items != b->n_items || a->record != b->record) return false;
     for (uint32_t i = 0; i < a->n_items; i++)
       if (!tm_lv_equal(a->items[i], b->items[i])) return false;
     return true;
@@ -441,6 +465,7 @@ static tm_lv fold_in(tm_lv item, tm_lv in, const char **why) {
       if (tm_lv_equal(item, in->items[i])) return tm_lv_bool(true);
     return tm_lv_bool(false);
   }
+  if (in->kind == TM_LV_DICT) return tm_lv_bool(tm_dict_find(in, item) != NULL);
   if (in->kind == TM_LV_TEXT && item->kind == TM_LV_TEXT) {
     for (size_t at = 0; at + item->text.len <= in->text.len; at++)
       if (memcmp(in->text.ptr + at, item->text.ptr, item->text.len) == 0)
@@ -467,6 +492,7 @@ tm_lv tm_lv_fold(tm_low *l, tm_py_op op, tm_lv a, tm_lv b, const char **why) {
       return tm_lv_bool(r->i != 0);
     return r;
   }
+  if (op == TM_PY_MOD && a->kind == TM_LV_TEXT) return tm_text_percent(l, a, b);
   if (op == TM_PY_EQ) return tm_lv_bool(tm_lv_equal(a, b));
   if (op == TM_PY_NE) return tm_lv_bool(!tm_lv_equal(a, b));
   if (a->kind == TM_LV_TEXT && b->kind == TM_LV_TEXT)

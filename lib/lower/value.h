@@ -73,7 +73,9 @@ typedef enum tm_lv_kind {
   TM_LV_POISON,     /* an error was reported */
   TM_LV_UNBOUND,    /* not certainly assigned; text says why */
   TM_LV_NONE, TM_LV_BOOL, TM_LV_INT, TM_LV_FLOAT, TM_LV_TEXT,
-  TM_LV_TUPLE,      /* items; lists too */
+  TM_LV_TUPLE,      /* items; lists, named tuples and objects too */
+  TM_LV_DICT,       /* items: key, value, key, value ... */
+  TM_LV_CLASS,      /* record */
   TM_LV_TYPE,       /* type */
   TM_LV_FUNCTION,   /* function */
   TM_LV_BUILTIN,    /* row; self when it is a bound method */
@@ -102,14 +104,17 @@ typedef struct tm_record {
   const char *const *fields;
   const tm_expr *const *defaults; /* NULL where there is none */
   uint32_t n_fields;
+  const struct tm_record **bases;
+  uint32_t n_bases;
   const tm_module *module;
   const tm_stmt *body; /* the class; NULL for namedtuple("N", ...) */
-  bool is_aggregate;
+  bool is_aggregate, is_tuple; /* neither: kernels make no values of it */
 } tm_record;
 
 struct tm_lvalue {
   tm_lv_kind kind;
   bool is_static;         /* RANGE: tl.static_range. TUPLE: a list */
+  bool is_mutable;        /* TUPLE, DICT: of plain Python code, may change */
   union {
     bool b;
     tm_wide i;
@@ -123,12 +128,14 @@ struct tm_lvalue {
     tm_value value;
   };
   tm_ltype type;           /* TYPE, RUN */
-  tm_lv self;              /* BUILTIN: bound receiver; or NULL. RUN
+  tm_lv self;              /* BUILTIN, FUNCTION: receiver; or NULL. RUN
                               descriptors: (shape, strides) or NULL */
   const tm_range_options *options; /* RANGE */
   const tm_record *record; /* TUPLE: of a named tuple or an object of a class;
                               else NULL. CLASS */
 };
+
+typedef TM_VEC(tm_lv) tm_lv_list;
 
 /* ---- state -------------------------------------------------------------- */
 
@@ -318,6 +325,10 @@ tm_lv tm_scope_attribute(tm_low *l, tm_lv owner, tm_name name);
 const char *tm_space_path(int space);
 /* A namespace by dotted import path: "triton.language.math". */
 tm_lv tm_space_import(tm_low *l, const char *path);
+/* Evaluates an expression of a module's top level, quietly: opaque when it
+ * has no compile-time value. name is for messages. */
+tm_lv tm_scope_module_expr(tm_low *l, const tm_module *module,
+                           const tm_expr *e, const char *name);
 /* A function of the prelude by name. */
 tm_lv tm_scope_prelude(tm_low *l, const char *name);
 
@@ -330,6 +341,43 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index);
 
 /* Reports a use of an opaque value, which has no meaning in a kernel. */
 tm_lv tm_low_opaque_use(tm_low *l, tm_lv v);
+
+/* An expression that is only tested: `and`, `or` and `not` in it take numbers
+ * as Python's truth does, since their own value is not used. */
+tm_lv tm_low_test(tm_low *l, const tm_expr *e);
+
+struct tm_args;
+struct tm_nearest;
+
+/* ---- record.c: classes ---------------------------------------------------- */
+
+/* The value of a class statement of a module. */
+tm_lv tm_record_class(tm_low *l, const tm_module *module, const tm_stmt *s);
+/* collections.namedtuple. */
+tm_lv tm_record_namedtuple(tm_low *l);
+tm_lv tm_record_make(tm_low *l, tm_lv cls, const struct tm_args *args);
+/* Of a value that has a record: a field, a bound method, a constant. */
+tm_lv tm_record_attribute(tm_low *l, tm_lv v, const char *name);
+tm_lv tm_record_class_attribute(tm_low *l, tm_lv cls, const char *name);
+/* v.name = value, which only __init__ may. */
+void tm_record_set(tm_low *l, tm_lv v, const char *name, tm_lv value);
+
+/* ---- container.c, text.c: lists, dicts and strings at compile time --------- */
+
+/* Appends what a compile-time loop over v goes over; false when it cannot. */
+bool tm_low_items(tm_low *l, tm_lv v, tm_lv_list *out);
+tm_lv tm_dict_find(tm_lv dict, tm_lv key); /* NULL when it is not there */
+tm_lv tm_dict_make(tm_low *l, const tm_lv *pairs, uint32_t n);
+tm_lv tm_dict_literal(tm_low *l, const tm_expr *e);
+/* owner[key] = value of a list or dict that may change. */
+void tm_container_set(tm_low *l, tm_lv owner, tm_lv key, tm_lv value);
+/* A bound method; NULL when there is none, then near knows the names. */
+tm_lv tm_container_method(tm_low *l, tm_lv v, const char *name,
+                          struct tm_nearest *near);
+tm_lv tm_text_method(tm_low *l, tm_lv v, const char *name,
+                     struct tm_nearest *near);
+tm_lv tm_text_fstring(tm_low *l, const tm_expr *e);
+tm_lv tm_text_percent(tm_low *l, tm_lv text, tm_lv v);
 
 /* ---- stmt.c, flow.c ----------------------------------------------------- */
 
@@ -356,6 +404,8 @@ typedef struct tm_end {
 tm_end tm_low_stmts(tm_low *l, const tm_stmts *stmts, uint32_t from,
                     bool tail);
 void tm_low_assign(tm_low *l, const tm_expr *target, tm_lv value);
+/* Of a compile-time loop: numbers stay compile-time numbers. */
+void tm_low_assign_item(tm_low *l, const tm_expr *target, tm_lv value);
 /* `if` on a run-time scalar. When a branch may leave, stmts[from..], the
  * rest of the list, is lowered too, where control falls through; else stmts
  * is NULL. */
@@ -400,8 +450,6 @@ typedef struct tm_named_lv {
   tm_lv value;
   tm_loc loc;
 } tm_named_lv;
-
-typedef TM_VEC(tm_lv) tm_lv_list;
 
 typedef struct tm_args {
   const tm_lv *items;
@@ -489,6 +537,8 @@ tm_lv tm_sem_permute(tm_low *l, tm_lv v, uint32_t rank, const int64_t *order);
 tm_lv tm_sem_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 tm_lv tm_sem_unary(tm_low *l, tm_py_op op, tm_lv a);
+/* x != 0, of booleans the value itself: what Python's `if` and `not` test. */
+tm_lv tm_sem_truth(tm_low *l, tm_lv v);
 /* and, or: every operand already evaluated to a boolean-like value. */
 tm_lv tm_sem_logical(tm_low *l, bool is_and, tm_lv a, tm_lv b);
 tm_lv tm_sem_minmax(tm_low *l, bool is_max, tm_lv a, tm_lv b, bool nan);
