@@ -297,6 +297,23 @@ typedef void sm_part(sm_emit *e, void *data);
 void sm_emit_if(sm_emit *e, sm_leaf condition, sm_part *then,
                 sm_part *otherwise, void *data, bool escapes);
 
+/* ---- emit_shape.c ----------------------------------------------------- */
+
+enum { SM_MOST_STATEMENTS = 60000 }; /* after inlining and unrolling */
+
+typedef struct sm_counted { /* for (i = first; i < last; i += by) */
+  const sm_var *var;
+  int64_t first, last, by;
+  sm_op compare;
+  int64_t trips;
+} sm_counted;
+
+/* The loop's trips are known and it is better written out; fills c. */
+bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c);
+/* The bodies of this if statement are so cheap, and so harmless to lanes
+ * that do not take part, that no branch around them is needed. */
+bool sm_is_straight(sm_emit *e, const sm_stmt *s);
+
 /* ---- emit_builtin.c, emit_math.c, emit_group.c ------------------------ */
 
 sm_value sm_emit_builtin(sm_emit *e, const sm_expr *x);

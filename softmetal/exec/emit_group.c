@@ -140,8 +140,23 @@ static sm_leaf scan(sm_emit *e, fold f, sm_scalar s, const sm_leaf *leaf,
 
 /* ---- shuffles --------------------------------------------------------- */
 
+/* The elements of a constant vector, 32 of them. */
+static bool constant_lanes(sm_val v, int out[SM_LANES]) {
+  if (!LL.IsConstant(v)) return false;
+  for (unsigned l = 0; l < SM_LANES; l++) {
+    int64_t k;
+    sm_val element = LL.GetAggregateElement(v, l);
+    if (!element || !sm_const_int(element, &k)) return false;
+    out[l] = (int)k;
+  }
+  return true;
+}
+
 /* x[index[l]] in each lane, for an index vector of i32 below 32. */
 static sm_val permute(sm_emit *e, sm_val x, sm_val index) {
+  int known[SM_LANES];
+  if (constant_lanes(index, known))
+    return sm_shuffle(e, x, NULL, known, SM_LANES);
   sm_ty type = LL.TypeOf(x), element = LL.GetElementType(type);
   bool small = element == e->i1;
   if (small) {

@@ -20,8 +20,7 @@
  */
 #include "emit.h"
 
-enum { DEPTH = 400, MOST_STATEMENTS = 60000, MOST_TRIPS = 1024,
-       FEW_TRIPS = 4, MOST_CALLS = 64 };
+enum { DEPTH = 400, MOST_CALLS = 64 };
 
 static sm_ty mask_type(sm_emit *e) {
   return sm_vector_type(e->i1, SM_LANES);
@@ -138,6 +137,21 @@ static void if_else(sm_emit *e, void *data) {
   sm_emit_stmt(e, s->body.data[1]);
 }
 
+/* Without a branch: what no lane executes changes nothing. */
+static void emit_straight(sm_emit *e, const sm_stmt *s, const sm_leaf *c) {
+  sm_val old = sm_exec(e), cv = sm_vec(e, c);
+  bool has_else = s->body.len > 1 && s->body.data[1];
+  e->level++;
+  set_exec(e, OP2(And, old, cv));
+  sm_emit_stmt(e, s->body.data[0]);
+  if (has_else) {
+    set_exec(e, OP2(And, old, OP1(Not, cv)));
+    sm_emit_stmt(e, s->body.data[1]);
+  }
+  e->level--;
+  set_exec(e, old);
+}
+
 static void emit_if(sm_emit *e, const sm_stmt *s) {
   sm_leaf c = sm_emit_value(e, s->e).leaf[0];
   bool has_else = s->body.len > 1 && s->body.data[1];
@@ -147,6 +161,10 @@ static void emit_if(sm_emit *e, const sm_stmt *s) {
     return;
   }
   bool leaves = escapes(s);
+  if (c.form != SM_UNI && !leaves && sm_is_straight(e, s)) {
+    emit_straight(e, s, &c);
+    return;
+  }
   union { const sm_stmt *in; void *out; } data = {s};
   bool killed = e->killed;
   e->killed = false;
@@ -317,259 +335,8 @@ static void loop_leave(sm_emit *e, const sm_stmt *s, sm_loop *loop,
 
 /* ---- unrolling -------------------------------------------------------- */
 
-typedef struct counted { /* for (i = first; i < last; i += by) */
-  const sm_var *var;
-  int64_t first, last, by;
-  sm_op compare;
-  int64_t trips;
-} counted;
-
-static bool constant_of(sm_emit *e, const sm_expr *x, int64_t *out) {
-  while (x && x->kind == SM_CAST && x->type->kind == SM_T_SCALAR &&
-         x->a[0]->type->kind == SM_T_SCALAR &&
-         !sm_is_float(x->type->scalar) &&
-         !sm_is_float(x->a[0]->type->scalar))
-    x = x->a[0];
-  if (!x || !x->type || x->type->kind != SM_T_SCALAR ||
-      sm_is_float(x->type->scalar))
-    return false;
-  if (x->kind == SM_LITERAL) {
-    *out = (int64_t)x->u.i;
-    return true;
-  }
-  if (!sm_is_pure(x)) return false;
-  /* Constants, function constants and counters of unrolled loops fold. */
-  const sm_expr *v = x->kind == SM_READ ? x->a[0] : NULL;
-  if (v && v->kind != SM_VAR) return false;
-  if (!v && x->kind != SM_BINARY) return false;
-  if (x->kind == SM_BINARY) {
-    int64_t a, b;
-    if (!constant_of(e, x->a[0], &a) || !constant_of(e, x->a[1], &b))
-      return false;
-  } else if (v->u.var->kind == SM_V_LOCAL || v->u.var->kind == SM_V_PARAM) {
-    const sm_state *s = e->states[v->u.var->id];
-    if (!s || s->kind != SM_C_BOUND || s->place) return false;
-  } else if (v->u.var->kind != SM_V_GLOBAL &&
-             v->u.var->kind != SM_V_FUNCTION_CONSTANT) {
-    return false;
-  }
-  sm_leaf leaf = sm_emit_value(e, x).leaf[0];
-  return leaf.form == SM_UNI && sm_const_int(leaf.v, out);
-}
-
-static bool assigns(const sm_expr *x, const sm_var *v) {
-  if (!x) return false;
-  switch (x->kind) {
-  case SM_ASSIGN: case SM_COMPOUND: case SM_PRE: case SM_POST:
-  case SM_ADDRESS: {
-    const sm_expr *l = x->a[0];
-    while (l && l->kind != SM_VAR && l->kind != SM_DEREF) l = l->a[0];
-    if (l && l->kind == SM_VAR && l->u.var == v) return true;
-    break;
-  }
-  case SM_CALL: case SM_BUILTIN: /* a reference argument */
-    for (uint32_t i = 0; i < x->args.len; i++)
-      if (x->args.data[i]->kind == SM_VAR && x->args.data[i]->u.var == v)
-        return true;
-    break;
-  default: break;
-  }
-  for (int i = 0; i < 3; i++)
-    if (assigns(x->a[i], v)) return true;
-  for (uint32_t i = 0; i < x->args.len; i++)
-    if (assigns(x->args.data[i], v)) return true;
-  return false;
-}
-
-static bool stmt_assigns(const sm_stmt *s, const sm_var *v) {
-  if (!s) return false;
-  if (assigns(s->e, v) || assigns(s->step, v)) return true;
-  if (s->kind == SM_S_DECL && s->var) {
-    if (assigns(s->var->init, v)) return true;
-    if (s->var->type->kind == SM_T_REFERENCE && s->var->init) {
-      const sm_expr *l = s->var->init;
-      while (l && l->kind != SM_VAR) l = l->a[0];
-      if (l && l->u.var == v) return true;
-    }
-  }
-  if (stmt_assigns(s->init, v)) return true;
-  for (uint32_t i = 0; i < s->body.len; i++)
-    if (stmt_assigns(s->body.data[i], v)) return true;
-  return false;
-}
-
-static bool step_of(sm_emit *e, const sm_expr *x, const sm_var *v,
-                    int64_t *by) {
-  if (!x || !x->a[0] || x->a[0]->kind != SM_VAR || x->a[0]->u.var != v)
-    return false;
-  if (x->kind == SM_PRE || x->kind == SM_POST) {
-    *by = x->op == SM_SUB ? -1 : 1;
-    return true;
-  }
-  if (x->kind == SM_COMPOUND && (x->op == SM_ADD || x->op == SM_SUB) &&
-      constant_of(e, x->a[1], by)) {
-    if (x->op == SM_SUB) *by = -*by;
-    return true;
-  }
-  if (x->kind == SM_ASSIGN && x->a[1]->kind == SM_BINARY &&
-      (x->a[1]->op == SM_ADD || x->a[1]->op == SM_SUB)) {
-    const sm_expr *r = x->a[1]->a[0];
-    if (r->kind != SM_READ || r->a[0]->kind != SM_VAR ||
-        r->a[0]->u.var != v || !constant_of(e, x->a[1]->a[1], by))
-      return false;
-    if (x->a[1]->op == SM_SUB) *by = -*by;
-    return true;
-  }
-  return false;
-}
-
-static bool holds(sm_op op, int64_t a, int64_t b) {
-  switch (op) {
-  case SM_LT: return a < b;
-  case SM_LE: return a <= b;
-  case SM_GT: return a > b;
-  case SM_GE: return a >= b;
-  default: return a != b;
-  }
-}
-
-static bool is_counted(sm_emit *e, const sm_stmt *s, counted *c) {
-  if (s->kind != SM_S_FOR || !s->init || !s->e || !s->step) return false;
-  const sm_stmt *init = s->init;
-  while (init->kind == SM_S_BLOCK && init->body.len == 1)
-    init = init->body.data[0];
-  if (init->kind != SM_S_DECL || !init->var->init) return false;
-  c->var = init->var;
-  const sm_type *t = c->var->type;
-  if (t->kind != SM_T_SCALAR || sm_is_float(t->scalar) ||
-      t->scalar == SM_BOOL)
-    return false;
-  const sm_expr *cond = s->e;
-  if (cond->kind != SM_BINARY ||
-      !((cond->op >= SM_LT && cond->op <= SM_GE) || cond->op == SM_NE))
-    return false;
-  const sm_expr *left = cond->a[0];
-  while (left->kind == SM_CAST) left = left->a[0];
-  if (left->kind != SM_READ || left->a[0]->kind != SM_VAR ||
-      left->a[0]->u.var != c->var)
-    return false;
-  c->compare = cond->op;
-  if (!constant_of(e, c->var->init, &c->first) ||
-      !constant_of(e, cond->a[1], &c->last) ||
-      !step_of(e, s->step, c->var, &c->by) || c->by == 0)
-    return false;
-  const int64_t small = 1 << 30;
-  if (c->first < -small || c->first > small || c->last < -small ||
-      c->last > small || c->by < -small || c->by > small)
-    return false;
-  if (stmt_assigns(s->body.data[0], c->var)) return false;
-  int64_t i = c->first;
-  for (c->trips = 0; holds(c->compare, i, c->last); i += c->by) {
-    if (i < 0 && !sm_is_signed(t->scalar)) return false;
-    if (++c->trips > MOST_TRIPS) return false;
-  }
-  return true;
-}
-
-/* Some index of a local array or fragment array depends on the counter. */
-static bool mentions(const sm_expr *x, const sm_var *v) {
-  if (!x) return false;
-  if (x->kind == SM_VAR && x->u.var == v) return true;
-  for (int i = 0; i < 3; i++)
-    if (mentions(x->a[i], v)) return true;
-  for (uint32_t i = 0; i < x->args.len; i++)
-    if (mentions(x->args.data[i], v)) return true;
-  return false;
-}
-
-static bool indexes_local(const sm_expr *x, const sm_var *v) {
-  if (!x) return false;
-  if (x->kind == SM_INDEX || x->kind == SM_ELEMENT_OF ||
-      x->kind == SM_THREAD_ELEMENTS) {
-    const sm_expr *l = x->a[0];
-    while (l && l->kind != SM_VAR && l->kind != SM_DEREF) l = l->a[0];
-    bool local = l && l->kind == SM_VAR &&
-                 (l->u.var->kind == SM_V_LOCAL ||
-                  l->u.var->kind == SM_V_PARAM);
-    if (local && mentions(x->a[1], v)) return true;
-  }
-  for (int i = 0; i < 3; i++)
-    if (indexes_local(x->a[i], v)) return true;
-  for (uint32_t i = 0; i < x->args.len; i++)
-    if (indexes_local(x->args.data[i], v)) return true;
-  return false;
-}
-
-/* v itself and the variables in s that are set from it. */
-static bool stmt_indexes(const sm_stmt *s, const sm_var *v);
-
-static bool derived_index(const sm_stmt *s, const sm_stmt *body,
-                          const sm_var *v) {
-  if (!s) return false;
-  if (s->kind == SM_S_DECL && s->var && s->var != v && s->var->init &&
-      s->var->type->kind == SM_T_SCALAR && mentions(s->var->init, v) &&
-      stmt_indexes(body, s->var))
-    return true;
-  for (uint32_t i = 0; i < s->body.len; i++)
-    if (derived_index(s->body.data[i], body, v)) return true;
-  return false;
-}
-
-static bool stmt_indexes(const sm_stmt *s, const sm_var *v) {
-  if (!s) return false;
-  if (indexes_local(s->e, v) || indexes_local(s->step, v)) return true;
-  if (s->kind == SM_S_DECL && s->var && indexes_local(s->var->init, v))
-    return true;
-  for (uint32_t i = 0; i < s->body.len; i++)
-    if (stmt_indexes(s->body.data[i], v)) return true;
-  return false;
-}
-
-/* A matrix product becomes some thirty vector operations. */
-static uint64_t expr_weight(const sm_expr *x) {
-  if (!x) return 0;
-  uint64_t n = 0;
-  if (x->kind == SM_BUILTIN) {
-    n = x->u.builtin == SM_B_SIMDGROUP_MULTIPLY ||
-                x->u.builtin == SM_B_SIMDGROUP_MULTIPLY_ACCUMULATE
-            ? 32 : 2;
-  } else if (x->kind == SM_CALL) {
-    n = 8;
-  }
-  for (int i = 0; i < 3; i++) n += expr_weight(x->a[i]);
-  for (uint32_t i = 0; i < x->args.len; i++)
-    n += expr_weight(x->args.data[i]);
-  return n;
-}
-
-/* Size of what a statement becomes when the loops in it are unrolled. */
-static uint64_t stmt_weight(sm_emit *e, const sm_stmt *s) {
-  counted c;
-  if (!s) return 0;
-  uint64_t n = 1 + expr_weight(s->e) + expr_weight(s->step);
-  if (s->kind == SM_S_DECL && s->var) n += expr_weight(s->var->init);
-  for (uint32_t i = 0; i < s->body.len; i++)
-    n += stmt_weight(e, s->body.data[i]);
-  if (s->kind == SM_S_FOR && is_counted(e, s, &c)) n *= (uint64_t)c.trips;
-  return n > UINT32_MAX ? UINT32_MAX : n;
-}
-
-/* What matters is that indices into local arrays become constants: such
- * loops are unrolled whether asked or not. Others only grow, and are left
- * as loops beyond a size, also against a pragma. */
-static bool should_unroll(sm_emit *e, const sm_stmt *s, const counted *c) {
-  enum { SMALL = 32, ASKED = 400, MOST = 65536 };
-  uint64_t weight = stmt_weight(e, s->body.data[0]) * (uint64_t)c->trips;
-  if (e->size + weight > MOST_STATEMENTS || weight > MOST) return false;
-  const sm_stmt *body = s->body.data[0];
-  if (stmt_indexes(body, c->var) || derived_index(body, body, c->var))
-    return s->unroll != 1 && c->trips <= 128;
-  if (s->unroll == -1 || s->unroll >= c->trips) return weight <= ASKED;
-  return s->unroll == 0 && c->trips <= FEW_TRIPS && weight <= SMALL;
-}
-
 /* One copy of the body per trip, the counter a constant in each. */
-static void emit_unrolled(sm_emit *e, const sm_stmt *s, const counted *c) {
+static void emit_unrolled(sm_emit *e, const sm_stmt *s, const sm_counted *c) {
   sm_loop loop;
   bool killed = e->killed;
   bool divergent = sm_fact(e, s) & SM_F_DIVERGENT;
@@ -607,8 +374,8 @@ static void emit_unrolled(sm_emit *e, const sm_stmt *s, const counted *c) {
 }
 
 static void emit_loop(sm_emit *e, const sm_stmt *s) {
-  counted c;
-  if (is_counted(e, s, &c) && should_unroll(e, s, &c)) {
+  sm_counted c;
+  if (sm_should_unroll(e, s, &c)) {
     emit_unrolled(e, s, &c);
     return;
   }
@@ -920,9 +687,9 @@ void sm_emit_stmt(sm_emit *e, const sm_stmt *s) {
   if (!s) return;
   if (++e->depth > DEPTH)
     sm_emit_fail(e, s->loc, "statements nested more than %d deep", DEPTH);
-  if (++e->size > MOST_STATEMENTS)
+  if (++e->size > SM_MOST_STATEMENTS)
     sm_emit_fail(e, s->loc, "the kernel has more than %d statements after "
-                 "inlining and unrolling", MOST_STATEMENTS);
+                 "inlining and unrolling", SM_MOST_STATEMENTS);
   switch (s->kind) {
   case SM_S_EXPR:
     if (!s->e) break;

@@ -64,7 +64,7 @@
   X(GetVectorSize) \
   X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) \
   X(ConstStructInContext) X(GetUndef) X(GetPoison) X(IsConstant) \
-  X(IsAConstantInt) X(IsAConstantFP) X(ConstIntGetZExtValue) \
+  X(GetAggregateElement) X(IsAConstantInt) X(IsAConstantFP) X(ConstIntGetZExtValue) \
   X(ConstIntGetSExtValue) X(IsNull) \
   X(BuildAdd) X(BuildSub) X(BuildMul) X(BuildUDiv) X(BuildSDiv) \
   X(BuildURem) X(BuildSRem) X(BuildShl) X(BuildLShr) X(BuildAShr) \
