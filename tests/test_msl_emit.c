@@ -101,7 +101,8 @@ static void compile(kernel *k) {
       entry = program->functions.data[i];
   assert_non_null(entry);
   assert_int_equal(entry->threadgroup_bytes, k->msl.threadgroup_bytes);
-  sm_code_options how = {.check = true};
+  /* Threadgroups here are whole simdgroups. */
+  sm_code_options how = {.check = true, .entries = SM_ENTRIES_FULL};
   sm_code_info info;
   void *object = NULL;
   size_t size = 0;

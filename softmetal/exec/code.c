@@ -167,7 +167,8 @@ static bool link_object(sm_code *code, const void *object, size_t size,
   if (code->meta->has_line &&
       !find(d, "sm_kernel_line", &code->line, error))
     return false;
-  return find(d, "sm_kernel_any", &code->any, error);
+  return !code->meta->has_any ||
+         find(d, "sm_kernel_any", &code->any, error);
 }
 
 /* Under lock. */
@@ -216,9 +217,50 @@ void sm_code_release(sm_code *code) {
   if (!code) return;
   if (__atomic_fetch_sub(&code->references, 1, __ATOMIC_ACQ_REL) != 1)
     return;
+  if (code->make_release) code->make_release(code->make_context);
+  sm_code_release(code->general);
   pthread_mutex_lock(&lock);
   unlink_object(code);
   pthread_mutex_unlock(&lock);
+}
+
+void sm_code_set_maker(sm_code *code, sm_code_maker *make, void *context,
+                       void (*release)(void *context)) {
+  code->make = make;
+  code->make_context = context;
+  code->make_release = release;
+}
+
+/* Under the lock of making. */
+static void make_general(sm_code *code, char **error) {
+  void *object = NULL;
+  size_t size = 0;
+  if (!code->make) {
+    *error = strdup("this code is for full simdgroups only");
+    return;
+  }
+  if (!code->make(code->make_context, &object, &size, error)) return;
+  sm_code *made = sm_code_load(object, size, &code->info, error);
+  free(object);
+  if (made && !made->any) {
+    sm_code_release(made);
+    made = NULL;
+    *error = strdup("internal: no general code was made");
+  }
+  __atomic_store_n(&code->general, made, __ATOMIC_RELEASE);
+}
+
+const sm_code *sm_code_general(const sm_code *code, char **error) {
+  static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+  sm_code *self = (sm_code *)(uintptr_t)code; /* a cache inside of it */
+  if (code->any) return code;
+  sm_code *general = __atomic_load_n(&self->general, __ATOMIC_ACQUIRE);
+  if (general) return general;
+  pthread_mutex_lock(&making);
+  if (!self->general) make_general(self, error);
+  general = self->general;
+  pthread_mutex_unlock(&making);
+  return general;
 }
 
 const sm_code_info *sm_code_get_info(const sm_code *code) {

@@ -2,8 +2,7 @@
 /*
  * code_compile.c - sm_code_compile: kernel to object bytes.
  *
- * Two entries may be emitted (frame.h): sm_kernel_any always, and
- * sm_kernel_line if the kernel asks for positions. Both go through a short
+ * One or two entries are emitted (frame.h). They go through a short
  * pass pipeline: locals to registers, then the scalar clean-ups; loops and
  * vectors are already as they should be. Everything LLVM owns is freed
  * before returning, also when memory runs out or the kernel is refused: both
@@ -77,25 +76,28 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   e->exec = sm_alloca(e, mask, 4);
   sm_val bits = LL.BuildLoad2(e->b, e->i32,
       sm_at(e, e->frame, sm_i64(e, offsetof(sm_frame, mask))), "");
-  e->entry_mask = CONVERT(BitCast, bits, mask);
+  e->entry_mask = line ? sm_splat(e, sm_int(e, e->i1, 1))
+                       : CONVERT(BitCast, bits, mask);
   LL.BuildStore(e->b, e->entry_mask, e->exec);
   sm_emit_kernel_body(e);
   sm_here(e, e->entry);
   LL.BuildBr(e->b, body);
 }
 
-static void emit_meta(sm_emit *e, uint64_t stack, bool has_line) {
-  sm_val field[6] = {
+static void emit_meta(sm_emit *e, uint64_t stack, bool has_line,
+                      bool has_any) {
+  sm_val field[8] = {
       sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
       sm_i32(e, e->has_barrier), sm_i32(e, has_line),
-      sm_i32(e, e->options->check), sm_i32(e, e->options->counters)};
+      sm_i32(e, e->options->check), sm_i32(e, e->options->counters),
+      sm_i32(e, has_any), sm_i32(e, 0)};
   sm_val chars[sizeof(((sm_meta *)0)->name)];
   size_t n = sizeof(chars) / sizeof(chars[0]);
   size_t length = strlen(e->kernel->name);
   for (size_t i = 0; i < n; i++)
     chars[i] = sm_int(e, e->i8, i < length && i + 1 < n
                                     ? (unsigned char)e->kernel->name[i] : 0);
-  sm_val parts[2] = {LL.ConstArray(e->i32, field, 6),
+  sm_val parts[2] = {LL.ConstArray(e->i32, field, 8),
                      LL.ConstArray(e->i8, chars, (unsigned)n)};
   sm_val all = LL.ConstStructInContext(e->context, parts, 2, false);
   sm_val g = LL.AddGlobal(e->module, LL.TypeOf(all), "sm_kernel_meta");
@@ -117,11 +119,16 @@ static void emit_module(sm_emit *e) {
   e->wide = strstr(sm_llvm_features(), "+avx512vl") &&
             strstr(sm_llvm_features(), "+avx512bw");
   sm_uniform_analyze(e);
-  emit_entry(e, "sm_kernel_any", false);
-  uint64_t stack = e->local_bytes;
-  bool line = e->uses_position;
+  bool line = e->options->entries != SM_ENTRIES_GENERAL;
+  bool any = e->options->entries != SM_ENTRIES_FULL;
+  uint64_t stack = 0;
+  if (any) {
+    emit_entry(e, "sm_kernel_any", false);
+    stack = e->local_bytes;
+  }
   if (line) emit_entry(e, "sm_kernel_line", true);
-  emit_meta(e, stack + stack / 2 + 65536, line);
+  if (stack < e->local_bytes) stack = e->local_bytes;
+  emit_meta(e, stack + stack / 2 + 65536, line, any);
 }
 
 /* ---- LLVM's part ------------------------------------------------------ */

@@ -140,8 +140,7 @@ typedef struct sm_emit {
   bool killed;            /* lanes may have left since the block began */
   bool continued;         /* some of them by a continue */
   bool wide;              /* masked accesses are cheap (AVX-512) */
-  bool line;              /* emitting sm_kernel_line */
-  bool uses_position;
+  bool line;              /* emitting sm_kernel_line: all lanes exist */
   bool has_barrier;
   uint64_t local_bytes;   /* of allocas */
   sm_class *classes;      /* by variable id */

@@ -81,7 +81,6 @@ static sm_leaf thread_index(sm_emit *e) {
 }
 
 static sm_leaf local_position(sm_emit *e, int d) {
-  e->uses_position = true;
   size_t at = offsetof(sm_frame, first) + (size_t)d * 4;
   if (e->line) {
     sm_val first = frame_field(e, e->i32, at);

@@ -101,7 +101,13 @@ static sm_ty mask_type(sm_emit *e) {
   return sm_vector_type(e->i1, SM_LANES);
 }
 
+/* Outside of all divergence, full simdgroups are full: a constant keeps the
+ * paths for partial masks from being emitted. */
 sm_val sm_exec(sm_emit *e) {
+  bool left = false;
+  for (const sm_inline *i = e->inlined; i; i = i->caller)
+    if (i->returned) left = true;
+  if (e->line && e->level == 0 && !left) return e->entry_mask;
   return LL.BuildLoad2(e->b, mask_type(e), e->exec, "");
 }
 
@@ -442,9 +448,12 @@ static sm_val is_full(sm_emit *e) {
   return ICMP(EQ, sm_mask_bits(e, sm_exec(e)), sm_i32(e, UINT32_MAX));
 }
 
-/* The condition of the fast path: full mask and no wrap. NULL: always. */
+/* The condition of the fast path: full mask and no wrap. NULL: always, and
+ * masked; a constant: always, and full. */
 static sm_val fast_condition(sm_emit *e, const sm_leaf *p, bool needs_full) {
   sm_val c = needs_full ? is_full(e) : NULL;
+  int64_t k;
+  if (c && !p->guard && sm_const_int(c, &k) && k) return c;
   if (p->guard) c = c ? OP2(And, c, p->guard) : p->guard;
   return c;
 }
@@ -461,6 +470,10 @@ static void load_varying(sm_emit *e, const sm_leaf *p, unsigned bytes,
   sm_val c = fast_condition(e, p, !masked);
   if (!c) {
     out[0] = masked_load(e, type, p->v, sm_exec(e), bytes, false);
+    return;
+  }
+  if (LL.IsAConstantInt(c)) { /* always */
+    load_wide(e, p, &pl, type, space, out);
     return;
   }
   LLVMBasicBlockRef fast = sm_block(e), slow = sm_block(e);
@@ -498,6 +511,10 @@ static void store_varying(sm_emit *e, const sm_leaf *p, unsigned bytes,
   sm_val c = fast_condition(e, p, !masked);
   if (!c) {
     masked_store(e, in[0], p->v, sm_exec(e), bytes, false);
+    return;
+  }
+  if (LL.IsAConstantInt(c)) { /* always */
+    store_wide(e, p, &pl, in);
     return;
   }
   LLVMBasicBlockRef fast = sm_block(e), slow = sm_block(e);

@@ -27,11 +27,21 @@ typedef struct sm_constant_value {
   uint64_t bits;
 } sm_constant_value;
 
+/* Most simdgroups have 32 threads that differ only in thread_position.x.
+ * Code that may assume so is smaller and faster; the rest, at the end of
+ * grids that are no multiple of 32, needs general code. */
+typedef enum sm_code_entries {
+  SM_ENTRIES_BOTH,   /* in one object */
+  SM_ENTRIES_FULL,   /* for full simdgroups only */
+  SM_ENTRIES_GENERAL /* for all */
+} sm_code_entries;
+
 typedef struct sm_code_options {
   const sm_constant_value *constants;
   uint32_t n_constants;
   bool check;    /* instrument for SOFTMETAL_CHECK: bounds and races */
   bool counters; /* instrument for SOFTMETAL_COUNTERS */
+  sm_code_entries entries;
 } sm_code_options;
 
 /* What a compiled kernel needs and is, known after compilation. */
@@ -58,6 +68,16 @@ sm_code *sm_code_load(const void *object, size_t size,
 void sm_code_release(sm_code *code);
 void sm_code_retain(sm_code *code);
 const sm_code_info *sm_code_get_info(const sm_code *code);
+
+/* Makes the object of the same kernel with general code, as
+ * sm_code_compile does. Called at most once at a time, by any thread. */
+typedef bool sm_code_maker(void *context, void **object, size_t *size,
+                           char **error);
+
+/* Where a code of full entries only gets general code from, on the first
+ * dispatch that needs it. release(context) is called with the code's end. */
+void sm_code_set_maker(sm_code *code, sm_code_maker *make, void *context,
+                       void (*release)(void *context));
 
 /* The CPU and LLVM that objects are for, e.g. "x86-64-v4 llvm-19": part of
  * the key of anything that stores objects. */

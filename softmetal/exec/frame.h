@@ -8,11 +8,11 @@
  * endless loops. The emitter addresses the fields by offsetof, so objects
  * are good only for the SM_FRAME_ABI that they were compiled with.
  *
- * There are two entries. sm_kernel_line may assume that the 32 lanes of a
- * simdgroup differ only in thread_position.x, by one from lane to lane (one
- * dimensional threadgroups, or widths that are multiples of 32).
- * sm_kernel_any reads three tables of positions. A kernel that never asks
- * for positions has only the second, which is then no slower.
+ * There are two entries. sm_kernel_line may assume that all 32 lanes exist
+ * and differ only in thread_position.x, by one from lane to lane, which
+ * starts at a multiple of 32 (one dimensional threadgroups, or widths that
+ * are multiples of 32). sm_kernel_any reads the mask and three tables of
+ * positions. An object has one of them or both.
  */
 #ifndef SM_FRAME_H
 #define SM_FRAME_H
@@ -51,6 +51,8 @@ typedef struct sm_meta {
   uint32_t has_line;    /* sm_kernel_line exists */
   uint32_t checked;
   uint32_t counted;
+  uint32_t has_any;     /* sm_kernel_any exists */
+  uint32_t reserved;
   char name[104];       /* kernel name, cut */
 } sm_meta;
 
@@ -91,6 +93,14 @@ struct sm_code {
   sm_kernel_entry *line, *any;
   uint32_t references; /* atomic */
   struct sm_code_link *link;
+  sm_code *general;    /* with sm_kernel_any, made when first needed */
+  sm_code_maker *make;
+  void *make_context;
+  void (*make_release)(void *context);
 };
+
+/* The code with sm_kernel_any: this one, or made now. NULL: *error says
+ * why not. Threads: any. */
+const sm_code *sm_code_general(const sm_code *code, char **error);
 
 #endif

@@ -85,7 +85,10 @@ bool sm_groups_prepare(sm_worker *w) {
   const sm_dispatch *d = job->dispatch;
   uint32_t threads = d->group[0] * d->group[1] * d->group[2];
   uint32_t simdgroups = (threads + SM_LANES - 1) / SM_LANES;
-  size_t stack = (size_t)d->code->meta->stack_bytes + STACK_MARGIN;
+  size_t stack = d->code->meta->stack_bytes;
+  if (job->general && job->general->meta->stack_bytes > stack)
+    stack = job->general->meta->stack_bytes;
+  stack += STACK_MARGIN;
   if (!map_stacks(w, stack)) return false;
   if (d->code->meta->has_barrier && simdgroups > 1 &&
       !map_simd_stacks(w, simdgroups))
@@ -118,9 +121,13 @@ static void positions_fill(sm_worker *w, const uint32_t threads[3]) {
   memcpy(w->frame_threads, threads, sizeof(w->frame_threads));
   uint32_t total = threads[0] * threads[1] * threads[2];
   uint32_t simdgroups = (total + SM_LANES - 1) / SM_LANES;
+  const sm_code *code = w->job->dispatch->code;
+  bool line = code->line && sm_is_line(threads);
   for (uint32_t s = 0; s < simdgroups; s++) {
     sm_frame *f = &w->frames[s];
     uint32_t count = total - s * SM_LANES;
+    w->entries[s] = line && count >= SM_LANES ? code->line
+                                              : w->job->general->any;
     f->mask = count >= SM_LANES ? UINT32_MAX : (1u << count) - 1;
     f->simdgroups = simdgroups;
     for (uint32_t l = 0; l < SM_LANES; l++) {
@@ -205,9 +212,7 @@ static void order_fill(sm_worker *w, uint8_t *order, uint32_t n) {
 static void simd_main(void *argument) {
   sm_simd *simd = argument;
   sm_worker *w = simd->worker;
-  const sm_code *code = w->job->dispatch->code;
-  sm_kernel_entry *entry = w->job->line ? code->line : code->any;
-  entry(&w->frames[simd->index]);
+  w->entries[simd->index](&w->frames[simd->index]);
   simd->state = SM_SIMD_ENDED;
   sm_coro_switch(&simd->context, w->scheduler);
   abort(); /* an ended simdgroup is never continued */
@@ -260,12 +265,10 @@ static void group_run_barriers(sm_worker *w, uint32_t n) {
 }
 
 static void group_run_plain(sm_worker *w, uint32_t n) {
-  const sm_code *code = w->job->dispatch->code;
-  sm_kernel_entry *entry = w->job->line ? code->line : code->any;
   if (!w->job->dispatch->shuffle_seed) {
     for (uint32_t i = 0; i < n; i++) {
       w->running = i;
-      entry(&w->frames[i]);
+      w->entries[i](&w->frames[i]);
     }
     return;
   }
@@ -273,7 +276,7 @@ static void group_run_plain(sm_worker *w, uint32_t n) {
   order_fill(w, order, n);
   for (uint32_t i = 0; i < n; i++) {
     w->running = order[i];
-    entry(&w->frames[order[i]]);
+    w->entries[order[i]](&w->frames[order[i]]);
   }
 }
 

@@ -180,6 +180,32 @@ static void job_shuffle(sm_job *job, uint64_t seed) {
   job->offset = (seed >> 7) % job->total;
 }
 
+bool sm_is_line(const uint32_t threads[3]) {
+  return (threads[1] == 1 && threads[2] == 1) || threads[0] % SM_LANES == 0;
+}
+
+/* Some group of the grid, full or at an edge, has a simdgroup that is not
+ * full or not a line. */
+static bool needs_general(const sm_job *job) {
+  const sm_dispatch *d = job->dispatch;
+  if (!d->code->line) return true;
+  for (unsigned edge = 0; edge < 8; edge++) {
+    uint32_t threads[3];
+    bool exists = true;
+    for (int i = 0; i < 3; i++) {
+      uint32_t rest = (uint32_t)(d->grid_threads[i] % d->group[i]);
+      bool at_edge = edge >> i & 1;
+      threads[i] = at_edge ? rest : d->group[i];
+      if (at_edge ? rest == 0 : d->grid_threads[i] < d->group[i])
+        exists = false;
+    }
+    if (exists && (!sm_is_line(threads) ||
+                   threads[0] * threads[1] * threads[2] % SM_LANES != 0))
+      return true;
+  }
+  return false;
+}
+
 static bool job_init(sm_job *job, const sm_dispatch *d, char **error) {
   memset(job, 0, sizeof(*job));
   job->dispatch = d;
@@ -205,11 +231,10 @@ static bool job_init(sm_job *job, const sm_dispatch *d, char **error) {
                     d->code->meta->name);
   }
   job->tg_bytes = (uint32_t)bytes;
-  bool tall = d->group[1] > 1 || d->group[2] > 1;
-  job->line = d->code->line && (!tall || d->group[0] % SM_LANES == 0);
-  /* An edge group that is narrower breaks the line form of tall groups. */
-  if (tall && d->grid_threads[0] % d->group[0] % SM_LANES != 0)
-    job->line = false;
+  if (needs_general(job)) {
+    job->general = sm_code_general(d->code, error);
+    if (!job->general) return false;
+  }
   job->share = 4u * (uint64_t)sm_run_threads();
   job->chunk = job->total / (2 * job->share) + 1;
   if (job->chunk > 256) job->chunk = 256;

@@ -28,9 +28,10 @@ typedef struct sm_job {
   char *error;                 /* malloc'ed; under the pool's lock */
   uint32_t tg_offset[SM_BUFFERS]; /* of dynamic threadgroup memory */
   uint32_t tg_bytes;           /* all threadgroup memory of a group */
-  bool line;                   /* sm_kernel_line can be used */
   bool watched;                /* instrumented code: one worker */
   sm_watch *watch;             /* for checked code */
+  const sm_code *general;      /* for simdgroups that are not full; NULL:
+                                  there are none */
 } sm_job;
 
 typedef enum sm_simd_state { SM_SIMD_READY, SM_SIMD_WAITING, SM_SIMD_ENDED }
@@ -60,7 +61,8 @@ typedef struct sm_worker {
   sm_frame frames[SM_MAX_SIMDGROUPS];
   sm_simd simds[SM_MAX_SIMDGROUPS];
   uint32_t positions[SM_MAX_SIMDGROUPS][3][SM_LANES];
-  uint32_t frame_threads[3];   /* what the frames' positions are for */
+  sm_kernel_entry *entries[SM_MAX_SIMDGROUPS];
+  uint32_t frame_threads[3];   /* what frames and entries are for */
   char *tg_memory;             /* 64-byte aligned */
   uint32_t tg_capacity;
   sm_shadow *shadow;           /* per byte of tg_memory; check only */
@@ -76,6 +78,9 @@ typedef struct sm_worker {
   uint32_t running;            /* simdgroup that executes */
 } sm_worker;
 
+/* run.c: the lanes of full simdgroups in a group of this many threads differ
+ * in x alone. */
+bool sm_is_line(const uint32_t threads[3]);
 /* run.c: runs chunks until there are none. Called by the pool. */
 void sm_worker_run(sm_worker *worker, sm_job *job);
 void sm_worker_free(sm_worker *worker);

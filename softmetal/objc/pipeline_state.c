@@ -39,10 +39,10 @@ static void write_key(const sm_function_object *function,
                       const sm_code_options *code, tm_buf *key) {
   const sm_library *library = function->library;
   const sm_parse_options *o = &library->options;
-  tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%d|%s|", softmetal_version(),
+  tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%d|%d|%s|", softmetal_version(),
                 sm_code_target(), o->language_version, o->family,
                 (int)o->math_mode, o->precise_functions, code->check,
-                code->counters,
+                code->counters, (int)code->entries,
                 function->function->name);
   for (uint32_t i = 0; i < function->n_constants; i++)
     tm_buf_printf(key, "%u=%llx|", function->constants[i].index,
@@ -52,37 +52,79 @@ static void write_key(const sm_function_object *function,
   tm_buf_puts(key, library->text);
 }
 
-static sm_code *compile_or_find(const sm_function_object *function,
-                                const sm_code_options *options, tm_buf *key,
-                                sm_code_info *info, char **message) {
-  void *object = NULL;
-  size_t size = 0;
+/* The object from the store, or compiled and put there. */
+static bool find_object(const sm_function_object *function,
+                        const sm_code_options *options, tm_buf *key,
+                        void **object, size_t *size, sm_code_info *info,
+                        char **message) {
   write_key(function, options, key);
-  bool found = sm_store_get(key->data, key->len, info, &object, &size);
-  if (!found &&
-      !sm_code_compile(function->library->program, function->function,
-                       options, &object, &size, info, message))
-    return NULL;
-  sm_code *code = sm_code_load(object, size, info, message);
-  if (code && !found) sm_store_put(key->data, key->len, info, object, size);
-  free(object);
-  return code;
+  if (sm_store_get(key->data, key->len, info, object, size)) return true;
+  if (!sm_code_compile(function->library->program, function->function,
+                       options, object, size, info, message))
+    return false;
+  sm_store_put(key->data, key->len, info, *object, *size);
+  return true;
 }
 
-static sm_code *compile(const sm_function_object *function,
-                        const sm_code_options *options, sm_code_info *info,
-                        char **message) {
+static bool make_object(const sm_function_object *function,
+                        const sm_code_options *options, void **object,
+                        size_t *size, sm_code_info *info, char **message) {
   tm_arena arena;
   jmp_buf guard;
   tm_arena_init(&arena, 0);
-  sm_code *volatile code = NULL;
+  volatile bool ok = false;
   if (tm_arena_guard(&arena, guard)) {
     tm_buf key = tm_buf_in(&arena);
-    code = compile_or_find(function, options, &key, info, message);
+    ok = find_object(function, options, &key, object, size, info, message);
   } else {
     *message = strdup("out of memory");
   }
   tm_arena_free(&arena);
+  return ok;
+}
+
+/* What the code for the ends of grids is made from: it is compiled only when
+ * a dispatch needs it, so the pipeline keeps its function. */
+typedef struct general_source {
+  sm_function_object *function;
+  sm_code_options options; /* the constants are the function's */
+} general_source;
+
+static bool make_general(void *context, void **object, size_t *size,
+                         char **message) {
+  const general_source *source = context;
+  sm_code_info info;
+  return make_object(source->function, &source->options, object, size,
+                     &info, message);
+}
+
+static void release_source(void *context) {
+  general_source *source = context;
+  sm_release((id)source->function);
+  free(source);
+}
+
+static sm_code *compile(sm_function_object *function,
+                        sm_code_options options, sm_code_info *info,
+                        char **message) {
+  void *object = NULL;
+  size_t size = 0;
+  options.entries = SM_ENTRIES_FULL;
+  if (!make_object(function, &options, &object, &size, info, message))
+    return NULL;
+  sm_code *code = sm_code_load(object, size, info, message);
+  free(object);
+  general_source *source = code ? calloc(1, sizeof(*source)) : NULL;
+  if (source) {
+    source->function = (sm_function_object *)sm_retain((id)function);
+    source->options = options;
+    source->options.entries = SM_ENTRIES_GENERAL;
+    sm_code_set_maker(code, make_general, source, release_source);
+  } else if (code) {
+    sm_code_release(code);
+    code = NULL;
+    *message = strdup("out of memory");
+  }
   return code;
 }
 
@@ -102,11 +144,13 @@ id sm_pipeline_new(sm_device *device, sm_function_object *function,
     return NULL;
   }
   sm_settings settings = sm_settings_read();
-  sm_code_options code_options = {function->constants, function->n_constants,
-                                  settings.check, settings.counters};
+  sm_code_options code_options = {.constants = function->constants,
+                                  .n_constants = function->n_constants,
+                                  .check = settings.check,
+                                  .counters = settings.counters};
   sm_code_info info = {0};
   char *message = NULL;
-  sm_code *code = compile(function, &code_options, &info, &message);
+  sm_code *code = compile(function, code_options, &info, &message);
   NSUInteger limit = code ? thread_limit(&info, descriptor, &refused) : 0;
   sm_pipeline *self = limit ? sm_new(sm_pipeline_class) : NULL;
   if (!self) {
