@@ -4,7 +4,7 @@
  *
  * A bench_* function measures and reports rows. A row either has a peer (its
  * ratio is how much of the peer's speed ours reaches, and must be at least
- * the bar) or a limit (its value must be at most the bar). Timings are ratios
+ * the bar) or a limit (its value must be at most, or at least, the bar). Timings are ratios
  * within one run: each side is timed in turn, several times, and the medians
  * are compared.
  */
@@ -21,6 +21,9 @@
 
 /* value <= bar, in unit. */
 void bench_limit(const char *name, double value, const char *unit,
+                 double bar);
+/* value >= bar, in unit. */
+void bench_least(const char *name, double value, const char *unit,
                  double bar);
 /* value / peer_value >= bar: both are speeds in unit, larger is faster. */
 void bench_against(const char *name, double value, const char *unit,
@@ -61,6 +64,7 @@ void bench_launch(bench_gpu *gpu, tm_kernel *kernel, tm_grid grid,
 
 /* ---- the benches -------------------------------------------------------- */
 
+void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
 void bench_kernels(void);

@@ -167,10 +167,11 @@ static void adopt(tm_ast *ast, tm_expr *e, const tm_expr *child,
 static tm_expr *grown(tm_ast *ast, tm_expr *e) {
   if (!e || ast->mistake[0]) return NULL;
   uint64_t nodes = 1;
+  if (!tm_expr_has_children(e)) return e;
   for (int i = 0; i < 3; i++) adopt(ast, e, e->a[i], &nodes);
   for (uint32_t i = 0; i < e->items.len; i++)
     adopt(ast, e, e->items.data[i], &nodes);
-  for (uint32_t i = 0; i < e->keywords.len; i++)
+  for (uint32_t i = 0; e->kind == TM_EXPR_CALL && i < e->keywords.len; i++)
     adopt(ast, e, e->keywords.data[i].value, &nodes);
   if (nodes > MOST_NODES)
     mistake(ast, "an expression has more than %d parts", MOST_NODES);

@@ -227,13 +227,13 @@ static void fields_keep_their_format_as_written(void **state) {
   const tm_expr *e = only_expr(&s, "f'{a!r:>{n}}{b=}{c}'");
   assert_int_equal(e->items.len, 4);
   const tm_expr *a = e->items.data[0], *b = e->items.data[2];
-  assert_true(tm_str_eq(a->text, TM_STR("!r:>{n}")));
+  assert_true(tm_str_eq(a->format, TM_STR("!r:>{n}")));
   assert_int_equal(a->conversion, 'r');
   assert_true(a->has_spec);
   assert_int_equal(a->items.len, 2);
   assert_true(tm_str_eq(e->items.data[1]->text, TM_STR("b=")));
-  assert_true(tm_str_eq(b->text, TM_STR("!r")));
-  assert_true(tm_str_eq(e->items.data[3]->text, TM_STR("")));
+  assert_true(tm_str_eq(b->format, TM_STR("!r")));
+  assert_true(tm_str_eq(e->items.data[3]->format, TM_STR("")));
   close_source(&s);
 }
 

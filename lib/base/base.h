@@ -118,9 +118,14 @@ static inline bool tm_str_eq(tm_str a, tm_str b) {
 /* An interned, zero-terminated name: equal text, equal pointer. */
 typedef const char *tm_name;
 
+typedef struct tm_name_slot {
+  tm_name name;        /* NULL: free */
+  uint32_t hash, len;  /* of its text: most others differ in one of them */
+} tm_name_slot;
+
 typedef struct tm_names {
   tm_arena *arena;
-  const char **slots;
+  tm_name_slot *slots;
   uint32_t cap, len;
 } tm_names;
 

@@ -24,13 +24,13 @@ void tm_names_init(tm_names *names, tm_arena *arena) {
 
 static void names_grow(tm_names *names) {
   uint32_t cap = names->cap ? names->cap * 2 : 64;
-  const char **slots = TM_NEW_ARRAY(names->arena, const char *, cap);
+  tm_name_slot *slots = TM_NEW_ARRAY(names->arena, tm_name_slot, cap);
   for (uint32_t i = 0; i < names->cap; i++) {
-    const char *name = names->slots[i];
-    if (!name) continue;
-    uint32_t at = (uint32_t)tm_hash_bytes(name, strlen(name), 0) & (cap - 1);
-    while (slots[at]) at = (at + 1) & (cap - 1);
-    slots[at] = name;
+    const tm_name_slot *slot = &names->slots[i];
+    if (!slot->name) continue;
+    uint32_t at = slot->hash & (cap - 1);
+    while (slots[at].name) at = (at + 1) & (cap - 1);
+    slots[at] = *slot;
   }
   names->slots = slots;
   names->cap = cap;
@@ -39,12 +39,17 @@ static void names_grow(tm_names *names) {
 tm_name tm_intern(tm_names *names, const char *text, size_t n) {
   if (names->len * 4 >= names->cap * 3) names_grow(names);
   uint32_t mask = names->cap - 1;
-  uint32_t at = (uint32_t)tm_hash_bytes(text, n, 0) & mask;
-  for (const char *name; (name = names->slots[at]); at = (at + 1) & mask)
-    if (strncmp(name, text, n) == 0 && name[n] == 0) return name;
-  names->slots[at] = tm_strndup(names->arena, text, n);
+  uint32_t hash = (uint32_t)tm_hash_bytes(text, n, 0), at = hash & mask;
+  tm_name_slot *slot;
+  for (; (slot = &names->slots[at])->name; at = (at + 1) & mask)
+    if (slot->hash == hash && slot->len == n &&
+        memcmp(slot->name, text, n) == 0)
+      return slot->name;
+  slot->name = tm_strndup(names->arena, text, n);
+  slot->hash = hash;
+  slot->len = (uint32_t)n;
   names->len++;
-  return names->slots[at];
+  return slot->name;
 }
 
 static void buf_reserve(tm_buf *buf, size_t more) {

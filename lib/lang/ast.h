@@ -47,7 +47,7 @@ typedef enum tm_expr_kind {
   TM_EXPR_BYTES,     /* text */
   TM_EXPR_FSTRING,   /* items: STRING pieces and FORMATTED; a t-string when
                         is_template */
-  TM_EXPR_FORMATTED, /* {a[0]!conversion:spec}; text is the conversion and
+  TM_EXPR_FORMATTED, /* {a[0]!conversion:spec}; format is the conversion and
                         format spec as written ("!r:>{n}"), conversion its
                         letter or 0, items the pieces of the spec, has_spec.
                         `{x=}` is read as a piece "x=" and {x!r} */
@@ -108,12 +108,15 @@ typedef struct tm_comp_clause { /* for target in iter [if conditions] */
   bool is_async;
 } tm_comp_clause;
 
+/* Modules hold millions of these, so what no kind has at once shares memory,
+ * and leaves end after text. Code that handles every kind alike must ask
+ * tm_expr_has_children first. Only tm_expr_new allocates them. */
 typedef struct tm_expr {
-  tm_expr_kind kind;
-  tm_py_op op;
-  tm_loc loc;
-  uint16_t depth;         /* of the tree below, 1 for a leaf; kept by the
+  tm_expr_kind kind : 8;
+  tm_py_op op : 8;
+  unsigned depth : 16;    /* of the tree below, 1 for a leaf; kept by the
                              parser only */
+  tm_loc loc;
   bool big : 1;
   bool is_from : 1;       /* YIELD: yield from */
   bool is_template : 1;   /* FSTRING */
@@ -121,16 +124,35 @@ typedef struct tm_expr {
   bool has_named_escapes : 1; /* STRING: the text has \N{...} as written, and
                              for that its backslashes are doubled */
   char conversion;        /* FORMATTED: 'r', 's', 'a' or 0 */
-  tm_name name;
-  tm_str text;
-  union { uint64_t i; double f; } u;
-  struct tm_expr *a[3];
+  union {
+    tm_name name;
+    union { uint64_t i; double f; } u; /* of numbers */
+  };
+  union {
+    struct tm_expr *a[3];
+    tm_str text;          /* of the kinds without children */
+  };
   tm_exprs items;
-  tm_py_op *ops;
-  tm_keywords keywords;
-  tm_params params;
-  TM_VEC(tm_comp_clause) clauses;
+  union {
+    tm_py_op *ops;        /* COMPARE */
+    tm_keywords keywords; /* CALL */
+    tm_params params;     /* LAMBDA */
+    TM_VEC(tm_comp_clause) clauses; /* COMPREHENSION */
+    tm_str format;        /* FORMATTED */
+  };
 } tm_expr;
+
+/* The kinds that are leaves have no a, items or what follows: not even
+ * memory for them. */
+static inline bool tm_expr_has_children(const tm_expr *e) {
+  switch (e->kind) {
+  case TM_EXPR_NAME: case TM_EXPR_INT: case TM_EXPR_FLOAT:
+  case TM_EXPR_COMPLEX: case TM_EXPR_STRING: case TM_EXPR_BYTES:
+  case TM_EXPR_TRUE: case TM_EXPR_FALSE: case TM_EXPR_NONE:
+  case TM_EXPR_ELLIPSIS: return false;
+  default: return true;
+  }
+}
 
 /* ---- statements --------------------------------------------------------- */
 
@@ -197,8 +219,8 @@ typedef struct tm_function_def {
 } tm_function_def;
 
 typedef struct tm_stmt {
-  tm_stmt_kind kind;
-  tm_py_op op;
+  tm_stmt_kind kind : 8;
+  tm_py_op op : 8;
   tm_loc loc;
   tm_name name;
   uint32_t dots;                 /* IMPORT_FROM: leading dots */

@@ -4,7 +4,10 @@
 #include "parse.h"
 
 tm_expr *tm_expr_new(tm_modules *set, tm_expr_kind kind, tm_loc loc) {
-  tm_expr *e = TM_NEW(set->arena, tm_expr);
+  const tm_expr probe = {.kind = kind};
+  size_t leaf = offsetof(tm_expr, text) + sizeof(tm_str);
+  tm_expr *e = tm_alloc(set->arena,
+                        tm_expr_has_children(&probe) ? sizeof *e : leaf);
   e->kind = kind;
   e->loc = loc;
   e->depth = 1;

@@ -55,9 +55,11 @@ static bool same_node(const tm_expr *a, const tm_expr *b) {
   if (a->kind != b->kind || a->big != b->big || a->is_from != b->is_from ||
       a->is_template != b->is_template || a->has_spec != b->has_spec ||
       a->has_named_escapes != b->has_named_escapes ||
-      a->conversion != b->conversion || !same_name(a->name, b->name))
+      a->conversion != b->conversion)
     return false;
   switch (a->kind) {
+  case TM_EXPR_NAME: case TM_EXPR_ATTRIBUTE:
+    return same_name(a->name, b->name);
   case TM_EXPR_INT:
     if (a->big) return tm_str_eq(a->text, b->text);
     return a->u.i == b->u.i;
@@ -79,11 +81,16 @@ static bool same_node(const tm_expr *a, const tm_expr *b) {
 bool tm_ast_equal_expr(const tm_expr *a, const tm_expr *b) {
   if (!a || !b) return a == b;
   if (!same_node(a, b)) return false;
+  if (!tm_expr_has_children(a)) return true;
   for (uint32_t i = 0; i < TM_COUNT(a->a); i++)
     if (!tm_ast_equal_expr(a->a[i], b->a[i])) return false;
-  return same_exprs(&a->items, &b->items) &&
-         same_keywords(&a->keywords, &b->keywords) &&
-         same_params(&a->params, &b->params) && same_clauses(a, b);
+  if (!same_exprs(&a->items, &b->items)) return false;
+  switch (a->kind) {
+  case TM_EXPR_CALL: return same_keywords(&a->keywords, &b->keywords);
+  case TM_EXPR_LAMBDA: return same_params(&a->params, &b->params);
+  case TM_EXPR_COMPREHENSION: return same_clauses(a, b);
+  default: return true;
+  }
 }
 
 static bool same_stmts(const tm_stmts *a, const tm_stmts *b) {

@@ -100,20 +100,22 @@ static void bind_pattern(tm_module *module, const tm_expr *e, tm_stmt *stmt) {
 
 /* The names that := binds anywhere in e, but for the insides of lambdas. */
 static void bind_walrus(tm_module *module, const tm_expr *e, tm_stmt *stmt) {
-  if (!e || e->kind == TM_EXPR_LAMBDA) return;
+  if (!e || e->kind == TM_EXPR_LAMBDA || !tm_expr_has_children(e)) return;
   for (uint32_t i = 0; i < TM_COUNT(e->a); i++)
     bind_walrus(module, e->a[i], stmt);
   for (uint32_t i = 0; i < e->items.len; i++)
     bind_walrus(module, e->items.data[i], stmt);
-  for (uint32_t i = 0; i < e->keywords.len; i++)
-    bind_walrus(module, e->keywords.data[i].value, stmt);
+  if (e->kind == TM_EXPR_WALRUS) bind_target(module, e->a[0], stmt);
+  if (e->kind == TM_EXPR_CALL)
+    for (uint32_t i = 0; i < e->keywords.len; i++)
+      bind_walrus(module, e->keywords.data[i].value, stmt);
+  if (e->kind != TM_EXPR_COMPREHENSION) return;
   for (uint32_t i = 0; i < e->clauses.len; i++) {
     const tm_comp_clause *clause = &e->clauses.data[i];
     bind_walrus(module, clause->iter, stmt);
     for (uint32_t j = 0; j < clause->conditions.len; j++)
       bind_walrus(module, clause->conditions.data[j], stmt);
   }
-  if (e->kind == TM_EXPR_WALRUS) bind_target(module, e->a[0], stmt);
 }
 
 static void bind_walrus_all(tm_module *module, const tm_exprs *list,

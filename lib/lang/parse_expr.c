@@ -13,11 +13,7 @@
 /* ---- nodes -------------------------------------------------------------- */
 
 tm_expr *tm_parse_node(tm_parser *p, tm_expr_kind kind, tm_loc loc) {
-  tm_expr *e = TM_NEW(p->arena, tm_expr);
-  e->kind = kind;
-  e->loc = loc;
-  e->depth = 1;
-  return e;
+  return tm_expr_new(p->set, kind, loc);
 }
 
 void tm_parse_adopt(tm_parser *p, tm_expr *parent, const tm_expr *child) {

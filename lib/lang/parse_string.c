@@ -126,10 +126,10 @@ static void field(tm_parser *p, pieces *list) {
                   "expected '}', ':' or '!' after the field's expression, "
                   "found %s", tm_parse_found(p));
   if (p->failed) return;
-  e->text = (tm_str){p->lx.text + format, p->tok->start - format};
+  e->format = (tm_str){p->lx.text + format, p->tok->start - format};
   if (equals && !e->conversion && !e->has_spec) {
     e->conversion = 'r';
-    e->text = TM_STR("!r");
+    e->format = TM_STR("!r");
   }
   pieces_flush(p, list);
   tm_parse_push(p, e);

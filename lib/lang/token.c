@@ -183,7 +183,7 @@ static tm_token_kind keyword(const char *text, uint32_t n) {
   }
   for (uint8_t i = 0; i < count; i++) {
     const char *word = tm_token_texts[first + i];
-    if (strncmp(word, text, n) == 0 && word[n] == 0)
+    if (word[1] == text[1] && strncmp(word, text, n) == 0 && word[n] == 0)
       return (tm_token_kind)(first + i);
   }
   return TM_TOK_NAME;

@@ -30,11 +30,14 @@ static void targets_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
 
 /* Assignment expressions hide in conditions. */
 static void walruses_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
-  if (!e) return;
+  if (!e || !tm_expr_has_children(e)) return;
   if (e->kind == TM_EXPR_WALRUS) targets_of(l, e->a[0], out);
   for (int i = 0; i < 3; i++) walruses_of(l, e->a[i], out);
   for (uint32_t i = 0; i < e->items.len; i++)
     walruses_of(l, e->items.data[i], out);
+  if (e->kind != TM_EXPR_CALL) return;
+  for (uint32_t i = 0; i < e->keywords.len; i++)
+    walruses_of(l, e->keywords.data[i].value, out);
 }
 
 void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_list *out) {
