@@ -48,7 +48,7 @@ static const char *compile_example(work *w, const example *e) {
   tm_diags_render_all(&w->diags, &shown);
   const char *text = tm_buf_text(&shown);
   if (!e->refused) return w->diags.errors ? text : NULL;
-  if (!w->diags.errors) return "it compiles, but its list says refused";
+  if (!w->diags.errors) return "it compiles, but its list says refused\n";
   return strstr(text, e->refused) ? NULL : text;
 }
 
