@@ -75,6 +75,12 @@ bool host_truth(const host_value *v) {
   }
 }
 
+int host_decide(host *h, const host_value *v, tm_loc loc) {
+  if (v->kind != HOST_NAME) return host_truth(v);
+  host_fail(h, loc, "whether '%.*s' is true", (int)v->text.len, v->text.ptr);
+  return -1;
+}
+
 bool host_equal(const host_value *a, const host_value *b) {
   if (is_whole(a) && is_whole(b)) return a->i == b->i;
   if (is_number(a) && is_number(b)) return as_double(a) == as_double(b);
@@ -278,6 +284,14 @@ static bool contains(const host_value *all, const host_value *v) {
 /* 0 or 1; -1 after an error. */
 static int compare(host *h, tm_py_op op, const host_value *a,
                    const host_value *b, tm_loc loc) {
+  const host_value *unknown = a->kind == HOST_NAME ? a : b;
+  bool equality = op == TM_PY_EQ || op == TM_PY_NE || op == TM_PY_IS ||
+                  op == TM_PY_IS_NOT;
+  if (equality && unknown->kind == HOST_NAME && a->kind != b->kind) {
+    host_fail(h, loc, "the value of '%.*s'", (int)unknown->text.len,
+              unknown->text.ptr);
+    return -1;
+  }
   switch (op) {
     case TM_PY_EQ: return host_equal(a, b);
     case TM_PY_NE: return !host_equal(a, b);
@@ -316,7 +330,10 @@ static host_value *logic(host *h, host_frame *frame, const tm_expr *e) {
   host_value *v = NULL;
   for (uint32_t i = 0; i < e->items.len; i++) {
     v = host_eval(h, frame, e->items.data[i]);
-    if (!v || host_truth(v) == (e->kind == TM_EXPR_OR)) return v;
+    if (!v || i + 1 == e->items.len) return v;
+    int truth = host_decide(h, v, e->loc);
+    if (truth < 0) return NULL;
+    if (truth == (e->kind == TM_EXPR_OR)) return v;
   }
   return v;
 }
@@ -324,7 +341,10 @@ static host_value *logic(host *h, host_frame *frame, const tm_expr *e) {
 static host_value *unary(host *h, host_frame *frame, const tm_expr *e) {
   host_value *v = host_eval(h, frame, e->a[0]);
   if (!v) return NULL;
-  if (e->op == TM_PY_NOT) return host_bool(h, !host_truth(v));
+  if (e->op == TM_PY_NOT) {
+    int truth = host_decide(h, v, e->loc);
+    return truth < 0 ? NULL : host_bool(h, !truth);
+  }
   if (is_whole(v)) {
     if (e->op == TM_PY_INVERT) return host_int(h, ~v->i);
     return e->op == TM_PY_NEG ? whole_op(h, TM_PY_SUB, 0, v->i, e->loc)
@@ -439,8 +459,9 @@ static bool comprehend(host *h, host_frame *frame, const tm_expr *e,
     bool wanted = true;
     for (uint32_t c = 0; wanted && c < clause->conditions.len; c++) {
       host_value *v = host_eval(h, frame, clause->conditions.data[c]);
-      if (!v) return false;
-      wanted = host_truth(v);
+      int truth = v ? host_decide(h, v, e->loc) : -1;
+      if (truth < 0) return false;
+      wanted = truth;
     }
     if (wanted && !comprehend(h, frame, e, at + 1, out)) return false;
   }
@@ -564,6 +585,7 @@ static flow run_update(host *h, host_frame *frame, const tm_stmt *s) {
 static flow run_stmt(host *h, host_frame *frame, const tm_stmt *s,
                      host_value **result) {
   host_value *v;
+  int truth;
   switch (s->kind) {
     case TM_STMT_PASS:
     case TM_STMT_IMPORT:
@@ -586,14 +608,15 @@ static flow run_stmt(host *h, host_frame *frame, const tm_stmt *s,
     case TM_STMT_AUGASSIGN: return run_update(h, frame, s);
     case TM_STMT_IF:
       v = host_eval(h, frame, s->e);
-      if (!v) return FLOW_FAILED;
-      return run_block(h, frame, host_truth(v) ? &s->body : &s->orelse,
-                       result);
+      truth = v ? host_decide(h, v, s->loc) : -1;
+      if (truth < 0) return FLOW_FAILED;
+      return run_block(h, frame, truth ? &s->body : &s->orelse, result);
     case TM_STMT_FOR: return run_for(h, frame, s, result);
     case TM_STMT_ASSERT:
       v = host_eval(h, frame, s->e);
-      if (v && host_truth(v)) return FLOW_ON;
-      if (v) host_fail(h, s->loc, "an assert does not hold");
+      truth = v ? host_decide(h, v, s->loc) : -1;
+      if (truth > 0) return FLOW_ON;
+      if (truth == 0) host_fail(h, s->loc, "an assert does not hold");
       return FLOW_FAILED;
     default:
       host_fail(h, s->loc, "a statement of this kind");
@@ -672,13 +695,22 @@ host_value *host_call(host *h, const host_value *callee,
 static host_value *attribute(host *h, host_frame *frame, const tm_expr *e) {
   host_value *v = host_eval(h, frame, e->a[0]);
   if (!v) return NULL;
+  host_value *of_object =
+      v->kind == HOST_OBJECT ? host_dict_get(v, e->name) : NULL;
+  if (of_object) return of_object;
   if (v->kind != HOST_NAME)
     return host_fail(h, e->loc, "the attribute '%s'", e->name);
-  return dotted(h, tm_strndup(h->arena, v->text.ptr, v->text.len), e->name);
+  v = dotted(h, tm_strndup(h->arena, v->text.ptr, v->text.len), e->name);
+  /* PyTorch's way to ask for a vendor: here it is neither. */
+  if (tm_str_eq(v->text, TM_STR("torch.version.hip")) ||
+      tm_str_eq(v->text, TM_STR("torch.version.cuda")))
+    return host_new(h, HOST_NONE);
+  return v;
 }
 
 static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
   host_value *v, *w;
+  int truth;
   switch (e->kind) {
     case TM_EXPR_NAME: return lookup(h, frame, e);
     case TM_EXPR_INT:
@@ -703,7 +735,8 @@ static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
     case TM_EXPR_OR: return logic(h, frame, e);
     case TM_EXPR_IF:
       v = host_eval(h, frame, e->a[1]);
-      return v ? host_eval(h, frame, e->a[host_truth(v) ? 0 : 2]) : NULL;
+      truth = v ? host_decide(h, v, e->loc) : -1;
+      return truth < 0 ? NULL : host_eval(h, frame, e->a[truth ? 0 : 2]);
     case TM_EXPR_CALL: return call(h, frame, e);
     case TM_EXPR_ATTRIBUTE: return attribute(h, frame, e);
     case TM_EXPR_SUBSCRIPT: return subscript(h, frame, e);

@@ -126,6 +126,33 @@ static bool ends_with(const char *name, const char *end) {
          (n == m || name[n - m - 1] == '.');
 }
 
+static void set_text(host *h, host_value *object, const char *name,
+                     const char *text) {
+  host_value *key = host_new(h, HOST_TEXT), *value = host_new(h, HOST_TEXT);
+  key->text = tm_cstr(name);
+  value->text = tm_cstr(text);
+  tm_push(h->arena, &object->items, key);
+  tm_push(h->arena, &object->items, value);
+}
+
+/* What the host is asked about itself. The environment is as if empty: what
+ * is compiled depends on the source and the arguments alone. */
+static host_value *surroundings(host *h, const char *name,
+                                host_value *const *args, uint32_t n) {
+  if ((ends_with(name, "environ.get") || ends_with(name, "getenv")) && n)
+    return n > 1 ? args[1] : host_new(h, HOST_NONE);
+  if (!strcmp(name, "torch.cuda.is_available") ||
+      !strcmp(name, "torch.xpu.is_available"))
+    return host_bool(h, false);
+  if (!strcmp(name, "torch.backends.mps.is_available"))
+    return host_bool(h, true);
+  if (!ends_with(name, "driver.active.get_current_target") || n) return NULL;
+  host_value *target = host_new(h, HOST_OBJECT);
+  set_text(h, target, "backend", "metal");
+  set_text(h, target, "arch", "apple");
+  return target;
+}
+
 host_value *host_library(host *h, tm_str dotted, host_value *const *args,
                          uint32_t n, const tm_keyword *keywords,
                          uint32_t n_keywords, host_value *const *named,
@@ -137,6 +164,11 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
   if (!strcmp(name, "range")) return range_of(h, args, n, loc);
   if (!strcmp(name, "min") || !strcmp(name, "max"))
     return extreme(h, !strcmp(name, "max"), args, n, loc);
+  bool known;
+  host_value *made = host_sequence(h, name, args, n, loc, &known);
+  if (known) return made;
+  made = surroundings(h, name, args, n);
+  if (made) return made;
   if (ends_with(name, "itertools.product") || !strcmp(name, "product"))
     return product(h, args, n, loc);
   if ((ends_with(name, "cdiv")) && n == 2 && whole(args[0]) &&

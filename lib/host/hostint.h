@@ -9,6 +9,7 @@ typedef enum host_kind {
   HOST_NONE, HOST_BOOL, HOST_INT, HOST_FLOAT, HOST_TEXT,
   HOST_LIST,     /* lists and tuples: items; lists may grow */
   HOST_DICT,     /* items: key, value, key, value ... */
+  HOST_OBJECT,   /* the same, of attributes */
   HOST_LAMBDA,   /* code, frame: the scope it was made in */
   HOST_FUNCTION, /* function: a def of a module */
   HOST_CONFIG,   /* items[0] the dict; num_warps, num_stages */
@@ -53,6 +54,9 @@ host_value *host_int(host *h, int64_t i);
 host_value *host_bool(host *h, bool b);
 host_value *host_float(host *h, double f);
 bool host_truth(const host_value *v);
+/* The same, but -1 with an error for a name from outside: nothing is
+ * guessed. */
+int host_decide(host *h, const host_value *v, tm_loc loc);
 bool host_equal(const host_value *a, const host_value *b);
 host_value *host_fail(host *h, tm_loc loc, const char *format, ...)
     TM_PRINTF(3, 4);
@@ -63,6 +67,10 @@ host_value *host_library(host *h, tm_str name, host_value *const *args,
                          uint32_t n_args, const tm_keyword *keywords,
                          uint32_t n_keywords, host_value *const *named,
                          tm_loc loc);
+/* The functions over lists (host_sequence.c). *known is false, and NULL
+ * returned, when name is none of them. */
+host_value *host_sequence(host *h, const char *name, host_value *const *args,
+                          uint32_t n, tm_loc loc, bool *known);
 /* One of the items that iterating v gives; NULL with an error if v cannot be
  * iterated. */
 const host_value *host_items(host *h, const host_value *v, tm_loc loc);

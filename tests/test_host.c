@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_host.c - the evaluator of host Python behind @autotune and
+ * @heuristics (lib/host). Each case is a module with one configuration whose
+ * value Python itself would compute as written beside it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../lib/host/host.h"
+
+typedef struct work {
+  tm_arena arena;
+  tm_diags diags;
+  jmp_buf guard;
+} work;
+
+/* What configs (an expression) gives with the module's lines before it: the
+ * values of the first entry of each configuration, space separated; or "! "
+ * and the first error. In the arena. */
+static const char *values_of(work *w, const char *lines, const char *configs) {
+  tm_buf text = tm_buf_in(&w->arena), out = tm_buf_in(&w->arena);
+  tm_buf_printf(&text,
+                "import os, torch, triton, itertools\n"
+                "import triton.language as tl\n"
+                "from elsewhere import UNKNOWN\n%s"
+                "@triton.autotune(configs=%s, key=[])\n"
+                "@triton.jit\n"
+                "def k(x, B: tl.constexpr):\n    pass\n",
+                lines, configs);
+  tm_diags_init(&w->diags, &w->arena);
+  tm_modules *set = tm_modules_create(&w->arena, &w->diags);
+  tm_module *module = tm_module_parse_text(
+      set, "m", "m.py", (tm_str){tm_buf_text(&text), text.len});
+  const tm_host_config *list;
+  uint32_t count;
+  bool good = !w->diags.errors &&
+              tm_host_configs(&w->arena, &w->diags,
+                              tm_module_kernel(module, "k"), &list, &count);
+  if (!good)
+    tm_buf_printf(&out, "! %s", w->diags.list.data[0].message);
+  for (uint32_t i = 0; good && i < count; i++)
+    tm_buf_printf(&out, "%s%lld", i ? " " : "",
+                  (long long)list[i].values[0].value.i);
+  return tm_buf_text(&out);
+}
+
+static void check(const char *lines, const char *configs,
+                  const char *expected) {
+  work *w = test_malloc(sizeof *w);
+  tm_arena_init(&w->arena, 0);
+  if (!tm_arena_guard(&w->arena, w->guard)) fail_msg("out of memory");
+  const char *got = values_of(w, lines, configs);
+  if (*expected == '!') {
+    if (*got != '!' || !strstr(got, expected + 2))
+      fail_msg("%s: got \"%s\", expected \"%s\"", configs, got, expected);
+  } else if (strcmp(got, expected) != 0) {
+    fail_msg("%s: got \"%s\", expected \"%s\"", configs, got, expected);
+  }
+  tm_arena_free(&w->arena);
+  test_free(w);
+}
+
+#define CONFIG "triton.Config({'B': b})"
+
+static void functions_over_lists_are_pythons(void **state) {
+  (void)state;
+  check("", "[" CONFIG " for b in filter(lambda v: v > 3, [1, 4, 9])]", "4 9");
+  check("", "[" CONFIG " for b in map(lambda v, w: v * w, [1, 2], [3, 4])]",
+        "3 8");
+  check("", "[" CONFIG " for a, b in zip([1, 2, 3], [5, 6])]", "5 6");
+  check("", "[" CONFIG " for b, a in enumerate([7, 7], 3)]", "3 4");
+  check("", "[" CONFIG " for b in sorted([3, 1, 2])]", "1 2 3");
+  check("", "[" CONFIG " for b in reversed([3, 1, 2])]", "2 1 3");
+  check("", "[" CONFIG " for b in [sum([1, 2]), 9] if any([0, b > 3])]", "9");
+  check("", "[" CONFIG " for b in [2, 4] if all([b > 2, True])]", "4");
+  check("def keep(c):\n    return c.num_warps > 4\n",
+        "list(filter(keep, [1]))", "! attribute 'num_warps'");
+}
+
+static void the_host_is_neither_cuda_nor_hip(void **state) {
+  (void)state;
+  check("", "[" CONFIG " for b in [1 if torch.version.hip is None else 2]]",
+        "1");
+  check("", "[" CONFIG " for b in [1 if torch.cuda.is_available() else 2]]",
+        "2");
+  check("def is_cuda():\n"
+        "    return triton.runtime.driver.active.get_current_target()"
+        ".backend == 'cuda'\n",
+        "[" CONFIG " for b in [1 if is_cuda() else 2]]", "2");
+  check("", "[" CONFIG " for b in [int(os.environ.get('B', 64))]]",
+        "64");
+  check("", "[" CONFIG " for b in [64 if os.getenv('B') is None else 32]]",
+        "64");
+}
+
+static void what_is_unknown_is_not_guessed(void **state) {
+  (void)state;
+  check("", "[" CONFIG " for b in [1 if UNKNOWN else 2]]",
+        "! whether 'elsewhere.UNKNOWN' is true");
+  check("", "[" CONFIG " for b in [1 if not UNKNOWN else 2]]",
+        "! whether 'elsewhere.UNKNOWN' is true");
+  check("", "[" CONFIG " for b in [1, 2] if UNKNOWN]",
+        "! whether 'elsewhere.UNKNOWN' is true");
+  check("", "[" CONFIG " for b in [1 if UNKNOWN == 3 else 2]]",
+        "! the value of 'elsewhere.UNKNOWN'");
+  check("", "[" CONFIG " for b in [1 if UNKNOWN is None else 2]]",
+        "! the value of 'elsewhere.UNKNOWN'");
+  check("", "UNKNOWN()", "! the function 'elsewhere.UNKNOWN'");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(functions_over_lists_are_pythons),
+    cmocka_unit_test(the_host_is_neither_cuda_nor_hip),
+    cmocka_unit_test(what_is_unknown_is_not_guessed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
