@@ -975,14 +975,47 @@ static void assert_refused(const char *body, uint32_t warps,
   tm_arena_free(&scratch);
 }
 
-static void dots_below_eight_are_refused_with_their_sizes(void **state) {
+/* 4 x 2: rows and columns that a fragment has and the tile does not are
+ * copies of those that are there. */
+static void fragments_of_small_tiles_hold_copies(void **state) {
+  static const int64_t shape[] = {4, 2}, column[] = {8, 1};
+  (void)state;
+  tm_layout l = tm_layout_fragment(2, shape, 2, 2, 4);
+  assert_true(tm_layout_is_fragment(&l));
+  assert_false(tm_layout_has_whole_fragments(&l));
+  assert_int_equal(l.n_reg, 1);
+  for (uint32_t lane = 0; lane < 32; lane++)
+    for (uint32_t r = 0; r < 2; r++)
+      assert_int_equal(tm_layout_element(&l, r, lane, lane % 4),
+                       fragment_row(lane) % 4 * 2 +
+                           fragment_col(lane, r) % 2);
+  tm_layout b = tm_layout_dot_operand(&l, 1, 1);
+  for (uint32_t lane = 0; lane < 32; lane++)
+    assert_int_equal(tm_layout_element(&b, 1, lane, 0), 1);
+  l = tm_layout_fragment(2, column, 1, 1, 1);
+  assert_true(tm_layout_is_fragment(&l));
+  assert_int_equal(l.n_reg, 0);
+  tm_layout a = tm_layout_dot_operand(&l, 0, 16);
+  for (uint32_t lane = 0; lane < 32; lane++)
+    for (uint32_t r = 0; r < 4; r++)
+      assert_int_equal(tm_layout_element(&a, r, lane, 0),
+                       fragment_row(lane) * 16 + fragment_col(lane, r & 1) +
+                           r / 2 * 8);
+}
+
+static void dots_of_other_types_are_refused_with_a_way_out(void **state) {
   (void)state;
   assert_refused(
-      "    %a = arith.constant dense<1.0> : tensor<16x4xf32>\n"
-      "    %b = arith.constant dense<1.0> : tensor<4x16xf32>\n"
-      "    %c = arith.constant dense<1.0> : tensor<16x16xf32>\n"
-      "    %d = tt.dot %a, %b, %c : tensor<16x4xf32> * tensor<4x16xf32> -> "
-      "tensor<16x16xf32>\n", 4, TM_DIAG_UNSUPPORTED, "16x4 by 4x16");
+      "    %a = arith.constant dense<1> : tensor<16x2048xi8>\n"
+      "    %b = arith.constant dense<1> : tensor<2048x16xi8>\n"
+      "    %c = arith.constant dense<1> : tensor<16x16xi32>\n"
+      "    %d = tt.dot %a, %b, %c : tensor<16x2048xi8> * tensor<2048x16xi8> "
+      "-> tensor<16x16xi32>\n", 4, TM_DIAG_UNSUPPORTED, "with K = 2048");
+  assert_refused(
+      "    %a = arith.constant dense<1.0> : tensor<16x16xf64>\n"
+      "    %c = arith.constant dense<1.0> : tensor<16x16xf64>\n"
+      "    %d = tt.dot %a, %a, %c : tensor<16x16xf64> * tensor<16x16xf64> -> "
+      "tensor<16x16xf64>\n", 4, TM_DIAG_UNSUPPORTED, "f64 by f64");
 }
 
 /* 2^20 elements on 32 threads would be 2^15 registers; on 1024 they are
@@ -1379,7 +1412,8 @@ int main(void) {
     cmocka_unit_test(every_golden_kernel_verifies_for_all_warps_and_chips),
     cmocka_unit_test(tiles_too_large_to_convert_are_stored_as_they_are),
     cmocka_unit_test(dump_names_values_and_widths),
-    cmocka_unit_test(dots_below_eight_are_refused_with_their_sizes),
+    cmocka_unit_test(fragments_of_small_tiles_hold_copies),
+    cmocka_unit_test(dots_of_other_types_are_refused_with_a_way_out),
     cmocka_unit_test(tiles_above_the_register_limit_are_refused),
     cmocka_unit_test(warps_are_powers_of_two_up_to_32),
     cmocka_unit_test(verifier_notices_any_changed_layout),

@@ -1238,35 +1238,35 @@ static void what_metal_lacks_is_refused_by_name(void **unused) {
 }
 
 static void too_much_threadgroup_memory_says_how_much(void **unused) {
-  /* Two operands of a dot, 128 x 128 floats each, take 128 KB. */
+  /* Padded rows of 512 x 8 and 8 x 512 floats: K cannot be less than 8. */
   kernel *k = emit(
       "module { tt.func public @f(%p: !tt.ptr<f32> {tt.divisibility = 16 : "
       "i32}, %q: !tt.ptr<f32> {tt.divisibility = 16 : i32}) {\n"
-      "  %r = tt.make_range {start = 0 : i32, end = 128 : i32} : "
-      "tensor<128xi32>\n"
-      "  %c = tt.expand_dims %r {axis = 0 : i32} : tensor<128xi32> -> "
-      "tensor<1x128xi32>\n"
-      "  %w = tt.expand_dims %r {axis = 1 : i32} : tensor<128xi32> -> "
-      "tensor<128x1xi32>\n"
-      "  %k = arith.constant dense<128> : tensor<128x1xi32>\n"
-      "  %wk = arith.muli %w, %k : tensor<128x1xi32>\n"
-      "  %cb = tt.broadcast %c : tensor<1x128xi32> -> tensor<128x128xi32>\n"
-      "  %wb = tt.broadcast %wk : tensor<128x1xi32> -> tensor<128x128xi32>\n"
-      "  %o = arith.addi %cb, %wb : tensor<128x128xi32>\n"
-      "  %ps = tt.splat %p : !tt.ptr<f32> -> tensor<128x128x!tt.ptr<f32>>\n"
-      "  %pp = tt.addptr %ps, %o : tensor<128x128x!tt.ptr<f32>>, "
-      "tensor<128x128xi32>\n"
-      "  %v = tt.load %pp : tensor<128x128x!tt.ptr<f32>>\n"
-      "  %z = arith.constant dense<0.0> : tensor<128x128xf32>\n"
-      "  %t = tt.dot %v, %v, %z, inputPrecision = ieee : "
-      "tensor<128x128xf32> * tensor<128x128xf32> -> tensor<128x128xf32>\n"
-      "  %qs = tt.splat %q : !tt.ptr<f32> -> tensor<128x128x!tt.ptr<f32>>\n"
-      "  %qp = tt.addptr %qs, %o : tensor<128x128x!tt.ptr<f32>>, "
-      "tensor<128x128xi32>\n"
-      "  tt.store %qp, %t : tensor<128x128x!tt.ptr<f32>>\n"
+      "  %r = tt.make_range {start = 0 : i32, end = 4096 : i32} : "
+      "tensor<4096xi32>\n"
+      "  %ps = tt.splat %p : !tt.ptr<f32> -> tensor<4096x!tt.ptr<f32>>\n"
+      "  %pp = tt.addptr %ps, %r : tensor<4096x!tt.ptr<f32>>, "
+      "tensor<4096xi32>\n"
+      "  %v = tt.load %pp : tensor<4096x!tt.ptr<f32>>\n"
+      "  %w = tt.load %pp : tensor<4096x!tt.ptr<f32>>\n"
+      "  %a = tt.reshape %v : tensor<4096xf32> -> tensor<512x8xf32>\n"
+      "  %b = tt.reshape %w : tensor<4096xf32> -> tensor<8x512xf32>\n"
+      "  %z = arith.constant dense<0.0> : tensor<512x512xf32>\n"
+      "  %t = tt.dot %a, %b, %z, inputPrecision = ieee : "
+      "tensor<512x8xf32> * tensor<8x512xf32> -> tensor<512x512xf32>\n"
+      "  %m = tt.reshape %t : tensor<512x512xf32> -> tensor<262144xf32>\n"
+      "  %s = tt.make_range {start = 0 : i32, end = 262144 : i32} : "
+      "tensor<262144xi32>\n"
+      "  %qs = tt.splat %q : !tt.ptr<f32> -> tensor<262144x!tt.ptr<f32>>\n"
+      "  %qp = tt.addptr %qs, %s : tensor<262144x!tt.ptr<f32>>, "
+      "tensor<262144xi32>\n"
+      "  tt.store %qp, %m : tensor<262144x!tt.ptr<f32>>\n"
       "  tt.return\n} }\n", 4);
   assert_false(k->emitted);
   assert_int_equal(k->diags.list.data[0].kind, TM_DIAG_LIMIT);
+  /* (512 * 12 + 8 * 516) * 4 */
+  assert_non_null(strstr(k->diags.list.data[0].message,
+                         "needs 41088 bytes of threadgroup memory"));
   assert_non_null(strstr(k->diags.list.data[0].message, "32768"));
   release(k);
 }

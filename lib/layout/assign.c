@@ -259,7 +259,8 @@ static bool waiting_accepts(realiser *z, tm_value v, const tm_layout *l) {
   return true;
 }
 
-/* v, or what holds the same in layout l. staged: loads keep their wish. */
+/* v, or what holds the same in layout l. staged: loads keep their wish, the
+ * code generator stages large tiles in parts. */
 static tm_value require(realiser *z, tm_value v, const tm_layout *l,
                         bool staged) {
   tm_value root = root_of(z, v);
@@ -268,8 +269,8 @@ static tm_value require(realiser *z, tm_value v, const tm_layout *l,
     const tm_layout *wish = z->a->wish[root];
     bool takes = is_soft(z, root) || wish == l;
     if (!takes && z->waits[root])
-      takes = (!staged && waiting_accepts(z, root, l)) ||
-              !converts_well(z, root, wish, l);
+      takes = !staged && (waiting_accepts(z, root, l) ||
+                          !converts_well(z, root, wish, l));
     settle(z, root, takes ? l : wish);
   }
   if (z->of.data[root] == l) return root;

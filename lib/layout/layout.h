@@ -106,8 +106,12 @@ tm_layout tm_layout_fragment(uint32_t rank, const int64_t *shape,
 /* The layout of operand 0 (A: [M,K]) or 1 (B: [K,N]) that matches the
  * accumulator layout acc of the product. */
 tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand, int64_t k);
-/* True if register bit 0 and all lane bits are those of an 8x8 fragment. */
+/* True if register bit 0 and all lane bits are those of an 8x8 fragment; of
+ * what is left of one in a tile with less than 8 rows or columns, where the
+ * other rows and columns of the fragment hold copies. */
 bool tm_layout_is_fragment(const tm_layout *l);
+/* The same, and there are 8 rows and 8 columns. */
+bool tm_layout_has_whole_fragments(const tm_layout *l);
 /* Layouts of derived tiles. */
 /* Axis removed. */
 tm_layout tm_layout_slice(const tm_layout *l, uint32_t axis);

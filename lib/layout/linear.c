@@ -246,14 +246,16 @@ tm_layout tm_layout_blocked(uint32_t rank, const int64_t *shape,
  * the next. So lane bits 0 and 3 move columns 2 and 4, bits 1, 2 and 4 move
  * rows 1, 2 and 4; register bit 0 is the column's lowest bit. Not documented
  * by Apple; MLX, tinygrad and metal-flash-attention rely on it from M1 to
- * M4. */
+ * M4. In a tile with less than 8 rows or columns, those that it does not have
+ * hold copies of those that it has; one column leaves no register bit. */
 static void take_fragment(tm_layout *l, uint32_t row, uint32_t col) {
-  l->reg[l->n_reg++] = 1u << col;
-  l->lane[0] = 2u << col;
-  l->lane[1] = 1u << row;
-  l->lane[2] = 2u << row;
-  l->lane[3] = 4u << col;
-  l->lane[4] = 4u << row;
+  uint32_t cols = l->dim_bits[l->rank - 1], rows = l->dim_bits[l->rank - 2];
+  if (cols > 0) l->reg[l->n_reg++] = 1u << col;
+  l->lane[0] = cols > 1 ? 2u << col : 0;
+  l->lane[1] = rows > 0 ? 1u << row : 0;
+  l->lane[2] = rows > 1 ? 2u << row : 0;
+  l->lane[3] = cols > 2 ? 4u << col : 0;
+  l->lane[4] = rows > 2 ? 4u << row : 0;
 }
 
 /* Register bits for vector bits [from, to) of a dimension at shift. */
@@ -269,11 +271,13 @@ tm_layout tm_layout_fragment(uint32_t rank, const int64_t *shape,
                              uint32_t warps_m, uint32_t warps_n,
                              uint32_t num_warps) {
   tm_layout l = layout_of_shape(rank, shape, num_warps);
-  assert(rank >= 2 && l.dim_bits[rank - 1] >= 3 && l.dim_bits[rank - 2] >= 3);
+  assert(rank >= 2);
   uint32_t n_bits = l.dim_bits[rank - 1], m_bits = l.dim_bits[rank - 2];
   uint32_t wn = log2_floor(warps_n), wm = log2_floor(warps_m), warp = 0;
-  if (wn > n_bits - 3) wn = n_bits - 3;
-  if (wm > m_bits - 3) wm = m_bits - 3;
+  uint32_t most_n = n_bits > 3 ? n_bits - 3 : 0;
+  uint32_t most_m = m_bits > 3 ? m_bits - 3 : 0;
+  if (wn > most_n) wn = most_n;
+  if (wm > most_m) wm = most_m;
   take_fragment(&l, n_bits, 0);
   walk_registers(&l, 0, 3, n_bits - wn);
   walk_registers(&l, n_bits, 3, m_bits - wm);
@@ -309,7 +313,7 @@ tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand,
   uint32_t rank = acc->rank, k_bits = log2_floor((uint64_t)k);
   uint32_t n_bits = acc->dim_bits[rank - 1], m_bits = acc->dim_bits[rank - 2];
   tm_layout l = *acc;
-  assert(tm_layout_is_fragment(acc) && k_bits >= 3);
+  assert(tm_layout_is_fragment(acc));
   l.dim_bits[rank - (operand == 0 ? 1 : 2)] = (uint8_t)k_bits;
   uint32_t col_bits = operand == 0 ? k_bits : n_bits, low = acc->n_reg;
   uint32_t rows = 1u << (n_bits + m_bits);
@@ -317,7 +321,7 @@ tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand,
   l.n_reg = 0;
   take_fragment(&l, col_bits, 0);
   if (operand == 0) walk_registers(&l, 0, 3, k_bits);
-  for (uint32_t i = 1; i < acc->n_reg; i++) {
+  for (uint32_t i = n_bits > 0; i < acc->n_reg; i++) {
     if (acc->reg[i] >= rows && low == acc->n_reg) low = i; /* batch begins */
     uint32_t v = operand_vector(acc, operand, k_bits, acc->reg[i]);
     if (v != 0 && i < low) l.reg[l.n_reg++] = v;
@@ -331,14 +335,19 @@ tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand,
 }
 
 bool tm_layout_is_fragment(const tm_layout *l) {
-  if (l->rank < 2 || l->n_reg == 0) return false;
+  if (l->rank < 2) return false;
   uint32_t n_bits = l->dim_bits[l->rank - 1];
-  if (n_bits < 3 || l->dim_bits[l->rank - 2] < 3) return false;
-  tm_layout f;
-  memset(&f, 0, sizeof f);
+  tm_layout f = *l;
+  f.n_reg = 0;
+  f.reg[0] = 0;
   take_fragment(&f, n_bits, 0);
-  return l->reg[0] == f.reg[0] &&
+  return l->n_reg >= f.n_reg && (f.n_reg == 0 || l->reg[0] == f.reg[0]) &&
          memcmp(l->lane, f.lane, sizeof l->lane) == 0;
+}
+
+bool tm_layout_has_whole_fragments(const tm_layout *l) {
+  return tm_layout_is_fragment(l) && l->dim_bits[l->rank - 1] >= 3 &&
+         l->dim_bits[l->rank - 2] >= 3;
 }
 
 /* ---- derived layouts --------------------------------------------------- */

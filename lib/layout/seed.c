@@ -160,7 +160,7 @@ static void split_warps(uint32_t num_warps, int64_t m, int64_t n,
   *warps_m = *warps_n = 1;
   for (uint32_t wm = 1; wm <= num_warps; wm *= 2) {
     for (uint32_t wn = 1; wm * wn <= num_warps; wn *= 2) {
-      if (m / wm < 8 || n / wn < 8) continue;
+      if ((wm > 1 && m / wm < 8) || (wn > 1 && n / wn < 8)) continue;
       int64_t cost = by_rows ? (int64_t)wn : m / wm + n / wn;
       if (wm * wn < used || (wm * wn == used && cost > best)) continue;
       used = wm * wn;
@@ -203,25 +203,34 @@ static void find_chain(tm_assigner *a, tm_inst dot) {
   }
 }
 
+/* simdgroup_matrix multiplies half and float and adds in float; dots.c in
+ * lib/opt has rewritten what it could. */
 static bool check_dot(tm_assigner *a, tm_inst i) {
   const tm_inst_data *inst = tm_get(a->ir, i);
   tm_type ta = tm_type_of(a->ir, inst->operands[0]);
+  tm_type tb = tm_type_of(a->ir, inst->operands[1]);
   tm_type tc = tm_type_of(a->ir, inst->results);
-  if (tc->rank < 2) {
+  if (tc->rank < 2 || tc->rank > 3) {
     tm_error_at(a->diags, TM_DIAG_INTERNAL, inst->loc, "dot of rank %u",
                 tc->rank);
     return false;
   }
-  int64_t m = tc->shape[tc->rank - 2], n = tc->shape[tc->rank - 1];
-  int64_t k = ta->shape[ta->rank - 1];
-  if (m >= 8 && n >= 8 && k >= 8) return true;
+  tm_scalar x = ta->element->scalar, y = tb->element->scalar;
+  tm_scalar z = tc->element->scalar;
+  if (x == y && z == TM_F32 && (x == TM_F16 || x == TM_BF16 || x == TM_F32))
+    return true;
   tm_diag *d = tm_error_at(
       a->diags, TM_DIAG_UNSUPPORTED, inst->loc,
-      "dot of %lldx%lld by %lldx%lld: Metal multiplies 8x8 blocks",
-      (long long)m, (long long)k, (long long)k, (long long)n);
-  tm_diag_hint(a->diags, d,
-               "make each of M, N and K at least 8, or multiply and sum with "
-               "tl.sum(a[:, :, None] * b[None, :, :], axis=1)");
+      "dot of %s by %s into %s with K = %lld", tm_scalar_name(x),
+      tm_scalar_name(y), tm_scalar_name(z),
+      (long long)ta->shape[ta->rank - 1]);
+  tm_diag_hint(a->diags, d, "%s",
+               z == TM_I32 ? "int8 products are exact up to K = 1024: loop "
+                             "over K in smaller steps"
+               : z == TM_F64 ? "no Apple GPU has double precision: use "
+                               "tl.float32"
+                             : "convert both sides to one of tl.float16, "
+                               "tl.bfloat16 and tl.float32");
   return false;
 }
 
@@ -270,7 +279,8 @@ static bool check_inst(tm_assigner *a, tm_inst i) {
   if (inst->op == TM_DOT) return check_dot(a, i);
   if (inst->op == TM_DOT_SCALED) {
     tm_error_at(a->diags, TM_DIAG_UNSUPPORTED, inst->loc,
-                "dot_scaled: Metal has no scaled matrix product");
+                "dot_scaled of these formats or shapes: there is e4m3, e5m2, "
+                "e2m1, bf16 and fp16 with scales of 8 bits");
     return false;
   }
   if (inst->op == TM_CALL) {

@@ -130,6 +130,10 @@ tm_lv tm_fn_dot(tm_low *l, const tm_builtin_call *c) {
       !tm_want_int(l, c->args[5], "max_num_imprecise_acc", 0, INT32_MAX,
                   &imprecise))
     return TM_POISONED;
+  if (tm_lt_is_fp8(a->type) && imprecise > a->type->shape[rank_of(a) - 1])
+    return tm_low_error(l, NULL, "max_num_imprecise_acc (%lld) must be at "
+                        "most K (%lld)", (long long)imprecise,
+                        (long long)a->type->shape[rank_of(a) - 1]);
   if (tm_lt_dtype(out) == TM_DT_BF16)
     return tm_low_error(l, "leave it float32 and convert the result with "
                            ".to(tl.bfloat16)",
@@ -211,30 +215,73 @@ static bool read_side(tm_low *l, const tm_builtin_call *c, uint32_t first,
   return false;
 }
 
+/* Elements of K, rows (of A) or columns (of B), with packed pairs counted. */
+static void extents(const scaled_side *s, bool right, int64_t *k,
+                    int64_t *other) {
+  uint32_t rank = rank_of(s->value);
+  *k = s->value->type->shape[right ? rank - 2 : rank - 1];
+  *other = s->value->type->shape[right ? rank - 1 : rank - 2];
+  if (s->format == 4) *(s->packs_k ? k : other) *= 2;
+}
+
+/* Scales are [.., M, K / 16 or 32] and [.., N, K / 16 or 32]. */
+static bool check_scale(tm_low *l, const scaled_side *s, int64_t k,
+                        int64_t other, const char *what, int64_t *factor) {
+  if (!s->scale) return true;
+  uint32_t rank = rank_of(s->value);
+  tm_ltype t = s->scale->type;
+  tm_dtype d = tm_lt_dtype(t);
+  if (d != TM_DT_U8 && d != TM_DT_I8 && d != TM_DT_FP8E4NV) {
+    tm_low_error(l, "uint8 scales are powers of two (e8m0), float8e4nv ones "
+                    "are numbers", "%s has 8-bit elements, got %s", what,
+                 tm_lt_text(l, t));
+    return false;
+  }
+  bool fits = rank_of(s->scale) == rank && t->shape[rank - 2] == other;
+  for (uint32_t i = 0; fits && i + 2 < rank; i++)
+    fits = t->shape[i] == s->value->type->shape[i];
+  int64_t n = fits ? t->shape[rank - 1] : 0;
+  if (n > 0 && (k == 16 * n || k == 32 * n) && *factor == 0) *factor = k / n;
+  if (n > 0 && *factor && k == *factor * n) return true;
+  tm_low_error(l, "one scale belongs to 16 or 32 elements along K, the same "
+                  "number on both sides",
+               "%s must be [.., %lld, %lld / 16 or 32], got %s", what,
+               (long long)other, (long long)k, tm_lt_text(l, t));
+  return false;
+}
+
+static tm_ltype scaled_out_type(tm_low *l, tm_lv asked) {
+  if (asked->kind == TM_LV_NONE) return tm_lt_scalar(l, TM_DT_F32);
+  tm_ltype t = tm_want_type(l, asked, "out_dtype");
+  if (!t || tm_lt_dtype(t) == TM_DT_F32) return t;
+  tm_low_error(l, "convert the result with .to(dtype)",
+               "dot_scaled accumulates in float32, not %s", tm_lt_text(l, t));
+  return NULL;
+}
+
 tm_lv tm_fn_dot_scaled(tm_low *l, const tm_builtin_call *c) {
   scaled_side a = {0}, b = {0};
   bool fast;
-  if (!read_side(l, c, 0, 8, &a) || !read_side(l, c, 3, 9, &b) ||
+  tm_ltype out = scaled_out_type(l, c->args[10]);
+  if (!out || !read_side(l, c, 0, 8, &a) || !read_side(l, c, 3, 9, &b) ||
       !tm_want_bool(l, c->args[7], "fast_math", &fast))
     return TM_POISONED;
   uint32_t rank = rank_of(a.value);
-  int64_t m = a.value->type->shape[rank - 2],
-          ka = a.value->type->shape[rank - 1];
-  int64_t n = 0, kb = 0, pa = a.format == 4 ? 2 : 1, pb = b.format == 4 ? 2 : 1;
-  if (rank_of(b.value) == rank) {
-    kb = b.value->type->shape[rank - 2];
-    n = b.value->type->shape[rank - 1];
-  }
-  *(a.packs_k ? &ka : &m) *= pa;
-  *(b.packs_k ? &kb : &n) *= pb;
-  if (ka != kb)
+  int64_t m, ka, n = 0, kb = 0, factor = 0;
+  extents(&a, false, &ka, &m);
+  if (rank_of(b.value) == rank) extents(&b, true, &kb, &n);
+  if (ka != kb || (rank == 3 && a.value->type->shape[0] !=
+                                    b.value->type->shape[0]))
     return tm_low_error(l, NULL, "dot_scaled cannot multiply %s by %s",
                         tm_lt_text(l, a.value->type),
                         tm_lt_text(l, b.value->type));
+  if (!check_scale(l, &a, ka, m, "lhs_scale", &factor) ||
+      !check_scale(l, &b, kb, n, "rhs_scale", &factor))
+    return TM_POISONED;
   int64_t shape[3] = {a.value->type->shape[0], 0, 0};
   shape[rank - 2] = m;
   shape[rank - 1] = n;
-  tm_ltype type = tm_lt_block(l, tm_lt_scalar(l, TM_DT_F32), rank, shape);
+  tm_ltype type = tm_lt_block(l, out, rank, shape);
   tm_lv acc = accumulator(l, c->args[6], type);
   if (tm_lv_is_poison(acc)) return acc;
   tm_value operands[5] = {a.value->value, b.value->value, acc->value};

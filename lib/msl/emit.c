@@ -103,11 +103,10 @@ void msl_close(emitter *e) {
   tm_buf_printf(e->to, "%*s}\n", (int)e->indent * 2, "");
 }
 
-const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
-                          uint32_t end, uint32_t step) {
-  msl_line(e, (end - first) / step <= MAX_UNROLLED
-                  ? "#pragma unroll"
-                  : "#pragma clang loop unroll(disable)");
+static const char *open_loop(emitter *e, const char *hint, uint32_t first,
+                             uint32_t end, uint32_t step, bool unroll) {
+  msl_line(e, unroll ? "#pragma unroll"
+                     : "#pragma clang loop unroll(disable)");
   /* The variable belongs to the loop: named after the scope is open. */
   msl_scope_open(e);
   const char *name = msl_name(e, hint);
@@ -118,6 +117,16 @@ const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
                 (unsigned)end, next);
   e->indent++;
   return name;
+}
+
+const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
+                          uint32_t end, uint32_t step) {
+  return open_loop(e, hint, first, end, step,
+                   (end - first) / step <= MAX_UNROLLED);
+}
+
+const char *msl_loop_rolled(emitter *e, const char *hint, uint32_t trips) {
+  return open_loop(e, hint, 0, trips, 1, false);
 }
 
 const char *msl_loop(emitter *e, const char *hint, uint32_t trips) {
@@ -184,8 +193,6 @@ void msl_bind(emitter *e, tm_value v, const char *name) {
 /* What stands in the source for an operation without MSL, and a way out. */
 static void refuse_op(emitter *e, tm_inst inst) {
   static const struct { tm_op op; const char *name, *hint; } known[] = {
-    {TM_DOT_SCALED, "tl.dot_scaled",
-     "scale the operands and use tl.dot; Metal has no such instruction"},
     {TM_MAP_ELEMENTWISE, "tl.map_elementwise",
      "write the function on whole tiles"},
     {TM_INLINE_ASM, "tl.inline_asm_elementwise",
@@ -391,7 +398,7 @@ void msl_emit_group(emitter *e, msl_group *group) {
 
 static void collective(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  bool late = e->staged[inst] && msl_stage_is_late(e, inst);
+  bool late = e->stagings[inst] && msl_stage_is_late(e, inst);
   if (!late) msl_source(e, inst);
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
@@ -400,11 +407,11 @@ static void collective(emitter *e, tm_inst inst) {
     case TM_HISTOGRAM: msl_histogram(e, inst); break;
     case TM_DOT: msl_dot(e, inst); break;
     case TM_CONVERT_LAYOUT: {
-      if (!e->staged[inst]) {
+      if (!e->stagings[inst]) {
         msl_convert(e, inst);
         break;
       }
-      if (!late) msl_stage(e, inst);
+      if (!late) msl_stage(e, inst, NULL);
       break;
     }
     case TM_UNSPLAT: {

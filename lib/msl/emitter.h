@@ -18,7 +18,7 @@
  * the layouts:
  *
  *     register = base ^ XOR of var[0].col[i] for each set bit i of var[0]
- *                     ^ the same for var[1] and var[2]
+ *                     ^ the same for var[1], var[2] and var[3]
  *                     ^ the same for the component of a vector
  *
  * Views (expand_dims, broadcast, trans, reshape, renaming conversions) are
@@ -44,7 +44,7 @@ typedef struct msl_expr {
 
 enum {
   MSL_MAX_VECTOR_BITS = 2, /* MSL vectors have up to 4 components */
-  MSL_POINT_VARS = 3       /* loops around one statement */
+  MSL_POINT_VARS = 4       /* loops around one statement */
 };
 
 typedef struct msl_var {
@@ -110,6 +110,18 @@ typedef struct msl_region {
   bool written, read; /* since the last barrier, as printing goes on */
 } msl_region;
 
+/* A conversion that only dots read, from threadgroup memory. */
+typedef struct msl_staging {
+  tm_value source;     /* what is stored: transpositions looked through */
+  tm_layout layout;    /* of source, dimensions in the order of memory */
+  tm_scalar scalar;
+  bool transposed;     /* rows of memory are columns of the operand */
+  uint32_t operand;    /* of the dots that read it */
+  tm_inst first, last; /* of those dots, in program order */
+  bool single;         /* there is one */
+  bool late;           /* the dot stores it, just before it starts */
+} msl_staging;
+
 typedef struct msl_local { /* a value already computed in some scope */
   tm_value value;
   msl_point point;
@@ -149,8 +161,10 @@ typedef struct emitter {
   uint32_t *group_of;       /* per instruction; 0: none, else index + 1 */
   uint32_t *position;       /* per instruction, in program order */
   const msl_map **maps;     /* per instruction: views, once asked for */
-  bool *staged;             /* per instruction: conversions that dots read
-                               from threadgroup memory */
+  msl_staging **stagings;   /* per instruction: conversions that dots read
+                               from threadgroup memory; NULL: others */
+  uint8_t *windows;         /* per dot: log2 of the parts of K that are
+                               staged one after the other */
   tm_convert_plan **converts; /* per instruction, once analysed */
   TM_VEC(msl_group) groups;
   const char **raw;         /* per instruction: the 16 bytes that a wide
@@ -212,6 +226,9 @@ const char *msl_loop(emitter *e, const char *hint, uint32_t trips);
 /* The same from first, whatever the number of trips, by step. */
 const char *msl_loop_from(emitter *e, const char *hint, uint32_t first,
                           uint32_t end, uint32_t step);
+/* The same as msl_loop, never unrolled: for bodies that index no arrays of
+ * the thread by the variable. */
+const char *msl_loop_rolled(emitter *e, const char *hint, uint32_t trips);
 /* Closes an if and opens its else. */
 void msl_else(emitter *e);
 void msl_block(emitter *e, tm_block block);
@@ -372,15 +389,25 @@ void msl_scan(emitter *e, tm_inst inst);
 bool msl_scan_plan(emitter *e, tm_inst inst);
 void msl_dot(emitter *e, tm_inst inst);
 void msl_convert(emitter *e, tm_inst inst);
-/* Writes the tile of a staged conversion to threadgroup memory. */
-void msl_stage(emitter *e, tm_inst inst);
-/* True when the dot that reads it stores it, just before it starts. */
-bool msl_stage_is_late(emitter *e, tm_inst inst);
-/* True when dots find its tile with rows and columns exchanged. */
-bool msl_stage_is_transposed(emitter *e, tm_inst inst);
 bool msl_convert_plan(emitter *e, tm_inst inst);
 tm_convert_kind msl_convert_kind(emitter *e, tm_inst inst);
 void msl_control(emitter *e, tm_inst inst);
+
+/* ---- emitter_stage.c -------------------------------------------------- */
+
+/* Fills e->stagings. */
+void msl_stage_find(emitter *e);
+/* Declares the region of a staged conversion. */
+void msl_stage_plan(emitter *e, tm_inst inst);
+/* Makes staged tiles take less memory; false when nothing more helps. */
+bool msl_stage_shrink(emitter *e);
+/* True when the dot that reads it stores it, just before it starts. */
+bool msl_stage_is_late(emitter *e, tm_inst inst);
+/* Stores the tile; window: the variable of the dot's windows, or NULL. */
+void msl_stage(emitter *e, tm_inst inst, const char *window);
+/* The layout of the operand as its region has it: dimensions in the order of
+ * memory, without the bits of K that choose a window. */
+tm_layout msl_stage_layout(emitter *e, tm_inst inst);
 
 /* ---- emitter_pool.c --------------------------------------------------- */
 
@@ -389,6 +416,8 @@ void msl_region_add(emitter *e, tm_inst inst, uint32_t operand,
                     const char *hint, const char *type, uint32_t bytes,
                     uint32_t row, uint32_t pitch, tm_inst from, tm_inst to);
 bool msl_pool_assign(emitter *e);
+/* Gives every region its offset; the bytes of all. */
+uint32_t msl_pool_place(emitter *e);
 /* Call before the statements that write or read it: prints the barrier that
  * they need, if any. */
 void msl_region_write(emitter *e, msl_region *region);

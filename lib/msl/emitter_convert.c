@@ -5,12 +5,9 @@
  * Renaming conversions are views (emitter_plan.c). The others go lane to lane
  * by shuffles, or through a region of threadgroup memory: every element is
  * stored once, a barrier, every thread loads its new elements. What only dots
- * read is staged: stored as rows, padded by 16 bytes against bank conflicts,
- * and read from there as 8x8 fragments (emitter_dot.c).
+ * read is staged for them (emitter_stage.c).
  */
 #include "emitter.h"
-
-enum { ROW_PAD_BYTES = 16 };
 
 /* As threadgroup memory holds it: bool there has crashed compilers. */
 static const char *tile_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
@@ -36,72 +33,6 @@ tm_convert_kind msl_convert_kind(emitter *e, tm_inst inst) {
   return plan_of(e, inst)->kind;
 }
 
-/* ---- staging ---------------------------------------------------------- */
-
-typedef struct staging {
-  tm_value source;   /* what is stored: transpositions looked through */
-  tm_layout layout;  /* of source, in the order of memory */
-  bool transposed;   /* rows of memory are columns of the operand */
-  uint32_t row, rows;
-} staging;
-
-static staging staging_of(emitter *e, tm_inst inst) {
-  staging s = {.source = tm_get(e->ir, inst)->operands[0]};
-  for (;;) {
-    tm_inst def = tm_val(e->ir, s.source)->def;
-    if (!def || tm_get(e->ir, def)->op != TM_TRANS) break;
-    s.source = tm_get(e->ir, def)->operands[0];
-    s.transposed = !s.transposed;
-  }
-  s.layout = *msl_layout(e, s.source);
-  if (tm_layout_run_along(&s.layout, 0) > tm_layout_run_along(&s.layout, 1)) {
-    static const int64_t swap[2] = {1, 0};
-    s.layout = tm_layout_trans(&s.layout, swap);
-    s.transposed = !s.transposed;
-  }
-  s.rows = 1u << s.layout.dim_bits[0];
-  s.row = 1u << s.layout.dim_bits[1];
-  return s;
-}
-
-bool msl_stage_is_transposed(emitter *e, tm_inst inst) {
-  return staging_of(e, inst).transposed;
-}
-
-/* log2 of the elements that one store moves. */
-static uint32_t store_bits(const tm_layout *layout, uint32_t along) {
-  uint32_t run = tm_layout_run_along(layout, along), bits = 0;
-  while (bits < MSL_MAX_VECTOR_BITS && 2u << bits <= run) bits++;
-  return bits < layout->n_reg ? bits : layout->n_reg;
-}
-
-/* Two vectors of 16-bit elements as one store of 16 bytes. */
-static bool store_pairs(emitter *e, const msl_region *region, tm_value source,
-                        const tm_layout *layout, uint32_t width) {
-  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, source));
-  bool narrow = scalar == TM_F16 || scalar == TM_I16;
-  if (!narrow || width != 2 || layout->n_reg < 3 ||
-      tm_layout_run_along(layout, layout->rank - 1) < 8 ||
-      region->pitch % 8 != 0)
-    return false;
-  const char *guard = msl_one_copy(e, layout);
-  const char *var = msl_loop(e, "c", 1u << (layout->n_reg - 3));
-  msl_point p = msl_point_nested(var, NULL, layout->n_reg, 2, 1);
-  p.var[1].n = 0;
-  msl_point q = p;
-  q.base = 4;
-  msl_expr x = msl_widen(e, msl_eval(e, source, &p), scalar, 4);
-  msl_expr y = msl_widen(e, msl_eval(e, source, &q), scalar, 4);
-  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
-  if (guard) msl_open(e, "if (%s)", guard);
-  msl_line(e, "*(threadgroup uint4 *)(%s + %s) = "
-              "uint4(as_type<uint2>(%s), as_type<uint2>(%s));",
-           region->name, msl_paren(e, at, MSL_ADD), x.text, y.text);
-  if (guard) msl_close(e);
-  if (var) msl_close(e);
-  return true;
-}
-
 /* tile[...] = source, by the one thread of those with copies. */
 void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
                     const tm_layout *layout, uint32_t width) {
@@ -125,49 +56,7 @@ void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
   if (var) msl_close(e);
 }
 
-void msl_stage(emitter *e, tm_inst inst) {
-  staging s = staging_of(e, inst);
-  msl_region *region = msl_region_of(e, inst, 0);
-  msl_region_write(e, region);
-  uint32_t width = store_bits(&s.layout, 1);
-  if (!store_pairs(e, region, s.source, &s.layout, width))
-    msl_store_tile(e, region, s.source, &s.layout, width);
-}
-
 /* ---- planning --------------------------------------------------------- */
-
-static tm_inst user_of(emitter *e, tm_inst inst) {
-  tm_value v = tm_get(e->ir, inst)->results;
-  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
-    const tm_inst_data *d = tm_get(e->ir, i);
-    if (!d->block || d->op != TM_DOT) continue;
-    for (uint32_t k = 0; k < d->n_operands; k++)
-      if (d->operands[k] == v) return i;
-  }
-  return inst;
-}
-
-/* Where reading a value made at `inst` ends: at `user`, or at the end of the
- * outermost loop around user that does not hold inst. */
-static tm_inst last_read(emitter *e, tm_inst inst, tm_inst user) {
-  tm_inst end = user;
-  tm_block block = tm_get(e->ir, user)->block;
-  while (block) {
-    tm_inst parent = tm_blk(e->ir, block)->parent;
-    if (!parent || tm_inst_is_inside(e->ir, inst, block)) break;
-    tm_op op = tm_get(e->ir, parent)->op;
-    if (op == TM_FOR || op == TM_WHILE) {
-      const tm_inst_data *d = tm_get(e->ir, parent);
-      end = tm_blk(e->ir, d->regions[d->n_regions - 1])->last;
-    }
-    block = tm_get(e->ir, parent)->block;
-  }
-  return end;
-}
-
-bool msl_stage_is_late(emitter *e, tm_inst inst) {
-  return tm_get(e->ir, user_of(e, inst))->block == tm_get(e->ir, inst)->block;
-}
 
 bool msl_convert_plan(emitter *e, tm_inst inst) {
   const tm_convert_plan *plan = plan_of(e, inst);
@@ -183,18 +72,12 @@ bool msl_convert_plan(emitter *e, tm_inst inst) {
     return false;
   }
   tm_scalar scalar = msl_scalar_of(type);
-  uint32_t bytes = msl_register_bytes(scalar);
   const char *element = tile_type(e, scalar, 1);
   tm_name name = tm_val(e->ir, d->results)->name;
   if (!name) name = tm_val(e->ir, d->operands[0])->name;
   const char *hint = name ? msl_text(e, "%s_tile", name) : "tile";
-  if (e->staged[inst]) {
-    tm_inst user = user_of(e, inst);
-    staging s = staging_of(e, inst);
-    uint32_t pitch = s.row + ROW_PAD_BYTES / bytes;
-    bool here = msl_stage_is_late(e, inst);
-    msl_region_add(e, inst, 0, hint, element, s.rows * pitch * bytes, s.row,
-                   pitch, here ? user : inst, last_read(e, inst, user));
+  if (e->stagings[inst]) {
+    msl_stage_plan(e, inst);
     return true;
   }
   if (plan->kind == TM_CONVERT_THREADGROUP)

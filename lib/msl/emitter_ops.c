@@ -147,10 +147,14 @@ static msl_expr remainder_of(const ops *o) {
   return call(o, helper(o, MSL_H_REM, o->to), 2, o->x);
 }
 
+/* MSL shifts vectors by scalars, but no scalar by a vector. */
 static msl_expr shift(const ops *o, const char *op, bool is_unsigned) {
-  if (is_unsigned) return on_unsigned(o, op, MSL_SHIFT);
-  msl_expr x = infix(o, o->x[0], op, o->x[1], MSL_SHIFT);
-  return o->to == TM_I8 || o->to == TM_I16 ? as_signed(o, x) : x;
+  msl_expr x[] = {msl_widen(o->e, o->x[0], o->to, o->x[1].lanes), o->x[1]};
+  ops wide = *o;
+  wide.x = x;
+  if (is_unsigned) return on_unsigned(&wide, op, MSL_SHIFT);
+  msl_expr y = infix(o, x[0], op, x[1], MSL_SHIFT);
+  return o->to == TM_I8 || o->to == TM_I16 ? as_signed(o, y) : y;
 }
 
 /* min and max of integers; an i1 is 0 or, signed, -1. */

@@ -612,7 +612,7 @@ static void group_block(emitter *e, tm_block block) {
       }
       case CLASS_COLLECTIVE:
         /* A tile that the dot itself will store does not end anything. */
-        if (!e->staged[inst] || !msl_stage_is_late(e, inst))
+        if (!e->stagings[inst] || !msl_stage_is_late(e, inst))
           flush(e, inst, &state);
         break;
       case CLASS_CONTROL:
@@ -700,7 +700,7 @@ static void place_inst(emitter *e, tm_inst inst, void *data) {
     if (!layout) continue;
     if (e->group_of[inst] && e->values[v].escapes)
       give_array(e, v, e->groups.data[e->group_of[inst] - 1].width);
-    if (class == CLASS_COLLECTIVE && e->staged[inst]) continue;
+    if (class == CLASS_COLLECTIVE && e->stagings[inst]) continue;
     /* A scan combines its registers one by one. */
     uint32_t width = d->op == TM_SCAN ? 0 : run_bits(layout);
     if (class >= CLASS_COLLECTIVE) give_array(e, v, width);
@@ -718,7 +718,7 @@ static bool can_be_fragments(emitter *e, tm_value v) {
     return false; /* these fill arrays */
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, v));
   return (scalar == TM_F32 || scalar == TM_F16) &&
-         tm_layout_is_fragment(layout);
+         tm_layout_has_whole_fragments(layout);
 }
 
 static void make_fragments(emitter *e, tm_value v, changed *state) {
@@ -859,26 +859,14 @@ static bool depth_is_fine(emitter *e) {
   return true;
 }
 
-/* Conversions that only dots read stay in threadgroup memory. */
-static void find_staged(emitter *e, tm_inst inst, void *data) {
-  (void)data;
-  const tm_inst_data *d = tm_get(e->ir, inst);
-  if (d->op != TM_CONVERT_LAYOUT ||
-      msl_convert_kind(e, inst) < TM_CONVERT_SHUFFLE)
-    return;
-  tm_inst user = single_user(e, d->results);
-  if (!user) return;
-  const tm_inst_data *u = tm_get(e->ir, user);
-  e->staged[inst] = u->op == TM_DOT && u->operands[2] != d->results;
-}
-
 bool msl_plan(emitter *e) {
   uint32_t n_values = e->ir->values.len, n_insts = e->ir->insts.len;
   e->values = TM_NEW_ARRAY(e->arena, msl_value, n_values);
   e->group_of = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->position = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->maps = TM_NEW_ARRAY(e->arena, const msl_map *, n_insts);
-  e->staged = TM_NEW_ARRAY(e->arena, bool, n_insts);
+  e->stagings = TM_NEW_ARRAY(e->arena, msl_staging *, n_insts);
+  e->windows = TM_NEW_ARRAY(e->arena, uint8_t, n_insts);
   e->raw = TM_NEW_ARRAY(e->arena, const char *, n_insts);
   e->converts = TM_NEW_ARRAY(e->arena, tm_convert_plan *, n_insts);
   for (uint32_t v = 0; v < n_values; v++) e->values[v].storage = v;
@@ -890,7 +878,7 @@ bool msl_plan(emitter *e) {
   find_index_values(e);
   each_inst(e, body, sign_of_inst, NULL);
   each_inst(e, body, cost_of_inst, NULL);
-  each_inst(e, body, find_staged, NULL);
+  msl_stage_find(e);
   group_block(e, body);
   each_inst(e, body, escapes_of_inst, NULL);
   each_inst(e, body, place_inst, NULL);

@@ -67,8 +67,8 @@ static void place_first_fit(emitter *e, uint32_t index, const bool *placed,
   }
 }
 
-bool msl_pool_assign(emitter *e) {
-  uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
+uint32_t msl_pool_place(emitter *e) {
+  uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes, most = 0;
   bool *placed = TM_NEW_ARRAY(e->arena, bool, n);
   for (int small = 0; small < 2; small++) {
     for (uint32_t i = 0; i < n; i++) {
@@ -79,9 +79,16 @@ bool msl_pool_assign(emitter *e) {
         place_first_fit(e, i, placed, false);
       placed[i] = true;
       uint32_t end = region->offset + region->bytes;
-      if (end > e->pool_bytes) e->pool_bytes = end;
+      if (end > most) most = end;
     }
   }
+  return most;
+}
+
+bool msl_pool_assign(emitter *e) {
+  uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
+  do e->pool_bytes = msl_pool_place(e);
+  while (e->pool_bytes > limit && msl_stage_shrink(e));
   if (e->pool_bytes <= limit) return true;
   const msl_region *largest = &e->regions.data[0];
   for (uint32_t i = 1; i < n; i++)
@@ -93,8 +100,10 @@ bool msl_pool_assign(emitter *e) {
       "largest tile kept there (here) takes %u",
       (unsigned)e->pool_bytes, e->chip->device_name, (unsigned)limit,
       (unsigned)largest->bytes);
-  tm_diag_hint(e->diags, diag, "use smaller tiles, or a smaller K step in "
-               "tl.dot");
+  uint32_t halvings = 0;
+  while (e->pool_bytes >> halvings > limit) halvings++;
+  tm_diag_hint(e->diags, diag, "tiles with 1/%u of the elements would fit: "
+               "use smaller block sizes", 1u << halvings);
   e->failed = true;
   return false;
 }

@@ -28,6 +28,10 @@ bool tm_pass_pointers(tm_ir *ir);
  * into tensors of pointers with masks. */
 bool tm_pass_block_pointers(tm_ir *ir);
 
+/* Rewrites products that Metal does not have (int8, fp8, accumulated in f16,
+ * scaled) into those of f16, bf16 and f32 that are added in f32. */
+bool tm_pass_dots(tm_ir *ir);
+
 /* The pipeline. skip names passes to leave out, comma separated, or NULL;
  * print is called after each pass when not NULL. Verifies after each pass:
  * false with INTERNAL errors in diags if one broke the IR. */

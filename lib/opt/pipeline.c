@@ -3,6 +3,8 @@
  * pipeline.c - the order of passes.
  *
  *   inline          first: everything after looks at one function
+ *   dots            before fold, which cleans up, and licm, which takes what
+ *                   became of invariant operands out of loops
  *   fold cse dce    makes uniform operands splats, drops what calls left
  *   block-pointers  before pointers, which then sees what they become
  *   fold            its masks of constants
@@ -21,6 +23,7 @@ typedef struct pass {
 
 static const pass passes[] = {
   {"inline", tm_pass_inline},
+  {"dots", tm_pass_dots},
   {"fold", tm_pass_fold},
   {"cse", tm_pass_cse},
   {"dce", tm_pass_dce},

@@ -377,19 +377,21 @@ static void eval_dot(machine *m) {
   }
 }
 
-/* Element k of row r of an operand of dot_scaled, laid out as [rows, K] for
- * the left side and [K, columns] for the right. */
-static double scaled_element(machine *m, uint32_t which, size_t r, size_t k) {
+/* Element k of row (or column) r of batch n of an operand of dot_scaled. */
+static double scaled_element(machine *m, uint32_t which, size_t n, size_t r,
+                             size_t k) {
   tm_value v = operand(m, which);
   tm_type t = type_of(m, v);
   int64_t kind = attr(m, which ? TM_ATTR_B_TYPE : TM_ATTR_A_TYPE, 0);
   size_t width = (size_t)t->shape[t->rank - 1];
+  size_t height = (size_t)t->shape[t->rank - 2];
   static const double e2m1[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
   bool packed = kind == 4; /* two e2m1 in a byte, the first in the low half */
   bool along_k = attr(m, which ? TM_ATTR_RHS_K_PACK : TM_ATTR_LHS_K_PACK, 1);
   size_t kk = packed && along_k ? k / 2 : k;
   size_t rr = packed && !along_k ? r / 2 : r;
-  cell c = cells(m, v)[which ? kk * width + rr : rr * width + kk];
+  cell c = cells(m, v)[n * width * height +
+                       (which ? kk * width + rr : rr * width + kk)];
   if (packed) {
     unsigned code = (unsigned)(c.i >> ((along_k ? k : r) % 2 * 4)) & 15;
     return code & 8 ? -e2m1[code & 7] : e2m1[code & 7];
@@ -399,36 +401,70 @@ static double scaled_element(machine *m, uint32_t which, size_t r, size_t k) {
   return c.f;
 }
 
-/* Scales are powers of two, biased by 127, one for 32 elements along K. */
-static double scale_of(machine *m, tm_value v, size_t r, size_t k) {
+/* The scale of that element, in the type that both are multiplied in: codes
+ * are powers of two biased by 127; 255 is NaN, infinity in fast math. */
+static double scale_of(machine *m, tm_value v, size_t n, size_t r, size_t k,
+                       tm_scalar s) {
   if (!v) return 1;
-  size_t width = (size_t)type_of(m, v)->shape[type_of(m, v)->rank - 1];
-  int64_t e = cells(m, v)[r * width + k / 32].i & 255;
-  return e == 255 ? (double)NAN : ldexp(1, (int)e - 127);
+  tm_type t = type_of(m, v);
+  size_t inner = (size_t)t->shape[t->rank - 1];
+  size_t rows = (size_t)t->shape[t->rank - 2];
+  cell c = cells(m, v)[(n * rows + r) * inner + k];
+  if (tm_scalar_is_float(t->element->scalar))
+    return tm_eval_round(s, c.f, false);
+  int64_t e = c.i & 255;
+  if (e == 255)
+    return attr(m, TM_ATTR_FAST_MATH, 0) ? (double)INFINITY : (double)NAN;
+  if (e == 0) return s == TM_F16 ? 0 : ldexp(1, -127);
+  return tm_eval_round(s, ldexp(1, (int)e - 127), false);
+}
+
+typedef struct scaled_shape {
+  tm_scalar type;  /* what operands are converted to */
+  size_t rows, columns, inner;
+  tm_value scale[2];
+  size_t group[2]; /* elements of K that share a scale */
+} scaled_shape;
+
+/* One factor, rounded after its multiplication as upstream has it. */
+static double scaled_factor(machine *m, const scaled_shape *x, uint32_t which,
+                            size_t n, size_t r, size_t k) {
+  double v = tm_eval_round(x->type, scaled_element(m, which, n, r, k), false);
+  if (!x->scale[which]) return v;
+  double s = scale_of(m, x->scale[which], n, r, k / x->group[which], x->type);
+  return tm_eval_round(x->type, v * s, false);
 }
 
 static void eval_dot_scaled(machine *m) {
   const tm_inst_data *i = tm_get(m->ir, m->inst);
   const tm_attr *seg = tm_inst_attr(m->ir, m->inst, TM_ATTR_SEGMENTS);
   tm_type tc = type_of(m, result(m, 0)), ta = type_of(m, i->operands[0]);
-  tm_value scale_a = seg->ints[3] ? i->operands[3] : 0;
-  tm_value scale_b = seg->ints[4] ? i->operands[3 + seg->ints[3]] : 0;
   int64_t a_kind = attr(m, TM_ATTR_A_TYPE, 0);
   int64_t b_kind = attr(m, TM_ATTR_B_TYPE, 0);
-  if (tc->rank != 2 || a_kind == 2 || a_kind == 3 || b_kind == 2 ||
-      b_kind == 3) {
+  if (a_kind == 2 || a_kind == 3 || b_kind == 2 || b_kind == 3) {
     fail(m, "this kind of product is not evaluated");
     return;
   }
-  size_t columns = (size_t)tc->shape[1];
-  size_t inner = (size_t)ta->shape[1];
-  if (a_kind == 4 && attr(m, TM_ATTR_LHS_K_PACK, 1)) inner *= 2;
+  scaled_shape x = {
+      .type = a_kind == 6 || b_kind == 6 ? TM_F16 : TM_BF16,
+      .rows = (size_t)tc->shape[tc->rank - 2],
+      .columns = (size_t)tc->shape[tc->rank - 1],
+      .inner = (size_t)ta->shape[ta->rank - 1],
+      .scale = {seg->ints[3] ? i->operands[3] : 0,
+                seg->ints[4] ? i->operands[3 + seg->ints[3]] : 0}};
+  if (a_kind == 4 && attr(m, TM_ATTR_LHS_K_PACK, 1)) x.inner *= 2;
+  for (int w = 0; w < 2; w++) {
+    if (!x.scale[w]) continue;
+    tm_type t = type_of(m, x.scale[w]);
+    x.group[w] = x.inner / (size_t)t->shape[t->rank - 1];
+  }
   for (size_t n = 0; n < count(m, result(m, 0)); n++) {
     double sum = cells(m, i->operands[2])[n].f;
-    size_t r = n / columns, c = n % columns;
-    for (size_t k = 0; k < inner; k++)
-      sum += scaled_element(m, 0, r, k) * scale_of(m, scale_a, r, k) *
-             scaled_element(m, 1, c, k) * scale_of(m, scale_b, c, k);
+    size_t r = n / x.columns % x.rows, c = n % x.columns;
+    size_t batch = n / (x.rows * x.columns);
+    for (size_t k = 0; k < x.inner; k++)
+      sum += scaled_factor(m, &x, 0, batch, r, k) *
+             scaled_factor(m, &x, 1, batch, c, k);
     cells(m, result(m, 0))[n].f =
         m->options.in_double
             ? sum

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emitter_stage.c - operands of dots in threadgroup memory.
+ *
+ * A conversion that only dots read is not carried out: its tile is staged,
+ * stored as rows, 16 bytes a thread where the layout has them, padded by 16
+ * bytes a row against bank conflicts, and read as 8x8 fragments by the dot
+ * (emitter_dot.c). f16 and bf16 take 16 bits an element. Transpositions are
+ * looked through: the tile lies as its source does, and is read transposed.
+ *
+ * Normally the whole tile is stored: by the dot, just before it starts, when
+ * conversion and dot are in one block ("late"), or where the conversion is,
+ * once for all iterations of a loop around the dot. When that takes more
+ * threadgroup memory than there is, msl_stage_shrink makes it smaller:
+ *
+ *   windows  the dot stores and multiplies a half, a quarter, ... of K at a
+ *            time, with two barriers each;
+ *   late     a tile from before the loop stays in registers and is stored
+ *            in each iteration, so that others can have its place.
+ *
+ *     for (int w = 0; w < 2; ++w) {
+ *       threadgroup_barrier(...);     the window before has been read
+ *       x_tile[...] = x[... w ...];   the half of x's columns
+ *       y_tile[...] = y[... w ...];   the half of y's rows
+ *       threadgroup_barrier(...);
+ *       for (int k = 0; k < 2; ++k) ... multiply
+ *     }
+ */
+#include "emitter.h"
+
+enum { ROW_PAD_BYTES = 16, ACCESS_BYTES = 16 };
+
+/* ---- which conversions -------------------------------------------------- */
+
+static bool swaps_last_two(const emitter *e, tm_inst inst) {
+  const tm_attr *order = tm_inst_attr(e->ir, inst, TM_ATTR_ORDER);
+  uint32_t rank = tm_type_of(e->ir, tm_get(e->ir, inst)->results)->rank;
+  if (!order) return rank == 2;
+  for (uint32_t d = 0; d < order->n_ints; d++) {
+    uint32_t want = d + 2 < rank ? d : d + 1 == rank ? rank - 2 : rank - 1;
+    if (order->ints[d] != (int64_t)want) return false;
+  }
+  return order->n_ints == rank;
+}
+
+static const int64_t *swapped(uint32_t rank) {
+  static const int64_t two[] = {1, 0}, three[] = {0, 2, 1};
+  return rank == 2 ? two : three;
+}
+
+static void find_source(emitter *e, tm_inst inst, msl_staging *s) {
+  s->source = tm_get(e->ir, inst)->operands[0];
+  for (;;) {
+    tm_inst def = tm_val(e->ir, s->source)->def;
+    if (!def || tm_get(e->ir, def)->op != TM_TRANS || !swaps_last_two(e, def))
+      break;
+    s->source = tm_get(e->ir, def)->operands[0];
+    s->transposed = !s->transposed;
+  }
+  s->layout = *msl_layout(e, s->source);
+  uint32_t rank = s->layout.rank;
+  if (tm_layout_run_along(&s->layout, rank - 2) >
+      tm_layout_run_along(&s->layout, rank - 1)) {
+    s->layout = tm_layout_trans(&s->layout, swapped(rank));
+    s->transposed = !s->transposed;
+  }
+  s->scalar = msl_scalar_of(tm_type_of(e->ir, s->source));
+}
+
+typedef struct reader { /* who reads the result of a conversion */
+  uint32_t dots, operand;
+  tm_inst first, last;
+  bool others;
+} reader;
+
+static void note_readers(emitter *e, reader *readers) {
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, i);
+    if (!d->block) continue;
+    for (uint32_t k = 0; k < d->n_operands; k++) {
+      reader *r = &readers[d->operands[k]];
+      bool mixed = r->dots && r->operand != k;
+      if (d->op != TM_DOT || k > 1 || mixed) r->others = true;
+      r->operand = k;
+      r->dots++;
+      if (!r->first || e->position[i] < e->position[r->first]) r->first = i;
+      if (!r->last || e->position[i] > e->position[r->last]) r->last = i;
+    }
+  }
+}
+
+void msl_stage_find(emitter *e) {
+  reader *readers = TM_NEW_ARRAY(e->arena, reader, e->ir->values.len);
+  note_readers(e, readers);
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, i);
+    if (!d->block || d->op != TM_CONVERT_LAYOUT ||
+        msl_convert_kind(e, i) < TM_CONVERT_SHUFFLE)
+      continue;
+    const reader *r = &readers[d->results];
+    if (!r->dots || r->others) continue;
+    msl_staging *s = TM_NEW(e->arena, msl_staging);
+    *s = (msl_staging){.operand = r->operand, .first = r->first,
+                       .last = r->last, .single = r->dots == 1};
+    find_source(e, i, s);
+    s->late = s->single && tm_get(e->ir, r->first)->block == d->block;
+    e->stagings[i] = s;
+  }
+}
+
+bool msl_stage_is_late(emitter *e, tm_inst inst) {
+  return e->stagings[inst]->late;
+}
+
+/* ---- the place in memory ------------------------------------------------ */
+
+/* The dimension of K in the order of memory. */
+static uint32_t k_dim(const msl_staging *s) {
+  uint32_t rank = s->layout.rank;
+  return (s->operand == 0) != s->transposed ? rank - 1 : rank - 2;
+}
+
+static uint32_t windows_of(const emitter *e, const msl_staging *s) {
+  return s->late ? e->windows[s->first] : 0;
+}
+
+/* l with the highest w bits of dimension d dropped. */
+static tm_layout drop_top(const tm_layout *l, uint32_t d, uint32_t w) {
+  tm_layout out = *l;
+  if (w == 0) return out;
+  uint32_t shift = tm_layout_dim_shift(l, d), bits = l->dim_bits[d];
+  uint32_t below = (1u << shift) - 1;
+  uint32_t kept = (1u << (bits - w)) - 1;
+  out.dim_bits[d] = (uint8_t)(bits - w);
+  uint32_t *const parts[] = {out.reg, out.lane, out.warp};
+  const uint32_t n[] = {l->n_reg, TM_LANE_BITS, l->n_warp};
+  for (int p = 0; p < 3; p++)
+    for (uint32_t i = 0; i < n[p]; i++) {
+      uint32_t v = parts[p][i];
+      parts[p][i] = (v & below) | (v >> shift & kept) << shift |
+                    v >> (shift + bits) << (shift + bits - w);
+    }
+  return out;
+}
+
+static uint32_t element_bytes(const msl_staging *s) {
+  return s->scalar == TM_BF16 ? 2 : msl_register_bytes(s->scalar);
+}
+
+/* Where reading a value made at `inst` ends: at `user`, or at the end of the
+ * outermost loop around user that does not hold inst. */
+static tm_inst last_read(emitter *e, tm_inst inst, tm_inst user) {
+  tm_inst end = user;
+  tm_block block = tm_get(e->ir, user)->block;
+  while (block) {
+    tm_inst parent = tm_blk(e->ir, block)->parent;
+    if (!parent || tm_inst_is_inside(e->ir, inst, block)) break;
+    tm_op op = tm_get(e->ir, parent)->op;
+    if (op == TM_FOR || op == TM_WHILE) {
+      const tm_inst_data *d = tm_get(e->ir, parent);
+      end = tm_blk(e->ir, d->regions[d->n_regions - 1])->last;
+    }
+    block = tm_get(e->ir, parent)->block;
+  }
+  return end;
+}
+
+/* Size and lifetime of the region, as the plan stands. */
+static void fit_region(emitter *e, tm_inst inst) {
+  msl_staging *s = e->stagings[inst];
+  msl_region *region = msl_region_of(e, inst, 0);
+  tm_layout l = drop_top(&s->layout, k_dim(s), windows_of(e, s));
+  uint32_t total = 0, bytes = element_bytes(s);
+  for (uint32_t d = 0; d < l.rank; d++) total += l.dim_bits[d];
+  uint32_t row_bits = l.dim_bits[l.rank - 1];
+  region->row = 1u << row_bits;
+  region->pitch = region->row + ROW_PAD_BYTES / bytes;
+  region->bytes =
+      ((1u << (total - row_bits)) * region->pitch * bytes + 15) & ~15u;
+  tm_inst end = s->late ? s->first : last_read(e, inst, s->last);
+  region->from = e->position[s->late ? s->first : inst];
+  region->to = e->position[end];
+}
+
+void msl_stage_plan(emitter *e, tm_inst inst) {
+  msl_staging *s = e->stagings[inst];
+  tm_name name = tm_val(e->ir, tm_get(e->ir, inst)->results)->name;
+  if (!name) name = tm_val(e->ir, tm_get(e->ir, inst)->operands[0])->name;
+  const char *hint = name ? msl_text(e, "%s_tile", name) : "tile";
+  const char *type =
+      s->scalar == TM_BF16 ? "ushort" : msl_type(e, s->scalar, 1);
+  msl_region_add(e, inst, 0, hint, type, 0, 1, 1, inst, inst);
+  fit_region(e, inst);
+}
+
+/* ---- making it smaller -------------------------------------------------- */
+
+typedef struct change { /* what makes the kernel need less */
+  tm_inst inst;         /* a dot: one window bit more; a conversion: late */
+  uint64_t excess;      /* bytes of all regions over the limit, afterwards */
+} change;
+
+static uint64_t excess(emitter *e) {
+  uint64_t sum = 0;
+  msl_pool_place(e);
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    const msl_region *r = &e->regions.data[i];
+    uint32_t end = r->offset + r->bytes, most = e->chip->threadgroup_bytes;
+    if (end > most) sum += end - most;
+  }
+  return sum;
+}
+
+static void fit_operands(emitter *e, tm_inst dot) {
+  for (int k = 0; k < 2; k++) {
+    tm_inst def = tm_val(e->ir, tm_get(e->ir, dot)->operands[k])->def;
+    if (def && e->stagings[def]) fit_region(e, def);
+  }
+}
+
+/* May the dot take one bit more of windows? At least 8 of K are left. */
+static bool can_halve(emitter *e, tm_inst dot) {
+  const tm_inst_data *d = tm_get(e->ir, dot);
+  tm_type a = tm_type_of(e->ir, d->operands[0]);
+  bool late = false;
+  for (int k = 0; k < 2; k++) {
+    tm_inst def = tm_val(e->ir, d->operands[k])->def;
+    late = late || (def && e->stagings[def] && e->stagings[def]->late);
+  }
+  return late && a->shape[a->rank - 1] >> (e->windows[dot] + 1) >= 8;
+}
+
+static void make(emitter *e, tm_inst inst, bool undo) {
+  if (tm_get(e->ir, inst)->op == TM_DOT) {
+    e->windows[inst] = (uint8_t)(e->windows[inst] + (undo ? -1 : 1));
+    fit_operands(e, inst);
+    return;
+  }
+  e->stagings[inst]->late = !undo;
+  fit_region(e, inst);
+}
+
+bool msl_stage_shrink(emitter *e) {
+  uint64_t before = excess(e);
+  change best = {0, before};
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, i);
+    if (!d->block) continue;
+    const msl_staging *s = e->stagings[i];
+    bool may = d->op == TM_DOT ? can_halve(e, i)
+                               : s && s->single && !s->late;
+    if (!may) continue;
+    make(e, i, false);
+    uint64_t after = excess(e);
+    make(e, i, true);
+    if (after < best.excess) best = (change){i, after};
+  }
+  if (!best.inst) return false;
+  make(e, best.inst, false);
+  return true;
+}
+
+/* ---- storing ------------------------------------------------------------ */
+
+typedef struct store {
+  emitter *e;
+  const msl_staging *s;
+  const msl_region *region;
+  tm_layout to;            /* of the source, in the window */
+  uint32_t kept[TM_MAX_REG_BITS], n_kept;     /* register bits to walk */
+  const char *window;      /* the window's variable, or NULL */
+  const char *guard;       /* who stores, or NULL */
+} store;
+
+static const char *both(emitter *e, const char *a, const char *b) {
+  return a && b ? msl_text(e, "%s && %s", a, b) : a ? a : b;
+}
+
+/* Register bits that choose a window follow its variable, thread bits have to
+ * agree with it. */
+static void take_windows(store *t, msl_point *p, uint32_t windows) {
+  emitter *e = t->e;
+  const tm_layout *from = &t->s->layout;
+  uint32_t d = k_dim(t->s), shift = tm_layout_dim_shift(from, d);
+  p->var[2].name = t->window;
+  p->var[2].n = windows;
+  for (uint32_t w = 0; w < windows; w++) {
+    uint32_t basis = 1u << (shift + from->dim_bits[d] - windows + w);
+    for (uint32_t i = 0; i < from->n_reg; i++)
+      if (from->reg[i] == basis) p->var[2].col[w] = 1u << i;
+    for (uint32_t i = 0; i < TM_LANE_BITS + (uint32_t)from->n_warp; i++) {
+      bool lane = i < TM_LANE_BITS;
+      if ((lane ? from->lane[i] : from->warp[i - TM_LANE_BITS]) != basis)
+        continue;
+      e->uses_tid = true;
+      const char *mine = msl_text(e, "(tid >> %u & 1) == uint(%s >> %u & 1)",
+                                  (unsigned)i, t->window, (unsigned)w);
+      t->guard = both(e, t->guard, mine);
+    }
+  }
+}
+
+/* Vector of 1 << width elements at p, as memory holds it. */
+static const char *codes(const store *t, const msl_point *p, uint32_t width) {
+  emitter *e = t->e;
+  uint32_t lanes = 1u << width;
+  msl_expr x = msl_widen(e, msl_eval(e, t->s->source, p), t->s->scalar, lanes);
+  if (t->s->scalar != TM_BF16) return x.text;
+  const char *n = lanes > 1 ? msl_text(e, "%u", (unsigned)lanes) : "";
+  return msl_text(e, "ushort%s(as_type<uint%s>(%s) >> 16)", n, n, x.text);
+}
+
+/* Eight elements of 16 bits as one store of 16 bytes. */
+static const char *eight(const store *t, const msl_point *p) {
+  emitter *e = t->e;
+  msl_point q = *p;
+  q.base ^= 4;
+  msl_expr x = msl_widen(e, msl_eval(e, t->s->source, p), t->s->scalar, 4);
+  msl_expr y = msl_widen(e, msl_eval(e, t->s->source, &q), t->s->scalar, 4);
+  if (t->s->scalar != TM_BF16)
+    return msl_text(e, "uint4(as_type<uint2>(%s), as_type<uint2>(%s))",
+                    x.text, y.text);
+  const char *low = msl_name(e, "low"), *high = msl_name(e, "high");
+  msl_line(e, "const uint4 %s = as_type<uint4>(%s);", low, x.text);
+  msl_line(e, "const uint4 %s = as_type<uint4>(%s);", high, y.text);
+  return msl_text(e, "uint4((%s.xz >> 16) | (%s.yw & 0xffff0000u), "
+                  "(%s.xz >> 16) | (%s.yw & 0xffff0000u))", low, low, high,
+                  high);
+}
+
+/* log2 of the elements that one store moves. */
+static uint32_t store_bits(const store *t) {
+  const tm_layout *l = &t->to;
+  uint32_t run = tm_layout_run_along(l, l->rank - 1), bits = 0;
+  uint32_t most = ACCESS_BYTES / element_bytes(t->s);
+  if (t->region->pitch % most) most = 1;
+  while (2u << bits <= run && 2u << bits <= most && bits < t->n_kept) bits++;
+  for (uint32_t i = 0; i < bits; i++) /* the vector is the first registers */
+    if (t->kept[i] != 1u << i) return 0;
+  return bits;
+}
+
+static void store_tile(store *t, uint32_t windows) {
+  emitter *e = t->e;
+  uint32_t width = store_bits(t);
+  if (width == 3 && element_bytes(t->s) != 2) width = 2;
+  uint32_t vector = width > MSL_MAX_VECTOR_BITS ? MSL_MAX_VECTOR_BITS : width;
+  const char *var =
+      msl_loop(e, width ? "c" : "r", 1u << (t->n_kept - width));
+  msl_point p = {.n_comp = vector};
+  for (uint32_t i = 0; i < vector; i++) p.comp[i] = 1u << i;
+  p.var[0].name = var;
+  p.var[0].n = var ? t->n_kept - width : 0;
+  for (uint32_t i = 0; i < p.var[0].n; i++)
+    p.var[0].col[i] = t->kept[i + width];
+  if (windows) take_windows(t, &p, windows);
+  msl_expr at = msl_tile_index(e, &t->to, &p, t->region->row,
+                               t->region->pitch);
+  const char *value = width == 3 ? eight(t, &p) : codes(t, &p, width);
+  const char *name = t->region->name;
+  const char *type = width == 3 ? "uint4"
+                     : width ? msl_text(e, "%s%u", t->region->type,
+                                        1u << width)
+                             : NULL;
+  const char *place = type ? msl_text(e, "*(threadgroup %s *)(%s + %s)", type,
+                                      name, msl_paren(e, at, MSL_ADD))
+                           : msl_text(e, "%s[%s]", name, at.text);
+  if (t->guard) msl_line(e, "if (%s) %s = %s;", t->guard, place, value);
+  else msl_line(e, "%s = %s;", place, value);
+  if (var) msl_close(e);
+}
+
+void msl_stage(emitter *e, tm_inst inst, const char *window) {
+  const msl_staging *s = e->stagings[inst];
+  uint32_t windows = windows_of(e, s);
+  store t = {.e = e, .s = s, .region = msl_region_of(e, inst, 0),
+             .to = drop_top(&s->layout, k_dim(s), windows),
+             .window = window, .guard = msl_one_copy(e, &s->layout)};
+  for (uint32_t i = 0; i < s->layout.n_reg; i++)
+    if (t.to.reg[i]) t.kept[t.n_kept++] = 1u << i;
+  msl_region_write(e, msl_region_of(e, inst, 0));
+  store_tile(&t, windows);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+tm_layout msl_stage_layout(emitter *e, tm_inst inst) {
+  const msl_staging *s = e->stagings[inst];
+  tm_layout l = *msl_layout(e, tm_get(e->ir, inst)->results);
+  if (s->transposed) l = tm_layout_trans(&l, swapped(l.rank));
+  return drop_top(&l, k_dim(s), windows_of(e, s));
+}
