@@ -30,6 +30,37 @@ typedef struct entry {
 } entry;
 
 static const entry entries[] = {
+    {"attention_backward_half",
+     "*fp16:16, *fp16:16, *fp16:16, *fp16:16, *fp32:16, *fp32:16, *fp32:16, "
+     "fp32, i32:16, 32, 32",
+     {2, 1}, {0.2, 64}},
+    {"batched_product_of_three_dimensions",
+     "*fp16:16, *fp16:16, *fp32:16, i32:16, 4, 16, 16, 16", {1, 1}, {32}},
+    {"decoding_attention_of_few_heads",
+     "*fp16:16, *fp16:16, *fp16:16, *fp16:16, fp32, i32, 4, 32, 16", {3, 1},
+     {0.2, 50}},
+    {"four_bit_weights_product",
+     "*fp16:16, *i32:16, *fp16:16, *i32:16, *fp16:16, i32, i32, i32, 16, 32, "
+     "32",
+     {2, 2}, {24, 48, 64}},
+    {"grouped_products_of_any_heights",
+     "*fp16:16, *fp16:16, *i32:16, *fp32:16, i32, 16, 16, 16, 32, 3", {3, 1},
+     {4}},
+    {"int8_product_with_scales",
+     "*i8:16, *i8:16, *fp32:16, *fp32:16, *fp16:16, i32, i32, i32, 32, 16, "
+     "32",
+     {2, 2}, {40, 24, 100}},
+    {"linear_attention_by_chunks",
+     "*fp16:16, *fp16:16, *fp16:16, *fp32:16, i32:16, 16, 32", {2, 1}, {64}},
+    {"scaled_four_bit_product",
+     "*u8:16, *u8:16, *u8:16, *u8:16, *fp32:16, i32:16, 16, 16, 64", {1, 1},
+     {128}},
+    {"split_k_product_by_atomics",
+     "*fp16:16, *fp16:16, *fp32:16, i32, i32, i32, 32, 32, 16, 4", {2, 4},
+     {40, 32, 200}},
+    {"two_products_share_an_operand",
+     "*fp16:16, *fp16:16, *fp16:16, *fp16:16, i32:16, i32:16, 16, 32, 32",
+     {2, 1}, {64, 32}},
     {"argmax_takes_the_first_of_equals", "*i32:16, *i32:16, 32, 8", {1, 1},
      {0}},
     {"attention_causal_half",
