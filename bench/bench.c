@@ -86,6 +86,7 @@ int main(int argc, char **argv) {
   bench_compile();
   bench_launches();
   bench_kernels();
+  bench_msl();
   bench_start();
   regfree(&filter);
   if (!write_json("build/bench.json")) {

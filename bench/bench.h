@@ -68,6 +68,7 @@ void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
 void bench_kernels(void);
+void bench_msl(void); /* hand-written MSL, without libtritonmetal */
 void bench_start(void);
 int bench_first_answer(double started); /* the child of bench_start */
 
@@ -82,5 +83,17 @@ bool peer_matmul_open(unsigned threads);
 void peer_matmul(const float *a, const float *b, float *c, int m, int n,
                  int k);
 const char *peer_matmul_name(void);
+/* c = alpha a b + beta c, b perhaps transposed; after peer_matmul_open. */
+void peer_product(bool transposed, int m, int n, int k, float alpha,
+                  const float *a, int lda, const float *b, int ldb,
+                  float beta, float *c, int ldc);
+void peer_threads(unsigned threads); /* that OpenBLAS uses */
+/* Calls work on every thread; threads is the same in all calls. */
+typedef void peer_part(void *payload, unsigned index, unsigned count);
+void peer_in_parallel(peer_part *work, void *payload, unsigned threads);
+float peer_sum(const float *x, size_t n, unsigned threads);
+void peer_tree(const float *x, float *out, size_t groups, unsigned threads);
+void peer_attention(const float *q, const float *k, const float *v,
+                    float *out, size_t n, unsigned threads);
 
 #endif

@@ -13,12 +13,10 @@
 
 enum { MOST_THREADS = 64 };
 
-typedef void part(void *payload, unsigned index, unsigned count);
-
 static struct pool {
   pthread_barrier_t begin, end;
   unsigned threads;
-  part *work;
+  peer_part *work;
   void *payload;
 } pool;
 
@@ -31,7 +29,7 @@ static void *pool_thread(void *argument) {
   return NULL;
 }
 
-static void in_parallel(part *work, void *payload, unsigned threads) {
+void peer_in_parallel(peer_part *work, void *payload, unsigned threads) {
   if (threads > MOST_THREADS) threads = MOST_THREADS;
   if (threads < 2) {
     work(payload, 0, 1);
@@ -73,7 +71,7 @@ static void add_part(void *payload, unsigned index, unsigned count) {
 void peer_add(const float *x, const float *y, float *out, size_t n,
               unsigned threads) {
   arrays a = {x, y, out, 1, n};
-  in_parallel(add_part, &a, threads);
+  peer_in_parallel(add_part, &a, threads);
 }
 
 static void softmax_row(const float *restrict x, float *restrict out,
@@ -98,5 +96,5 @@ static void softmax_part(void *payload, unsigned index, unsigned count) {
 void peer_softmax(const float *x, float *out, size_t rows, size_t columns,
                   unsigned threads) {
   arrays a = {x, NULL, out, rows, columns};
-  in_parallel(softmax_part, &a, threads);
+  peer_in_parallel(softmax_part, &a, threads);
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msl_metal.h - the few things of Metal that hand-written kernels need, over
+ * softmetal's own objc_msgSend: libtritonmetal takes no part. Errors end the
+ * program with their text.
+ */
+#ifndef TM_MSL_METAL_H
+#define TM_MSL_METAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct msl_metal {
+  void *device, *queue;
+} msl_metal;
+
+typedef struct msl_buffer {
+  void *object;
+  void *data;
+} msl_buffer;
+
+typedef struct msl_step { /* one dispatch of a command buffer */
+  void *pipeline;
+  const msl_buffer *buffers[4]; /* at 0, 1, ...; to the first NULL */
+  int number_at;                /* where number is bound; -1: nowhere */
+  uint32_t number;
+  uint32_t groups[2], threads;
+} msl_step;
+
+msl_metal msl_open(void);
+void msl_close(msl_metal *metal);
+void *msl_library(msl_metal *metal, const char *text);
+void *msl_pipeline(msl_metal *metal, void *library, const char *name);
+msl_buffer msl_buffer_new(msl_metal *metal, size_t bytes); /* shared */
+void msl_release(void *object);
+/* Encodes the steps into one command buffer and waits for its end. */
+void msl_run(msl_metal *metal, const msl_step *steps, size_t n);
+
+#endif
