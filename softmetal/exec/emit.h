@@ -322,6 +322,8 @@ sm_leaf sm_math(sm_emit *e, sm_builtin which, sm_scalar s,
 bool sm_is_math(sm_builtin which);
 sm_value sm_emit_group(sm_emit *e, const sm_expr *x);
 bool sm_is_group(sm_builtin which);
+/* Functions of simdgroup matrices. (emit_matrix.c) */
+sm_value sm_emit_matrix(sm_emit *e, const sm_expr *x);
 /* thread_elements()[i] of fragment f; and f with element i replaced. */
 sm_val sm_fragment_element(sm_emit *e, sm_val fragment, unsigned i);
 sm_val sm_fragment_insert(sm_emit *e, sm_val fragment, unsigned i,

@@ -687,12 +687,10 @@ static sm_value cast(sm_emit *e, const sm_type *to, sm_value a, tm_loc loc) {
     return r;
   }
   if (to->kind == SM_T_FRAGMENT) {
-    sm_ty type = sm_vector_type(sm_scalar_type(e, to->scalar), 64);
-    sm_val v = a.leaf[0].v;
+    sm_val v = a.leaf[0].v; /* floats, whatever it holds */
     if (to->scalar == SM_HALF && from->scalar != SM_HALF)
-      v = CONVERT(FPTrunc, v, type);
-    else if (from->scalar == SM_HALF && to->scalar != SM_HALF)
-      v = CONVERT(FPExt, v, type);
+      v = CONVERT(FPExt, CONVERT(FPTrunc, v, sm_vector_type(e->f16, 64)),
+                  sm_vector_type(e->f32, 64));
     if (to->scalar == SM_BFLOAT && from->scalar != SM_BFLOAT)
       v = sm_round_bfloat(e, v);
     r.leaf[0] = sm_leaf_uni(v);
@@ -952,7 +950,7 @@ static sm_leaf zero_leaf(sm_emit *e, const sm_type *t) {
   if (t->kind == SM_T_POINTER) return sm_leaf_uni(LL.ConstNull(e->ptr));
   if (t->kind == SM_T_FRAGMENT)
     return sm_leaf_uni(LL.ConstNull(
-        sm_vector_type(sm_scalar_type(e, t->scalar), 64)));
+        sm_vector_type(e->f32, 64)));
   return sm_leaf_uni(LL.ConstNull(sm_scalar_type(e, t->scalar)));
 }
 

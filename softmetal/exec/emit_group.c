@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * emit_group.c - simd and quad functions, barriers and simdgroup matrices.
+ * emit_group.c - simd and quad functions and barriers.
  *
  * A lane of a simdgroup is an element of a vector, so these are shuffles.
  * Reductions and scans see the identity in lanes that do not take part.
- *
- * A fragment (simdgroup_matrix 8x8) is one vector of 64, row major. The
- * product is eight rank-one updates: column k of a, repeated along rows,
- * times row k of b, repeated down columns; with 16-float registers each of
- * the four registers of the result takes one multiply-add per k.
- *
- * thread_elements() uses the lane map that all Apple GPUs share
- * (as MLX and tinygrad rely on it): for lane l and element i,
- *   row = ((l >> 1) & 3) | ((l >> 4) & 1) << 2
- *   col = (l & 1) << 1 | ((l >> 3) & 1) << 2 | i
  */
 #include "emit.h"
 
@@ -452,242 +442,6 @@ static sm_value emit_lane_function(sm_emit *e, const sm_expr *x,
   return r;
 }
 
-/* ---- fragments -------------------------------------------------------- */
-
-static unsigned element_at(unsigned lane, unsigned i) {
-  unsigned row = (lane >> 1 & 3) | (lane >> 4 & 1) << 2;
-  unsigned col = (lane & 1) << 1 | (lane >> 3 & 1) << 2 | i;
-  return row * 8 + col;
-}
-
-sm_val sm_fragment_element(sm_emit *e, sm_val fragment, unsigned i) {
-  int mask[SM_LANES];
-  for (unsigned l = 0; l < SM_LANES; l++) mask[l] = (int)element_at(l, i);
-  return sm_shuffle(e, fragment, NULL, mask, SM_LANES);
-}
-
-sm_val sm_fragment_insert(sm_emit *e, sm_val fragment, unsigned i,
-                          sm_val lanes) {
-  int widen[64], mask[64];
-  for (int k = 0; k < 64; k++) {
-    widen[k] = k < SM_LANES ? k : -1;
-    mask[k] = k;
-  }
-  for (unsigned l = 0; l < SM_LANES; l++)
-    mask[element_at(l, i)] = 64 + (int)l;
-  sm_val wide = sm_shuffle(e, lanes, NULL, widen, 64);
-  return sm_shuffle(e, fragment, wide, mask, 64);
-}
-
-static sm_val transpose(sm_emit *e, sm_val f) {
-  int mask[64];
-  for (int k = 0; k < 64; k++) mask[k] = k % 8 * 8 + k / 8;
-  return sm_shuffle(e, f, NULL, mask, 64);
-}
-
-static sm_val to_float(sm_emit *e, sm_val f, sm_scalar s) {
-  if (s != SM_HALF) return f;
-  return CONVERT(FPExt, f, sm_vector_type(e->f32, 64));
-}
-
-static sm_val from_float(sm_emit *e, sm_val f, sm_scalar s) {
-  if (s == SM_BFLOAT) return sm_round_bfloat(e, f);
-  if (s == SM_HALF) return CONVERT(FPTrunc, f, sm_vector_type(e->f16, 64));
-  return f;
-}
-
-static sm_val quarter(sm_emit *e, sm_val f, int q) {
-  int mask[16];
-  for (int i = 0; i < 16; i++) mask[i] = q * 16 + i;
-  return sm_shuffle(e, f, NULL, mask, 16);
-}
-
-/* a * b + c, c may be NULL. Two rows at a time: pieces of 16 floats are what
- * registers hold, and give LLVM less to take apart. */
-static sm_val multiply(sm_emit *e, sm_val a, sm_val b, sm_val c) {
-  sm_ty type = sm_vector_type(e->f32, 16);
-  sm_val sum[4], left[4], rows[8];
-  for (int q = 0; q < 4; q++) {
-    sm_val two = quarter(e, b, q);
-    for (int k = 0; k < 2; k++) {
-      int mask[16];
-      for (int i = 0; i < 16; i++) mask[i] = k * 8 + i % 8;
-      rows[2 * q + k] = sm_shuffle(e, two, NULL, mask, 16);
-    }
-    left[q] = quarter(e, a, q);
-    sum[q] = c ? quarter(e, c, q) : NULL;
-  }
-  for (int k = 0; k < 8; k++) {
-    int column[16];
-    for (int i = 0; i < 16; i++) column[i] = i / 8 * 8 + k;
-    for (int q = 0; q < 4; q++) {
-      sm_val x = sm_shuffle(e, left[q], NULL, column, 16);
-      if (!sum[q]) {
-        sum[q] = OP2(FMul, x, rows[k]);
-        continue;
-      }
-      sm_val args[3] = {x, rows[k], sum[q]};
-      sum[q] = sm_intrinsic(e, "llvm.fma", &type, 1, args, 3);
-    }
-  }
-  int mask[64];
-  for (int i = 0; i < 64; i++) mask[i] = i;
-  for (int q = 0; q < 2; q++)
-    sum[q] = sm_shuffle(e, sum[2 * q], sum[2 * q + 1], mask, 32);
-  return sm_shuffle(e, sum[0], sum[1], mask, 64);
-}
-
-/* The address of row r as a uniform pointer; the whole access is checked
- * as two elements per lane, four lanes per row. */
-typedef struct tile {
-  sm_leaf base;
-  sm_val row_bytes;
-  bool dense; /* rows follow each other */
-  sm_space space;
-  unsigned bytes;
-} tile;
-
-static tile tile_of(sm_emit *e, const sm_expr *x, sm_scalar s, bool write) {
-  tile t;
-  sm_value p = sm_emit_value(e, x->args.data[1]);
-  sm_value ld = sm_emit_value(e, x->args.data[2]);
-  sm_value origin = sm_emit_value(e, x->args.data[3]);
-  const sm_type *pt = x->args.data[1]->type;
-  int64_t k;
-  if (p.leaf[0].form == SM_PLACE)
-    sm_emit_fail(e, x->loc, "simdgroup matrices are loaded from and stored "
-                 "to device or threadgroup memory only");
-  t.space = pt->space;
-  t.bytes = sm_scalar_bytes(s);
-  t.base = p.leaf[0];
-  if (t.base.form != SM_UNI) { /* the same in all lanes by the language */
-    int8_t root = t.base.root;
-    t.base = sm_leaf_uni(sm_first(e, &t.base));
-    t.base.root = root;
-  }
-  sm_val step = sm_first(e, &ld.leaf[0]);
-  t.dense = sm_const_int(step, &k) && k == 8;
-  t.row_bytes = OP2(Mul, step, sm_i64(e, t.bytes));
-  sm_val ox = sm_first(e, &origin.leaf[0]);
-  sm_val oy = sm_first(e, &origin.leaf[1]);
-  sm_val off = OP2(Add, OP2(Mul, oy, t.row_bytes),
-                   OP2(Mul, ox, sm_i64(e, t.bytes)));
-  t.base.v = sm_at(e, t.base.v, off);
-  sm_note_access(e, &t.base, t.space, write);
-  if (e->options->check || e->options->counters) {
-    sm_leaf all = t.base;
-    all.form = SM_LIN;
-    all.coef[0] = sm_i64(e, 2u * t.bytes);
-    all.coef[1] = sm_i64(e, 4u * t.bytes);
-    all.coef[2] = t.row_bytes;
-    all.coef[3] = OP2(Mul, t.row_bytes, sm_i64(e, 2));
-    all.coef[4] = OP2(Mul, t.row_bytes, sm_i64(e, 4));
-    e->access_align = t.bytes;
-    sm_check_access(e, &all, t.space, 2 * t.bytes,
-                    write ? SM_ACCESS_WRITE : 0, x->loc);
-  }
-  return t;
-}
-
-static sm_val row_at(sm_emit *e, const tile *t, unsigned row) {
-  return sm_at(e, t->base.v, OP2(Mul, t->row_bytes, sm_i64(e, row)));
-}
-
-static sm_val is_transposed(sm_emit *e, const sm_expr *x) {
-  sm_value v = sm_emit_value(e, x->args.data[4]);
-  return sm_first(e, &v.leaf[0]);
-}
-
-static sm_val join_rows(sm_emit *e, sm_val *rows) {
-  unsigned n = 8;
-  for (unsigned count = 8; count > 1; count /= 2, n *= 2)
-    for (unsigned i = 0; i < count / 2; i++) {
-      int mask[64];
-      for (unsigned k = 0; k < 2 * n; k++) mask[k] = (int)k;
-      rows[i] = sm_shuffle(e, rows[2 * i], rows[2 * i + 1], mask, 2 * n);
-    }
-  return rows[0];
-}
-
-static void fragment_load(sm_emit *e, const sm_expr *x) {
-  const sm_type *ft = x->args.data[0]->type;
-  sm_scalar s = ft->scalar;
-  tile t = tile_of(e, x, s, false);
-  sm_val flip = is_transposed(e, x), f;
-  sm_ty element = s == SM_BFLOAT ? e->i16 : sm_scalar_type(e, s);
-  if (t.dense) {
-    f = LL.BuildLoad2(e->b, sm_vector_type(element, 64), t.base.v, "");
-    LL.SetAlignment(f, t.bytes);
-  } else {
-    sm_val rows[8];
-    for (unsigned r = 0; r < 8; r++) {
-      rows[r] = LL.BuildLoad2(e->b, sm_vector_type(element, 8),
-                              row_at(e, &t, r), "");
-      LL.SetAlignment(rows[r], t.bytes);
-    }
-    f = join_rows(e, rows);
-  }
-  if (s == SM_BFLOAT) {
-    sm_val wide = CONVERT(ZExt, f, sm_vector_type(e->i32, 64));
-    f = CONVERT(BitCast, OP2(Shl, wide, sm_splat_n(e, sm_i32(e, 16), 64)),
-                sm_vector_type(e->f32, 64));
-  }
-  int64_t k;
-  if (!sm_const_int(flip, &k)) f = SELECT(flip, transpose(e, f), f);
-  else if (k) f = transpose(e, f);
-  sm_place p = sm_emit_place(e, x->args.data[0]);
-  sm_place_write(e, &p, one(e, ft, sm_leaf_uni(f)), x->loc);
-}
-
-static void fragment_store(sm_emit *e, const sm_expr *x) {
-  const sm_type *ft = x->args.data[0]->type;
-  sm_scalar s = ft->scalar;
-  sm_val f = sm_emit_value(e, x->args.data[0]).leaf[0].v;
-  tile t = tile_of(e, x, s, true);
-  sm_val flip = is_transposed(e, x);
-  int64_t k;
-  if (!sm_const_int(flip, &k)) f = SELECT(flip, transpose(e, f), f);
-  else if (k) f = transpose(e, f);
-  if (s == SM_BFLOAT) {
-    sm_val wide = CONVERT(BitCast, f, sm_vector_type(e->i32, 64));
-    f = CONVERT(Trunc, OP2(LShr, wide, sm_splat_n(e, sm_i32(e, 16), 64)),
-                sm_vector_type(e->i16, 64));
-  }
-  if (t.dense) {
-    LL.SetAlignment(LL.BuildStore(e->b, f, t.base.v), t.bytes);
-    return;
-  }
-  for (unsigned r = 0; r < 8; r++) {
-    int mask[8];
-    for (unsigned i = 0; i < 8; i++) mask[i] = (int)(r * 8 + i);
-    LL.SetAlignment(LL.BuildStore(e->b, sm_shuffle(e, f, NULL, mask, 8),
-                                  row_at(e, &t, r)), t.bytes);
-  }
-}
-
-static void fragment_multiply(sm_emit *e, const sm_expr *x) {
-  const sm_type *dt = x->args.data[0]->type;
-  sm_val in[3] = {NULL, NULL, NULL};
-  for (uint32_t i = 1; i < x->args.len && i < 4; i++) {
-    sm_value v = sm_emit_value(e, x->args.data[i]);
-    in[i - 1] = to_float(e, v.leaf[0].v, x->args.data[i]->type->scalar);
-  }
-  sm_val r = from_float(e, multiply(e, in[0], in[1], in[2]), dt->scalar);
-  sm_place p = sm_emit_place(e, x->args.data[0]);
-  sm_place_write(e, &p, one(e, dt, sm_leaf_uni(r)), x->loc);
-}
-
-static sm_value fragment_fill(sm_emit *e, const sm_expr *x) {
-  sm_value v = sm_emit_value(e, x->args.data[0]);
-  sm_val all = sm_splat_n(e, sm_first(e, &v.leaf[0]), 64);
-  if (x->u.builtin == SM_B_SIMDGROUP_FILLED)
-    return one(e, x->type, sm_leaf_uni(all));
-  int mask[64];
-  for (int k = 0; k < 64; k++) mask[k] = k % 9 == 0 ? k : 64 + k;
-  return one(e, x->type, sm_leaf_uni(sm_shuffle(
-      e, all, LL.ConstNull(LL.TypeOf(all)), mask, 64)));
-}
-
 /* ---- barriers --------------------------------------------------------- */
 
 /* Under a condition of lanes, all lanes that are left must be here. */
@@ -726,18 +480,12 @@ static void barrier(sm_emit *e, const sm_expr *x) {
 }
 
 sm_value sm_emit_group(sm_emit *e, const sm_expr *x) {
+  if (x->u.builtin >= SM_B_SIMDGROUP_LOAD) return sm_emit_matrix(e, x);
   switch (x->u.builtin) {
   case SM_B_THREADGROUP_BARRIER: barrier(e, x); break;
   case SM_B_ATOMIC_THREAD_FENCE: sm_watch_fence(e, memory_flags(x)); break;
   case SM_B_SIMDGROUP_BARRIER:
     break; /* lanes run in step; atomics are sequentially consistent */
-  case SM_B_SIMDGROUP_LOAD: fragment_load(e, x); break;
-  case SM_B_SIMDGROUP_STORE: fragment_store(e, x); break;
-  case SM_B_SIMDGROUP_MULTIPLY: case SM_B_SIMDGROUP_MULTIPLY_ACCUMULATE:
-    fragment_multiply(e, x);
-    break;
-  case SM_B_SIMDGROUP_FILLED: case SM_B_SIMDGROUP_DIAGONAL:
-    return fragment_fill(e, x);
   default:
     for (size_t i = 0; i < TM_COUNT(functions); i++)
       if (functions[i].id == x->u.builtin)

@@ -72,7 +72,7 @@ static unsigned leaf_bytes(const sm_type *t) {
 uint64_t sm_slot_size(sm_emit *e, const sm_type *t, bool varying) {
   uint64_t lanes = varying ? SM_LANES : 1, n;
   switch (t->kind) {
-  case SM_T_FRAGMENT: return 64 * (t->scalar == SM_HALF ? 2 : 4);
+  case SM_T_FRAGMENT: return 64 * 4; /* floats, whatever it holds */
   case SM_T_ARRAY: return t->count * sm_slot_size(e, t->element, varying);
   case SM_T_STRUCT:
     n = 0;
@@ -695,8 +695,7 @@ static sm_leaf slot_read(sm_emit *e, const sm_place *place, const slot *s) {
   sm_val at = sm_at(e, state->memory, sm_i64(e, s->offset));
   if (place->index) at = sm_at(e, at, place->index);
   if (s->fragment)
-    return sm_leaf_uni(pieces_load(e, s->element, at,
-                                   s->element == e->f16 ? 2 : 4));
+    return sm_leaf_uni(pieces_load(e, s->element, at, 4));
   sm_val v = load(e, slot_memory(e, state, s), at, 8, SM_THREAD);
   if (s->scalar == SM_BOOL)
     v = CONVERT(Trunc, v, resized(LL.TypeOf(v), e->i1));
@@ -733,7 +732,7 @@ static void slot_write(sm_emit *e, const sm_place *place, const slot *s,
       sm_emit_fail(e, state->var ? state->var->loc : (tm_loc){0},
                    "internal: divergent assignment to a uniform variable");
     if (s->fragment) {
-      pieces_store(e, v.v, at, s->element == e->f16 ? 2 : 4);
+      pieces_store(e, v.v, at, 4);
       return;
     }
     bytes = v.v;
@@ -773,7 +772,7 @@ static void slot_parts(sm_emit *e, const sm_place *place, const sm_type *t,
   case SM_T_POINTER: case SM_T_REFERENCE: break;
   case SM_T_FRAGMENT:
     s.fragment = true;
-    s.element = sm_scalar_type(e, t->scalar);
+    s.element = e->f32;
     break;
   default: {
     uint32_t n = sm_leaf_count(e, t);
@@ -883,24 +882,52 @@ static sm_place component(sm_emit *e, const sm_place *p, unsigned i) {
   return c;
 }
 
-sm_value sm_place_read(sm_emit *e, const sm_place *p, tm_loc loc) {
-  if (p->is_element) {
-    sm_place whole = *p;
-    whole.is_element = false;
-    sm_value f = read_whole(e, &whole, p->vector, loc);
-    sm_value v = sm_value_new(e, p->type);
-    int64_t i;
-    if (p->element.form == SM_UNI && sm_const_int(p->element.v, &i)) {
-      v.leaf[0] = sm_leaf_var(
-          sm_fragment_element(e, f.leaf[0].v, (unsigned)i & 1));
-      return v;
-    }
+/* thread_elements() of a fragment, which holds floats (emit_matrix.c). */
+static sm_value element_read(sm_emit *e, const sm_place *p, tm_loc loc) {
+  sm_place whole = *p;
+  whole.is_element = false;
+  sm_val f = read_whole(e, &whole, p->vector, loc).leaf[0].v, r;
+  sm_value v = sm_value_new(e, p->type);
+  int64_t i;
+  if (p->element.form == SM_UNI && sm_const_int(p->element.v, &i)) {
+    r = sm_fragment_element(e, f, (unsigned)i & 1);
+  } else {
     sm_leaf odd = sm_leaf_cast(e, SM_BOOL, SM_UINT, p->element);
-    sm_leaf one = sm_leaf_var(sm_fragment_element(e, f.leaf[0].v, 1));
-    sm_leaf zero = sm_leaf_var(sm_fragment_element(e, f.leaf[0].v, 0));
-    v.leaf[0] = sm_leaf_select(e, odd, one, zero);
-    return v;
+    r = SELECT(odd.form == SM_UNI ? odd.v : sm_vec(e, &odd),
+               sm_fragment_element(e, f, 1), sm_fragment_element(e, f, 0));
   }
+  if (p->vector->scalar == SM_HALF)
+    r = CONVERT(FPTrunc, r, sm_vector_type(e->f16, SM_LANES));
+  v.leaf[0] = sm_leaf_var(r);
+  return v;
+}
+
+/* Lanes that do not take part keep their elements. */
+static void element_write(sm_emit *e, const sm_place *p, const sm_leaf *v,
+                          tm_loc loc) {
+  sm_place whole = *p;
+  whole.is_element = false;
+  sm_value f = read_whole(e, &whole, p->vector, loc);
+  sm_val lanes = sm_vec(e, v), odd = NULL;
+  int64_t which = 0;
+  if (p->vector->scalar == SM_HALF)
+    lanes = CONVERT(FPExt, lanes, sm_vector_type(e->f32, SM_LANES));
+  if (p->element.form != SM_UNI || !sm_const_int(p->element.v, &which)) {
+    sm_leaf c = sm_leaf_cast(e, SM_BOOL, SM_UINT, p->element);
+    odd = sm_vec(e, &c);
+  }
+  for (unsigned i = 0; i < 2; i++) {
+    if (!odd && i != ((unsigned)which & 1)) continue;
+    sm_val old = sm_fragment_element(e, f.leaf[0].v, i), mask = sm_exec(e);
+    if (odd) mask = OP2(And, mask, i ? odd : OP1(Not, odd));
+    f.leaf[0].v = sm_fragment_insert(e, f.leaf[0].v, i,
+                                     SELECT(mask, lanes, old));
+  }
+  write_whole(e, &whole, f, loc);
+}
+
+sm_value sm_place_read(sm_emit *e, const sm_place *p, tm_loc loc) {
+  if (p->is_element) return element_read(e, p, loc);
   if (!p->swizzle_len) return read_whole(e, p, p->type, loc);
   sm_value all = read_whole(e, p, p->vector, loc);
   sm_value v = sm_value_new(e, p->type);
@@ -910,23 +937,7 @@ sm_value sm_place_read(sm_emit *e, const sm_place *p, tm_loc loc) {
 
 void sm_place_write(sm_emit *e, const sm_place *p, sm_value v, tm_loc loc) {
   if (p->is_element) {
-    sm_place whole = *p;
-    whole.is_element = false;
-    sm_value f = read_whole(e, &whole, p->vector, loc);
-    int64_t i;
-    sm_val lanes = sm_vec(e, &v.leaf[0]);
-    if (p->element.form == SM_UNI && sm_const_int(p->element.v, &i)) {
-      f.leaf[0].v =
-          sm_fragment_insert(e, f.leaf[0].v, (unsigned)i & 1, lanes);
-    } else {
-      sm_leaf odd = sm_leaf_cast(e, SM_BOOL, SM_UINT, p->element);
-      sm_val c = sm_vec(e, &odd);
-      sm_val x1 = SELECT(c, lanes, sm_fragment_element(e, f.leaf[0].v, 1));
-      sm_val x0 = SELECT(c, sm_fragment_element(e, f.leaf[0].v, 0), lanes);
-      f.leaf[0].v = sm_fragment_insert(
-          e, sm_fragment_insert(e, f.leaf[0].v, 0, x0), 1, x1);
-    }
-    write_whole(e, &whole, f, loc);
+    element_write(e, p, &v.leaf[0], loc);
     return;
   }
   if (!p->swizzle_len) {

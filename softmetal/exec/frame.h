@@ -19,7 +19,7 @@
 
 #include "exec.h"
 
-#define SM_FRAME_ABI 2u
+#define SM_FRAME_ABI 3u
 #define SM_BUFFERS 31
 #define SM_LANES 32
 

@@ -31,6 +31,17 @@ void sm_rt_atomic(uint32_t op, uint32_t kind, char *const *pointers,
                   uint32_t mask, const uint64_t *value,
                   const uint64_t *expected, uint64_t *result);
 
+/* rt_matrix.c: d = a b + c, d = a b and d = transposed s for row major 8x8
+ * floats at multiples of 32 bytes; d may be an operand. Only where
+ * sm_rt_has_matrix says that the CPU (LLVM's features) can. */
+bool sm_rt_has_matrix(const char *features);
+#if defined(__x86_64__)
+void sm_rt_matrix_multiply_add(float *d, const float *a, const float *b,
+                               const float *c);
+void sm_rt_matrix_multiply(float *d, const float *a, const float *b);
+void sm_rt_matrix_transpose(float *d, const float *s);
+#endif
+
 /* x[i] = f(x[i]) or f(x[i], y[i]) for 32 floats, by the names of math.def
  * (rt_math.c). */
 #define SM_RT_MATH1(X) \

@@ -114,6 +114,9 @@ static void fill(void) {
   ADD(roundf);
   ADD(sqrtf);
 #if defined(__x86_64__)
+  ADD(sm_rt_matrix_multiply_add);
+  ADD(sm_rt_matrix_multiply);
+  ADD(sm_rt_matrix_transpose);
   add_half("__extendhfsf2", extend_half);
   add_half("__truncsfhf2", truncate_to_half);
   __builtin_cpu_init();
