@@ -33,6 +33,16 @@ const char *softmetal_version(void);
  * program has released all it made. For tests of balance. */
 int64_t softmetal_live_objects(void);
 
+/* The last wrong use of the API ("-[MTLComputeCommandEncoder setBytes:...]:
+ * length 5000 must be 1 to 4096") into text, and forgets it. Returns its
+ * length, 0 when there was none. Wrong uses also fail their command buffer or
+ * give nil; SOFTMETAL_MISUSE=stderr prints them, =abort then aborts. */
+size_t softmetal_misuse(char *text, size_t size);
+
+/* GPU cores of the chip that the device imitates (METAL has no call for it;
+ * on a Mac it is IOKit's gpu-core-count). */
+unsigned softmetal_gpu_cores(struct objc_object *device);
+
 /* ---- counters: SOFTMETAL_COUNTERS=1 ------------------------------------- */
 
 /* Kinds of instructions. An operation on a vector counts once per element;

@@ -1052,7 +1052,7 @@ static void function_constants_select_code(void **state) {
       "  if (more) r += 1;\n"
       "  if (is_function_constant_defined(other)) r += 100000;\n"
       "  out[i] = r;\n}\n";
-  sm_constant_value values[] = {{0, 7}, {1, 1}};
+  sm_constant_value values[] = {{0, {7}}, {1, {1}}};
   sm_code_options options = {.constants = values, .n_constants = 2};
   static int out[40];
   sm_code *code = compile_with(text, &options, NULL, NULL);

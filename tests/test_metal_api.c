@@ -7,43 +7,11 @@
  * quotes.
  */
 #define _GNU_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "support/metal.h"
 
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../softmetal/objc/objc.h"
-
-void objc_msgSend(void); /* cast to the exact prototype at each call */
-void objc_msgSend_stret(void);
-void *objc_autoreleasePoolPush(void);
-void objc_autoreleasePoolPop(void *token);
-id objc_retain(id object);
-void objc_release(id object);
-id MTLCreateSystemDefaultDevice(void);
-id MTLCopyAllDevices(void);
-int64_t softmetal_live_objects(void);
-
-/* Through a variable: GCC refuses calls of a function by another type. */
-static IMP message_send = objc_msgSend, message_send_stret = objc_msgSend_stret;
-#define SEND(result, ...) ((result(*)(id, SEL, ##__VA_ARGS__))message_send)
-#define NAME(text) sel_registerName(text)
-#define CLASS(name) ((id)objc_getClass(name))
-
-static id text(const char *utf8) {
-  return SEND(id, const char *)(CLASS("NSString"),
-                                NAME("stringWithUTF8String:"), utf8);
-}
-static const char *chars(id string) {
-  return SEND(const char *)(string, NAME("UTF8String"));
-}
-static const char *message_of(id error) {
-  return chars(SEND(id)(error, NAME("localizedDescription")));
-}
 
 static const char add_source[] =
     "#include <metal_stdlib>\n"
@@ -61,40 +29,6 @@ typedef struct fixture {
   void *pool;
   id device, queue, pipeline, x, y;
 } fixture;
-
-static id library_of(id device, const char *source, id *error) {
-  id options = SEND(id)(CLASS("MTLCompileOptions"), NAME("new"));
-  SEND(void, NSUInteger)(options, NAME("setLanguageVersion:"), 196609);
-  SEND(void, NSInteger)(options, NAME("setMathMode:"), 0);
-  id library = SEND(id, id, id, id *)(
-      device, NAME("newLibraryWithSource:options:error:"), text(source),
-      options, error);
-  objc_release(options);
-  return library;
-}
-
-static id pipeline_of(id device, const char *source, const char *kernel) {
-  id error = NULL, library = library_of(device, source, &error);
-  if (!library) fail_msg("%s", message_of(error));
-  id function =
-      SEND(id, id)(library, NAME("newFunctionWithName:"), text(kernel));
-  assert_non_null(function);
-  id pipeline = SEND(id, id, id *)(
-      device, NAME("newComputePipelineStateWithFunction:error:"), function,
-      &error);
-  if (!pipeline) fail_msg("%s", message_of(error));
-  objc_release(function);
-  objc_release(library);
-  return pipeline;
-}
-
-static id buffer_of(id device, NSUInteger bytes) {
-  return SEND(id, NSUInteger, NSUInteger)(
-      device, NAME("newBufferWithLength:options:"), bytes, 0);
-}
-static void *contents(id buffer) {
-  return SEND(void *)(buffer, NAME("contents"));
-}
 
 static int open_fixture(void **state) {
   fixture *f = calloc(1, sizeof *f);
@@ -117,7 +51,7 @@ static int close_fixture(void **state) {
   return 0;
 }
 
-static id begin(fixture *f, id *encoder) {
+static id start(fixture *f, id *encoder) {
   id buffer = SEND(id)(f->queue, NAME("commandBuffer"));
   *encoder = SEND(id)(buffer, NAME("computeCommandEncoder"));
   return buffer;
@@ -131,18 +65,6 @@ static void bind_all(fixture *f, id encoder, float a) {
   SEND(void, const void *, NSUInteger, NSUInteger)(
       encoder, NAME("setBytes:length:atIndex:"), &a, 4, 2);
 }
-static void dispatch(id encoder, NSUInteger threads, NSUInteger group) {
-  SEND(void, MTLSize, MTLSize)(
-      encoder, NAME("dispatchThreads:threadsPerThreadgroup:"),
-      (MTLSize){threads, 1, 1}, (MTLSize){group, 1, 1});
-}
-static NSUInteger finish(id buffer, id encoder) {
-  SEND(void)(encoder, NAME("endEncoding"));
-  SEND(void)(buffer, NAME("commit"));
-  SEND(void)(buffer, NAME("waitUntilCompleted"));
-  return SEND(NSUInteger)(buffer, NAME("status"));
-}
-
 /* ---- tests --------------------------------------------------------------- */
 
 static void a_device_reports_name_family_and_limits(void **state) {
@@ -152,12 +74,7 @@ static void a_device_reports_name_family_and_limits(void **state) {
                                        1007));
   assert_false(SEND(sm_bool, NSInteger)(f->device, NAME("supportsFamily:"),
                                         1008));
-#if defined(__x86_64__)
-  MTLSize most = ((MTLSize(*)(id, SEL))message_send_stret)(
-      f->device, NAME("maxThreadsPerThreadgroup"));
-#else
-  MTLSize most = SEND(MTLSize)(f->device, NAME("maxThreadsPerThreadgroup"));
-#endif
+  MTLSize most = SEND_SIZE(f->device, NAME("maxThreadsPerThreadgroup"));
   assert_int_equal(most.width, 1024);
   assert_int_equal(
       SEND(NSUInteger)(f->device, NAME("maxThreadgroupMemoryLength")), 32768);
@@ -183,7 +100,7 @@ static void a_dispatch_computes_every_thread_of_a_ragged_grid(void **state) {
   fixture *f = *state;
   float *x = contents(f->x), *y = contents(f->y);
   for (int i = 0; i < 1000; i++) x[i] = (float)i, y[i] = -1;
-  id encoder, buffer = begin(f, &encoder);
+  id encoder, buffer = start(f, &encoder);
   bind_all(f, encoder, 0.5f);
   dispatch(encoder, 777, 64);
   assert_int_equal(finish(buffer, encoder), 4);
@@ -197,7 +114,7 @@ static void a_dispatch_computes_every_thread_of_a_ragged_grid(void **state) {
 static void bytes_are_copied_when_they_are_set(void **state) {
   fixture *f = *state;
   float *y = contents(f->y);
-  id encoder, buffer = begin(f, &encoder);
+  id encoder, buffer = start(f, &encoder);
   bind_all(f, encoder, 0);
   float a = 3;
   memset(contents(f->x), 0, 4000);
@@ -213,20 +130,20 @@ static void bytes_are_copied_when_they_are_set(void **state) {
  * that names it. */
 static void misuse_ends_the_command_buffer_with_a_reason(void **state) {
   fixture *f = *state;
-  id encoder, buffer = begin(f, &encoder);
+  id encoder, buffer = start(f, &encoder);
   dispatch(encoder, 8, 8);
   assert_int_equal(finish(buffer, encoder), 5);
   id error = SEND(id)(buffer, NAME("error"));
   assert_non_null(strstr(message_of(error), "no compute pipeline"));
 
-  buffer = begin(f, &encoder);
+  buffer = start(f, &encoder);
   SEND(void, id)(encoder, NAME("setComputePipelineState:"), f->pipeline);
   dispatch(encoder, 8, 8);
   assert_int_equal(finish(buffer, encoder), 5);
   error = SEND(id)(buffer, NAME("error"));
   assert_non_null(strstr(message_of(error), "no buffer is set at index 0"));
 
-  buffer = begin(f, &encoder);
+  buffer = start(f, &encoder);
   bind_all(f, encoder, 1);
   dispatch(encoder, 2048, 2048);
   assert_int_equal(finish(buffer, encoder), 5);
@@ -316,35 +233,22 @@ static void blits_copy_and_fill(void **state) {
   for (int i = 60; i < 65; i++) assert_int_equal(y[i], 0xab);
 }
 
-/* A block as clang lays it out (METAL-FACTS 1.4). */
-struct handler_block {
-  void *isa;
-  int32_t flags, reserved;
-  void (*invoke)(struct handler_block *, id);
-  const void *descriptor;
-  _Atomic int *called;
-};
-extern void *_NSConcreteStackBlock[32];
-static void handler(struct handler_block *block, id buffer) {
+static void handler(test_block *block, id buffer) {
   (void)buffer;
-  atomic_fetch_add(block->called, 1);
+  atomic_fetch_add((_Atomic int *)block->captured, 1);
 }
 
 static void handlers_run_for_success_and_for_failure(void **state) {
   fixture *f = *state;
-  static const struct { unsigned long reserved, size; } descriptor = {
-      0, sizeof(struct handler_block)};
   _Atomic int called = 0;
-  struct handler_block block = {_NSConcreteStackBlock, 0, 0, handler,
-                                &descriptor, &called};
+  test_block block = BLOCK(handler, &called);
   for (int fails = 0; fails < 2; fails++) {
-    id encoder, buffer = begin(f, &encoder);
+    id encoder, buffer = start(f, &encoder);
     if (!fails) bind_all(f, encoder, 1);
     dispatch(encoder, 8, 8);
     SEND(void, void *)(buffer, NAME("addCompletedHandler:"), &block);
     finish(buffer, encoder);
-    for (int i = 0; i < 5000 && called <= fails; i++) usleep(1000);
-    assert_int_equal(called, fails + 1);
+    assert_int_equal(settled(&called, fails + 1), fails + 1);
   }
 }
 
@@ -374,7 +278,7 @@ static void faults_are_injected_by_count(void **state) {
   fixture *f = *state;
   setenv("SOFTMETAL_FAULT", "buffer:1+,command:1+", 1);
   assert_null(buffer_of(f->device, 64));
-  id encoder, buffer = begin(f, &encoder);
+  id encoder, buffer = start(f, &encoder);
   bind_all(f, encoder, 1);
   dispatch(encoder, 8, 8);
   assert_int_equal(finish(buffer, encoder), 5);
@@ -399,13 +303,6 @@ static void strings_count_utf16_units(void **state) {
   id string = text("a\xc3\xa9\xf0\x9f\x98\x80");
   assert_int_equal(SEND(NSUInteger)(string, NAME("length")), 4);
   objc_autoreleasePoolPop(pool);
-}
-
-/* A queue's worker lets go of its last command buffer on its own time. */
-static int64_t settled_live_objects(int64_t expected) {
-  for (int i = 0; i < 5000 && softmetal_live_objects() != expected; i++)
-    usleep(1000);
-  return softmetal_live_objects();
 }
 
 static void every_object_is_given_back(void **state) {

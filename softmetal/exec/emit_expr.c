@@ -198,17 +198,13 @@ static sm_leaf constant_leaf(sm_emit *e, sm_scalar s, uint64_t bits) {
   return sm_leaf_unbits(e, sm_leaf_uni(LL.ConstInt(type, bits, false)), s);
 }
 
-/* Values of vector constants come one scalar per element when they fit into
- * the 64 bits, lowest first. */
+/* A constant that the host has not set is only asked whether it is. */
 static sm_value function_constant(sm_emit *e, const sm_var *var) {
   const sm_constant_value *c = find_constant(e, var->index);
   sm_value v = sm_value_new(e, var->type);
   unsigned bits = sm_scalar_bytes(var->type->scalar) * 8;
-  if (c && v.n * bits > 64)
-    sm_emit_fail(e, var->loc, "function constant %s is wider than 64 bits",
-                 var->name);
   for (uint32_t i = 0; i < v.n; i++) {
-    uint64_t x = c ? c->bits >> (i * bits) : 0;
+    uint64_t x = c ? c->bits[i * bits / 64] >> (i * bits % 64) : 0;
     if (bits < 64) x &= ((uint64_t)1 << bits) - 1;
     v.leaf[i] = constant_leaf(e, var->type->scalar, x);
   }

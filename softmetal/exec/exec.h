@@ -21,10 +21,10 @@
 #include "../msl/tree.h"
 #include "../softmetal.h"
 
-/* Value of one function constant, in the bytes of its type. */
+/* Value of one function constant: its elements side by side, lowest first. */
 typedef struct sm_constant_value {
   uint32_t index;
-  uint64_t bits;
+  uint64_t bits[4];
 } sm_constant_value;
 
 /* Most simdgroups have 32 threads that differ only in thread_position.x.
@@ -102,6 +102,8 @@ typedef struct sm_dispatch {
   uint32_t tg_length[31];    /* dynamic threadgroup memory, bytes */
   sm_watch *watch;           /* shared by dispatches that nothing orders, or
                                 NULL; used by code compiled with check */
+  const sm_binding *reachable; /* memory besides the buffers; for checks */
+  uint32_t n_reachable;
   softmetal_counters *counters; /* filled by code compiled with counters */
   uint64_t shuffle_seed;     /* 0: in order; else order of simdgroups and
                                 threadgroups is shuffled by it */
@@ -113,7 +115,8 @@ typedef enum sm_run_status {
   SM_RUN_FAULT,     /* out-of-bounds or race found, or a caught fault */
   SM_RUN_TIMEOUT,   /* the deadline passed */
   SM_RUN_DIVERGED,  /* a barrier was not reached by all simdgroups */
-  SM_RUN_MEMORY
+  SM_RUN_MEMORY,
+  SM_RUN_STACK      /* local variables overflow the stack */
 } sm_run_status;
 
 /* Runs one dispatch to its end on the calling thread and the pool's workers.

@@ -48,7 +48,7 @@ static void landing(void) {
   for (int i = 0; i < 2; i++)
     if (stacks[i]->base && w->fault_address >= stacks[i]->base &&
         w->fault_address < stacks[i]->base + 4096)
-      sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
+      sm_worker_abort(w, SM_RUN_STACK, sm_worker_message(w,
           "the kernel's local variables overflow its stack"));
   if (w->fault_signal == SIGFPE)
     sm_worker_abort(w, SM_RUN_FAULT,

@@ -88,6 +88,12 @@ static void check_buffer(sm_frame *f, const char *p, uint32_t lane,
   }
   for (int i = 0; i < SM_BUFFERS; i++)
     if (inside(f, i, p, bytes)) return;
+  const sm_dispatch *d = w->job->dispatch;
+  for (uint32_t i = 0; i < d->n_reachable; i++) {
+    uint64_t at = (uintptr_t)p - (uintptr_t)d->reachable[i].pointer;
+    uint64_t length = d->reachable[i].length;
+    if (at <= length && bytes <= length - at) return;
+  }
   lane_text(f, lane, where, sizeof(where));
   sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
       "line %u: %s of %u bytes at %p, inside no bound buffer, by %s", line,

@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command.c - MTLCommandBuffer: recording, committing and running.
+ * command.c - MTLCommandBuffer: recording, committing and its properties.
  *
  *   NotEnqueued -> Enqueued -> Committed -> Scheduled -> Completed | Error
  *
  * Recording belongs to one thread, as Metal rules. commit hands the buffer
- * to its queue's worker, which runs the commands in order, sets times, calls
- * the handlers inside an autorelease pool and wakes waiters. A command that
- * fails ends the buffer; later ones are not run.
+ * to its queue's worker, which runs it (command_run.c).
  */
 #define _GNU_SOURCE
 #include "metal_objects.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 Class sm_command_class;
-
-static const char domain[] = "MTLCommandBufferErrorDomain";
-
-double sm_now_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* ---- recording --------------------------------------------------------- */
 
@@ -42,12 +30,15 @@ id sm_command_buffer_new(sm_queue *queue, bool retains,
   return (id)self;
 }
 
-void sm_command_misuse(sm_command_buffer *self, const char *format, ...) {
-  if (self->misuse[0]) return;
+void sm_command_misuse(sm_command_buffer *self, const void *object, SEL cmd,
+                       const char *format, ...) {
+  char text[512];
   va_list args;
   va_start(args, format);
-  vsnprintf(self->misuse, sizeof self->misuse, format, args);
+  sm_misuse_text(text, sizeof text, object, cmd, format, args);
   va_end(args);
+  if (!self->misuse[0])
+    snprintf(self->misuse, sizeof self->misuse, "%s", text);
 }
 
 /* Doubles *array (of items of `size` bytes) when it is full. */
@@ -61,55 +52,108 @@ static bool grow(void *array, size_t count, size_t *cap, size_t size) {
   return true;
 }
 
+static void no_memory(sm_command_buffer *self) {
+  sm_command_misuse(self, self, NULL, "out of memory");
+}
+
 sm_command *sm_command_add(sm_command_buffer *self, sm_command_kind kind) {
   if (!grow(&self->commands, self->n_commands, &self->cap_commands,
             sizeof(sm_command))) {
-    sm_command_misuse(self, "out of memory");
+    no_memory(self);
     return NULL;
   }
   sm_command *command = &self->commands[self->n_commands++];
   memset(command, 0, sizeof *command);
   command->kind = kind;
+  command->encoder = UINT32_MAX;
   return command;
+}
+
+uint32_t sm_command_encoder_add(sm_command_buffer *self) {
+  if (!grow(&self->encoders, self->n_encoders, &self->cap_encoders,
+            sizeof *self->encoders)) {
+    no_memory(self);
+    return UINT32_MAX;
+  }
+  sm_encoder_info *info = &self->encoders[self->n_encoders];
+  memset(info, 0, sizeof *info);
+  info->sample_start = info->sample_end = (NSUInteger)-1;
+  return (uint32_t)self->n_encoders++;
 }
 
 void sm_command_keep(sm_command_buffer *self, const void *object) {
   if (!self->retains || !object) return;
   if (!grow(&self->kept, self->n_kept, &self->cap_kept, sizeof(id))) {
-    sm_command_misuse(self, "out of memory");
+    no_memory(self);
     return;
   }
   self->kept[self->n_kept++] = sm_retain(object);
 }
 
-static bool can_record(sm_command_buffer *self, const char *what) {
+static void reach_range(void *payload, void *bytes, uint64_t length) {
+  sm_command_buffer *self = payload;
+  if (!grow(&self->reachable, self->n_reachable, &self->cap_reachable,
+            sizeof(sm_binding))) {
+    no_memory(self);
+    return;
+  }
+  self->reachable[self->n_reachable++] = (sm_binding){bytes, length};
+}
+
+void sm_command_reach(sm_command_buffer *self, id resource) {
+  sm_memory_of(resource, reach_range, self);
+}
+
+static bool can_record(sm_command_buffer *self, SEL cmd) {
   if (self->status >= SM_COMMITTED)
-    sm_command_misuse(self, "%s after commit", what);
+    sm_command_misuse(self, self, cmd, "the command buffer is committed");
   else if (self->has_encoder)
-    sm_command_misuse(self, "%s while another encoder is open", what);
+    sm_command_misuse(self, self, cmd, "another encoder is open");
   else
     return true;
   return false;
 }
 
+/* ---- encoders ---------------------------------------------------------- */
+
 static id compute_encoder_typed(sm_command_buffer *self, SEL cmd,
                                 NSUInteger type) {
-  (void)cmd;
-  if (!can_record(self, "computeCommandEncoder")) return NULL;
+  if (!can_record(self, cmd)) return NULL;
+  if (type > 1) {
+    sm_command_misuse(self, self, cmd, "%lu is no MTLDispatchType", type);
+    return NULL;
+  }
   return sm_autorelease(sm_compute_encoder_new(self, type));
 }
 static id compute_encoder(sm_command_buffer *self, SEL cmd) {
   return compute_encoder_typed(self, cmd, 0);
 }
+static id compute_encoder_with(sm_command_buffer *self, SEL cmd,
+                               sm_pass_descriptor *pass) {
+  if (!pass || !can_record(self, cmd)) return NULL;
+  id encoder = sm_compute_encoder_new(self, pass->dispatch_type);
+  if (encoder) sm_pass_attach(pass, self);
+  return sm_autorelease(encoder);
+}
 static id blit_encoder(sm_command_buffer *self, SEL cmd) {
-  (void)cmd;
-  if (!can_record(self, "blitCommandEncoder")) return NULL;
+  if (!can_record(self, cmd)) return NULL;
   return sm_autorelease(sm_blit_encoder_new(self));
 }
+static id blit_encoder_with(sm_command_buffer *self, SEL cmd,
+                            sm_pass_descriptor *pass) {
+  if (!pass || !can_record(self, cmd)) return NULL;
+  id encoder = sm_blit_encoder_new(self);
+  if (encoder) sm_pass_attach(pass, self);
+  return sm_autorelease(encoder);
+}
 
-static void add_event(sm_command_buffer *self, sm_command_kind kind,
+/* ---- events, handlers, residency --------------------------------------- */
+
+static void add_event(sm_command_buffer *self, SEL cmd, sm_command_kind kind,
                       sm_event *event, uint64_t value) {
-  if (!event || !can_record(self, "encoding an event")) return;
+  if (!event)
+    sm_command_misuse(self, self, cmd, "event is nil");
+  if (!event || !can_record(self, cmd)) return;
   sm_command *command = sm_command_add(self, kind);
   if (!command) return;
   command->event = event;
@@ -118,19 +162,19 @@ static void add_event(sm_command_buffer *self, sm_command_kind kind,
 }
 static void signal_event(sm_command_buffer *self, SEL cmd, sm_event *event,
                          uint64_t value) {
-  (void)cmd;
-  add_event(self, SM_COMMAND_SIGNAL, event, value);
+  add_event(self, cmd, SM_COMMAND_SIGNAL, event, value);
 }
 static void wait_event(sm_command_buffer *self, SEL cmd, sm_event *event,
                        uint64_t value) {
-  (void)cmd;
-  add_event(self, SM_COMMAND_WAIT, event, value);
+  add_event(self, cmd, SM_COMMAND_WAIT, event, value);
 }
 
-static void add_handler(sm_command_buffer *self, void ***list, size_t *count,
-                        const void *block) {
-  if (self->status >= SM_COMMITTED) {
-    sm_command_misuse(self, "a handler was added after commit");
+static void add_handler(sm_command_buffer *self, SEL cmd, void ***list,
+                        size_t *count, const void *block) {
+  if (self->status >= SM_COMMITTED || !block) {
+    sm_command_misuse(self, self, cmd,
+                      block ? "the command buffer is committed"
+                            : "the block is nil");
     return;
   }
   void **grown = realloc(*list, (*count + 1) * sizeof(void *));
@@ -140,18 +184,29 @@ static void add_handler(sm_command_buffer *self, void ***list, size_t *count,
 }
 static void add_completed(sm_command_buffer *self, SEL cmd,
                           const void *block) {
-  (void)cmd;
-  add_handler(self, &self->completed, &self->n_completed, block);
+  add_handler(self, cmd, &self->completed, &self->n_completed, block);
 }
 static void add_scheduled(sm_command_buffer *self, SEL cmd,
                           const void *block) {
-  (void)cmd;
-  add_handler(self, &self->scheduled, &self->n_scheduled, block);
+  add_handler(self, cmd, &self->scheduled, &self->n_scheduled, block);
+}
+
+static void use_set(sm_command_buffer *self, SEL cmd, id set) {
+  if (!set) {
+    sm_command_misuse(self, self, cmd, "set is nil");
+    return;
+  }
+  sm_command_keep(self, set);
+  sm_command_reach(self, set);
+}
+static void use_sets(sm_command_buffer *self, SEL cmd, const id *sets,
+                     NSUInteger count) {
+  for (NSUInteger i = 0; i < count; i++) use_set(self, cmd, sets[i]);
 }
 
 /* ---- committing and waiting -------------------------------------------- */
 
-static void set_status(sm_command_buffer *self, NSUInteger status) {
+void sm_command_set_status(sm_command_buffer *self, NSUInteger status) {
   pthread_mutex_lock(&self->lock);
   self->status = status;
   pthread_cond_broadcast(&self->changed);
@@ -167,145 +222,39 @@ static NSUInteger get_status(sm_command_buffer *self, SEL cmd) {
 }
 
 static void enqueue(sm_command_buffer *self, SEL cmd) {
-  if (get_status(self, cmd) == SM_NOT_ENQUEUED) set_status(self, SM_ENQUEUED);
+  if (get_status(self, cmd) != SM_NOT_ENQUEUED) return;
+  sm_command_set_status(self, SM_ENQUEUED);
+  sm_queue_enqueue(self->queue, self);
 }
 
 static void commit(sm_command_buffer *self, SEL cmd) {
-  if (get_status(self, cmd) >= SM_COMMITTED) return;
+  if (get_status(self, cmd) >= SM_COMMITTED) {
+    sm_misuse(self, cmd, "the command buffer is committed already");
+    return;
+  }
   if (self->has_encoder)
-    sm_command_misuse(self, "commit while an encoder is open");
-  set_status(self, SM_COMMITTED);
+    sm_command_misuse(self, self, cmd, "an encoder is open");
+  /* What is resident is decided now. */
+  for (NSUInteger i = 0; i < self->queue->n_residency; i++)
+    use_set(self, cmd, self->queue->residency[i]);
+  sm_command_set_status(self, SM_COMMITTED);
   sm_queue_submit(self->queue, self);
 }
 
-static void wait_for(sm_command_buffer *self, NSUInteger status) {
+static void wait_for(sm_command_buffer *self, SEL cmd, NSUInteger status) {
   pthread_mutex_lock(&self->lock);
-  /* Waiting on what was never committed would never end. */
-  while (self->status >= SM_COMMITTED && self->status < status)
+  bool never = self->status < SM_COMMITTED;
+  while (!never && self->status < status)
     pthread_cond_wait(&self->changed, &self->lock);
   pthread_mutex_unlock(&self->lock);
+  /* Metal would wait without end. */
+  if (never) sm_misuse(self, cmd, "the command buffer is not committed");
 }
 static void wait_scheduled(sm_command_buffer *self, SEL cmd) {
-  (void)cmd;
-  wait_for(self, SM_SCHEDULED);
+  wait_for(self, cmd, SM_SCHEDULED);
 }
 static void wait_completed(sm_command_buffer *self, SEL cmd) {
-  (void)cmd;
-  wait_for(self, SM_COMPLETED);
-}
-
-/* ---- running ----------------------------------------------------------- */
-
-static void fail(sm_command_buffer *self, NSInteger code, const char *text) {
-  id error = sm_nserror(domain, code, text);
-  pthread_mutex_lock(&self->lock);
-  sm_set(&self->error, error);
-  pthread_mutex_unlock(&self->lock);
-}
-
-static bool run_dispatch(sm_command_buffer *self, sm_command *command,
-                         const sm_settings *settings) {
-  sm_dispatch *dispatch = &command->dispatch;
-  for (uint32_t i = 0; i < 31; i++)
-    if (command->value >> i & 1)
-      dispatch->buffers[i].pointer =
-          self->bytes + (uintptr_t)dispatch->buffers[i].pointer - 1;
-  if (command->indirect) {
-    uint32_t groups[3];
-    memcpy(groups, command->indirect->bytes + command->indirect_offset, 12);
-    for (int i = 0; i < 3; i++)
-      dispatch->grid_threads[i] = (uint64_t)groups[i] * dispatch->group[i];
-    if (!groups[0] || !groups[1] || !groups[2]) return true;
-  }
-  dispatch->shuffle_seed = settings->shuffle_seed;
-  dispatch->deadline_ns = settings->deadline_ns;
-  if (sm_fault_now(SM_FAULT_TIMEOUT)) {
-    fail(self, SM_CB_TIMEOUT,
-         "Caused GPU Timeout Error (injected) "
-         "(00000002:kIOGPUCommandBufferCallbackErrorTimeout)");
-    return false;
-  }
-  if (command->pipeline->counters) dispatch->counters = sm_counters_add(self);
-  char *message = NULL;
-  sm_run_status status = sm_run(dispatch, &message);
-  if (status == SM_RUN_OK) return true;
-  static const NSInteger codes[] = {
-      [SM_RUN_FAULT] = SM_CB_PAGE_FAULT, [SM_RUN_TIMEOUT] = SM_CB_TIMEOUT,
-      [SM_RUN_DIVERGED] = SM_CB_INTERNAL, [SM_RUN_MEMORY] = SM_CB_OUT_OF_MEMORY};
-  char text[1024];
-  snprintf(text, sizeof text, "kernel '%s': %s", command->pipeline->name,
-           message ? message : "failed");
-  free(message);
-  fail(self, codes[status], text);
-  return false;
-}
-
-static bool run_command(sm_command_buffer *self, sm_command *command,
-                        const sm_settings *settings) {
-  switch (command->kind) {
-    case SM_COMMAND_DISPATCH:
-      return run_dispatch(self, command, settings);
-    case SM_COMMAND_COPY:
-      memmove(command->target->bytes + command->target_offset,
-              command->source->bytes + command->source_offset, command->size);
-      return true;
-    case SM_COMMAND_FILL:
-      memset(command->target->bytes + command->target_offset, command->fill,
-             command->size);
-      return true;
-    case SM_COMMAND_SIGNAL:
-      sm_event_signal(command->event, command->value);
-      return true;
-    case SM_COMMAND_WAIT:
-      if (sm_event_wait(command->event, command->value,
-                        settings->deadline_ns))
-        return true;
-      fail(self, SM_CB_TIMEOUT, "an event was not signaled in time");
-      return false;
-  }
-  return true;
-}
-
-static void run_all(sm_command_buffer *self) {
-  sm_settings settings = sm_settings_read();
-  if (self->misuse[0]) {
-    fail(self, SM_CB_INVALID_RESOURCE, self->misuse);
-    return;
-  }
-  if (sm_fault_now(SM_FAULT_COMMAND)) {
-    fail(self, SM_CB_INTERNAL, "Internal Error (injected) "
-         "(0000000e:Internal Error)");
-    return;
-  }
-  for (size_t i = 0; i < self->n_commands; i++)
-    if (!run_command(self, &self->commands[i], &settings)) return;
-}
-
-static void call_handlers(sm_command_buffer *self, void ***list,
-                          size_t *count) {
-  for (size_t i = 0; i < *count; i++) {
-    sm_block_call1((*list)[i], self);
-    sm_block_release((*list)[i]);
-  }
-  free(*list);
-  *list = NULL;
-  *count = 0;
-}
-
-void sm_command_buffer_run(sm_command_buffer *self) {
-  void *pool = objc_autoreleasePoolPush();
-  self->kernel_start = sm_now_seconds();
-  set_status(self, SM_SCHEDULED);
-  call_handlers(self, &self->scheduled, &self->n_scheduled);
-  self->kernel_end = self->gpu_start = sm_now_seconds();
-  run_all(self);
-  self->gpu_end = sm_now_seconds();
-  for (size_t i = 0; i < self->n_kept; i++) sm_release(self->kept[i]);
-  self->n_kept = 0;
-  sm_counters_report(self);
-  set_status(self, self->error ? SM_STATUS_ERROR : SM_COMPLETED);
-  call_handlers(self, &self->completed, &self->n_completed);
-  objc_autoreleasePoolPop(pool);
+  wait_for(self, cmd, SM_COMPLETED);
 }
 
 /* ---- the rest ---------------------------------------------------------- */
@@ -317,7 +266,17 @@ static void command_dealloc(sm_command_buffer *self, SEL cmd) {
     sm_block_release(self->completed[i]);
   for (size_t i = 0; i < self->n_scheduled; i++)
     sm_block_release(self->scheduled[i]);
-  if (self->status < SM_COMMITTED) sm_queue_forget(self->queue);
+  for (size_t i = 0; i < self->n_encoders; i++) {
+    sm_release(self->encoders[i].label);
+    sm_release(self->encoders[i].signposts);
+    sm_release(self->encoders[i].samples);
+  }
+  if (self->status < SM_COMMITTED) {
+    sm_queue_remove(self->queue, self);
+    sm_queue_forget(self->queue);
+  }
+  free(self->encoders);
+  free(self->reachable);
   free(self->completed);
   free(self->scheduled);
   free(self->commands);
@@ -326,6 +285,7 @@ static void command_dealloc(sm_command_buffer *self, SEL cmd) {
   free(self->counters);
   pthread_cond_destroy(&self->changed);
   pthread_mutex_destroy(&self->lock);
+  sm_release(self->log_state);
   sm_release(self->error);
   sm_release(self->label);
   sm_release(self->queue);
@@ -348,11 +308,21 @@ static id command_device(sm_command_buffer *self, SEL cmd) {
 static sm_bool command_retains(sm_command_buffer *self, SEL cmd) {
   return (void)cmd, self->retains;
 }
-static void debug_text(sm_command_buffer *self, SEL cmd, id text) {
-  (void)self, (void)cmd, (void)text;
+static id command_logs(sm_command_buffer *self, SEL cmd) {
+  id none = NULL;
+  return (void)self, (void)cmd, sm_array(&none, 0);
+}
+static void debug_push(sm_command_buffer *self, SEL cmd, id text) {
+  if (text)
+    self->debug_depth++;
+  else
+    sm_command_misuse(self, self, cmd, "the name is nil");
 }
 static void debug_pop(sm_command_buffer *self, SEL cmd) {
-  (void)self, (void)cmd;
+  if (self->debug_depth)
+    self->debug_depth--;
+  else
+    sm_command_misuse(self, self, cmd, "no debug group was pushed");
 }
 SM_OBJECT_PROPERTY(sm_command_buffer, label)
 SM_GETTER(sm_command_buffer, double, gpu_start)
@@ -366,17 +336,22 @@ void sm_register_command(void) {
       SM_METHOD("computeCommandEncoder", compute_encoder),
       SM_METHOD("computeCommandEncoderWithDispatchType:",
                 compute_encoder_typed),
+      SM_METHOD("computeCommandEncoderWithDescriptor:", compute_encoder_with),
       SM_METHOD("blitCommandEncoder", blit_encoder),
+      SM_METHOD("blitCommandEncoderWithDescriptor:", blit_encoder_with),
       SM_METHOD("encodeSignalEvent:value:", signal_event),
       SM_METHOD("encodeWaitForEvent:value:", wait_event),
       SM_METHOD("addCompletedHandler:", add_completed),
       SM_METHOD("addScheduledHandler:", add_scheduled),
+      SM_METHOD("useResidencySet:", use_set),
+      SM_METHOD("useResidencySets:count:", use_sets),
       SM_METHOD("enqueue", enqueue),
       SM_METHOD("commit", commit),
       SM_METHOD("waitUntilScheduled", wait_scheduled),
       SM_METHOD("waitUntilCompleted", wait_completed),
       SM_METHOD("status", get_status),
       SM_METHOD("error", get_error),
+      SM_METHOD("logs", command_logs),
       SM_METHOD("GPUStartTime", get_gpu_start),
       SM_METHOD("GPUEndTime", get_gpu_end),
       SM_METHOD("kernelStartTime", get_kernel_start),
@@ -387,7 +362,7 @@ void sm_register_command(void) {
       SM_METHOD("device", command_device),
       SM_METHOD("label", get_label),
       SM_METHOD("setLabel:", set_label),
-      SM_METHOD("pushDebugGroup:", debug_text),
+      SM_METHOD("pushDebugGroup:", debug_push),
       SM_METHOD("popDebugGroup", debug_pop),
       SM_METHOD("dealloc", command_dealloc),
       {NULL, NULL}};

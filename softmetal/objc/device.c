@@ -45,7 +45,8 @@ static sm_bool device_family(sm_device *self, SEL cmd, NSInteger family) {
     return (uint32_t)(family - 1000) <= apple;
   if (family == 2002) return 1;               /* Mac2 */
   if (family >= 3001 && family <= 3003) return 1; /* Common1 to Common3 */
-  return family == 5001 || family == 5002;    /* Metal3, Metal4 */
+  return family == 5001 ||                    /* Metal3 */
+         (family == 5002 && sm_macos_major() >= 26); /* Metal4 */
 }
 static sm_bool yes(sm_device *self, SEL cmd) { return (void)self, (void)cmd, 1; }
 static sm_bool no(sm_device *self, SEL cmd) { return (void)self, (void)cmd, 0; }
@@ -63,13 +64,16 @@ static uint64_t device_working_set(sm_device *self, SEL cmd) {
   return (void)self, (void)cmd, memory_bytes() / 4 * 3;
 }
 static NSUInteger device_max_buffer(sm_device *self, SEL cmd) {
-  return (void)self, (void)cmd, memory_bytes() / 2;
+  return (void)self, (void)cmd, sm_max_buffer_length();
 }
 static NSUInteger device_allocated(sm_device *self, SEL cmd) {
   return (void)cmd, atomic_load(&self->allocated);
 }
 static uint64_t device_zero(sm_device *self, SEL cmd) {
   return (void)self, (void)cmd, 0;
+}
+static NSUInteger device_tier(sm_device *self, SEL cmd) {
+  return (void)self, (void)cmd, 1; /* MTLArgumentBuffersTier2 */
 }
 static MTLSizeAndAlign device_heap_size(sm_device *self, SEL cmd,
                                         NSUInteger length,
@@ -103,23 +107,28 @@ static id device_queue_max(sm_device *self, SEL cmd, NSUInteger most) {
   return (void)cmd, sm_queue_new(self, most);
 }
 static id device_queue_with(sm_device *self, SEL cmd, id descriptor) {
-  return (void)cmd, sm_queue_new(self, sm_queue_descriptor_most(descriptor));
+  return (void)cmd, sm_queue_new_with(self, descriptor);
 }
 static id device_buffer(sm_device *self, SEL cmd, NSUInteger length,
                         NSUInteger options) {
-  if (length > device_max_buffer(self, cmd)) return NULL;
+  (void)cmd;
   return sm_buffer_new(self, length, options);
 }
 static id device_buffer_bytes(sm_device *self, SEL cmd, const void *bytes,
                               NSUInteger length, NSUInteger options) {
+  if (!bytes || (options >> 4 & 15) == 2) {
+    sm_misuse(self, cmd, bytes ? "private storage cannot be filled by the CPU"
+                               : "bytes is NULL");
+    return NULL;
+  }
   sm_buffer *buffer = (sm_buffer *)device_buffer(self, cmd, length, options);
-  if (buffer && bytes) __builtin_memcpy(buffer->bytes, bytes, length);
+  if (buffer) __builtin_memcpy(buffer->bytes, bytes, length);
   return (id)buffer;
 }
 static id device_buffer_no_copy(sm_device *self, SEL cmd, void *bytes,
                                 NSUInteger length, NSUInteger options,
                                 const void *deallocator) {
-  if (length > device_max_buffer(self, cmd)) return NULL;
+  (void)cmd;
   return sm_buffer_new_borrowed(self, bytes, length, options, deallocator);
 }
 static id device_library(sm_device *self, SEL cmd, id source, id options,
@@ -140,6 +149,66 @@ static id device_pipeline_with(sm_device *self, SEL cmd,
       descriptor ? (sm_function_object *)descriptor->function : NULL;
   return sm_pipeline_new(self, function, descriptor, options, error);
 }
+static id device_pipeline_reflected(sm_device *self, SEL cmd, id function,
+                                    NSUInteger options, id *reflection,
+                                    id *error) {
+  (void)cmd;
+  if (reflection) *reflection = NULL;
+  return sm_pipeline_new(self, (sm_function_object *)function, NULL, options,
+                         error);
+}
+static id device_heap(sm_device *self, SEL cmd, id descriptor) {
+  return (void)cmd, sm_heap_new(self, descriptor);
+}
+static id device_residency(sm_device *self, SEL cmd, id descriptor,
+                           id *error) {
+  return (void)cmd, sm_residency_new(self, descriptor, error);
+}
+static id device_log_state(sm_device *self, SEL cmd, id descriptor,
+                           id *error) {
+  return (void)cmd, sm_log_state_new(self, descriptor, error);
+}
+static id device_samples(sm_device *self, SEL cmd, id descriptor, id *error) {
+  return (void)cmd, sm_sample_buffer_new(self, descriptor, error);
+}
+static id device_archive(sm_device *self, SEL cmd, id descriptor, id *error) {
+  return (void)cmd, sm_archive_new(self, descriptor, error);
+}
+static id device_counter_sets(sm_device *self, SEL cmd) {
+  return (void)self, (void)cmd, sm_counter_sets();
+}
+/* MTLCounterSamplingPointAtStageBoundary only, as Apple's GPUs. */
+static sm_bool device_samples_at(sm_device *self, SEL cmd, NSUInteger point) {
+  return (void)self, (void)cmd, point == 0;
+}
+static id device_event_with(sm_device *self, SEL cmd, id handle) {
+  id event = sm_event_from_handle(handle);
+  if (!event) sm_misuse(self, cmd, "not an MTLSharedEventHandle");
+  return event;
+}
+
+/* ---- what softmetal has not ------------------------------------------------ */
+
+static id no_dynamic_library(sm_device *self, SEL cmd, id what, id *error) {
+  (void)self, (void)cmd, (void)what;
+  sm_nserror_out(error, "MTLDynamicLibraryDomain", 5 /* Unsupported */,
+                 "softmetal has no dynamic libraries: compile one library "
+                 "from all of the source");
+  return NULL;
+}
+static id no_binary_library(sm_device *self, SEL cmd, id what, id *error) {
+  (void)self, (void)cmd, (void)what;
+  sm_nserror_out(error, "MTLLibraryErrorDomain", 1 /* Unsupported */,
+                 "softmetal cannot read metallib files, which hold code for "
+                 "Apple's GPUs: compile from source with "
+                 "newLibraryWithSource:options:error:");
+  return NULL;
+}
+static id no_default_library(sm_device *self, SEL cmd) {
+  sm_misuse(self, cmd, "there is no bundle with a default library");
+  return NULL;
+}
+
 static id device_event(sm_device *self, SEL cmd) {
   return (void)cmd, sm_event_new(self, false);
 }
@@ -150,58 +219,99 @@ static id device_fence(sm_device *self, SEL cmd) {
   return (void)cmd, sm_fence_new(self);
 }
 
-/* ---- compiling with a handler ------------------------------------------ */
+/* ---- handlers on threads of their own ----------------------------------- */
 
 typedef struct compile_job {
-  sm_device *device; /* this and the next two are owned */
-  id input, options;
+  sm_device *device; /* this and the next three are owned */
+  id input, options, descriptor;
+  NSUInteger pipeline_options;
   void *handler;
-  bool is_pipeline;
+  enum { JOB_LIBRARY, JOB_PIPELINE, JOB_REFLECTED, JOB_CALL } kind;
+  id error; /* JOB_CALL; owned */
 } compile_job;
+
+static id run_job(const compile_job *job, id *error) {
+  if (job->kind == JOB_LIBRARY)
+    return sm_library_new(job->device, job->input, job->options, error);
+  if (job->kind == JOB_CALL) {
+    *error = job->error;
+    return sm_retain(job->input);
+  }
+  return sm_pipeline_new(job->device, (sm_function_object *)job->input,
+                         (sm_pipeline_descriptor *)job->descriptor,
+                         job->pipeline_options, error);
+}
 
 static void *compile_thread(void *argument) {
   compile_job *job = argument;
   void *pool = objc_autoreleasePoolPush();
   id error = NULL;
-  id result = job->is_pipeline
-                  ? sm_pipeline_new(job->device,
-                                    (sm_function_object *)job->input, NULL, 0,
-                                    &error)
-                  : sm_library_new(job->device, job->input, job->options,
-                                   &error);
-  sm_block_call2(job->handler, result, error);
+  id result = run_job(job, &error);
+  if (job->kind == JOB_REFLECTED)
+    sm_block_call3(job->handler, result, NULL, error);
+  else
+    sm_block_call2(job->handler, result, error);
   sm_release(result);
   sm_release(job->device);
   sm_release(job->input);
   sm_release(job->options);
+  sm_release(job->descriptor);
+  sm_release(job->error);
   sm_block_release(job->handler);
   free(job);
   objc_autoreleasePoolPop(pool);
   return NULL;
 }
 
-static void compile_in_background(sm_device *device, id input, id options,
-                                  const void *handler, bool is_pipeline) {
+static void start_job(const compile_job *like, const void *handler) {
   compile_job *job = calloc(1, sizeof *job);
   if (!job) return;
-  *job = (compile_job){(sm_device *)sm_retain(device), sm_retain(input),
-                       sm_retain(options), sm_block_copy(handler),
-                       is_pipeline};
+  *job = *like;
+  sm_retain(job->device);
+  sm_retain(job->input);
+  sm_retain(job->options);
+  sm_retain(job->descriptor);
+  sm_retain(job->error);
+  job->handler = sm_block_copy(handler);
   pthread_t thread;
   if (pthread_create(&thread, NULL, compile_thread, job) == 0)
     pthread_detach(thread);
   else
     compile_thread(job);
 }
+
+void sm_call_later(const void *handler, id object, id error) {
+  start_job(&(compile_job){.input = object, .error = error,
+                           .kind = JOB_CALL}, handler);
+}
 static void device_library_later(sm_device *self, SEL cmd, id source,
                                  id options, const void *handler) {
   (void)cmd;
-  compile_in_background(self, source, options, handler, false);
+  start_job(&(compile_job){.device = self, .input = source,
+                           .options = options, .kind = JOB_LIBRARY}, handler);
 }
 static void device_pipeline_later(sm_device *self, SEL cmd, id function,
                                   const void *handler) {
   (void)cmd;
-  compile_in_background(self, function, NULL, handler, true);
+  start_job(&(compile_job){.device = self, .input = function,
+                           .kind = JOB_PIPELINE}, handler);
+}
+static void device_reflected_later(sm_device *self, SEL cmd, id function,
+                                   NSUInteger options, const void *handler) {
+  (void)cmd;
+  start_job(&(compile_job){.device = self, .input = function,
+                           .pipeline_options = options,
+                           .kind = JOB_REFLECTED}, handler);
+}
+static void device_described_later(sm_device *self, SEL cmd,
+                                   sm_pipeline_descriptor *descriptor,
+                                   NSUInteger options, const void *handler) {
+  (void)cmd;
+  start_job(&(compile_job){.device = self,
+                           .input = descriptor ? descriptor->function : NULL,
+                           .descriptor = (id)descriptor,
+                           .pipeline_options = options,
+                           .kind = JOB_REFLECTED}, handler);
 }
 
 /* ---- finding the device ------------------------------------------------ */
@@ -246,7 +356,13 @@ int64_t softmetal_live_objects(void) {
 
 /* What tells softmetal from Apple's Metal, for those who want to show it. */
 
-const char *softmetal_version(void) { return "0.1.0"; }
+const char *softmetal_version(void) { return SOFTMETAL_VERSION; }
+
+SM_EXPORT unsigned softmetal_gpu_cores(struct objc_object *device);
+unsigned softmetal_gpu_cores(struct objc_object *device) {
+  if (!sm_is_kind(device, sm_device_class)) return 0;
+  return ((sm_device *)device)->chip->cores;
+}
 
 /* ---- registration ------------------------------------------------------ */
 
@@ -289,6 +405,32 @@ static const sm_method device_methods[] = {
               device_pipeline_later),
     SM_METHOD("newComputePipelineStateWithDescriptor:options:reflection:error:",
               device_pipeline_with),
+    SM_METHOD("newComputePipelineStateWithFunction:options:reflection:error:",
+              device_pipeline_reflected),
+    SM_METHOD("newComputePipelineStateWithFunction:options:completionHandler:",
+              device_reflected_later),
+    SM_METHOD("newComputePipelineStateWithDescriptor:options:"
+              "completionHandler:", device_described_later),
+    SM_METHOD("newHeapWithDescriptor:", device_heap),
+    SM_METHOD("newResidencySetWithDescriptor:error:", device_residency),
+    SM_METHOD("newLogStateWithDescriptor:error:", device_log_state),
+    SM_METHOD("newCounterSampleBufferWithDescriptor:error:", device_samples),
+    SM_METHOD("counterSets", device_counter_sets),
+    SM_METHOD("supportsCounterSampling:", device_samples_at),
+    SM_METHOD("newBinaryArchiveWithDescriptor:error:", device_archive),
+    SM_METHOD("newDynamicLibrary:error:", no_dynamic_library),
+    SM_METHOD("newDynamicLibraryWithURL:error:", no_dynamic_library),
+    SM_METHOD("newLibraryWithURL:error:", no_binary_library),
+    SM_METHOD("newLibraryWithFile:error:", no_binary_library),
+    SM_METHOD("newLibraryWithData:error:", no_binary_library),
+    SM_METHOD("newDefaultLibrary", no_default_library),
+    SM_METHOD("newSharedEventWithHandle:", device_event_with),
+    SM_METHOD("location", device_zero),
+    SM_METHOD("locationNumber", device_zero),
+    SM_METHOD("peerGroupID", device_zero),
+    SM_METHOD("peerIndex", device_zero),
+    SM_METHOD("peerCount", device_zero),
+    SM_METHOD("argumentBuffersSupport", device_tier),
     SM_METHOD("newEvent", device_event),
     SM_METHOD("newSharedEvent", device_shared_event),
     SM_METHOD("newFence", device_fence),
@@ -316,4 +458,11 @@ __attribute__((constructor)) static void register_all(void) {
   sm_register_command();
   sm_register_queue();
   sm_register_device();
+  sm_register_command_run();
+  sm_register_heap();
+  sm_register_residency();
+  sm_register_log_state();
+  sm_register_samples();
+  sm_register_archive();
+  sm_register_capture();
 }

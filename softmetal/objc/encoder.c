@@ -7,7 +7,8 @@
  * process for (a missing pipeline or buffer, a size over a limit, use after
  * endEncoding) is recorded as misuse, and the command buffer ends in an error
  * with that text. Commands run one after another, so barriers and fences ask
- * for nothing more.
+ * for nothing more; under checks, what a concurrent encoder's barriers do not
+ * separate is compared (sm_command.interval).
  */
 #include "metal_objects.h"
 
@@ -17,7 +18,7 @@
 static Class compute_class, blit_class;
 
 enum {
-  SLOTS = 31,
+  SLOTS = 31, SERIAL = 0,
   MAX_BYTES = 4096,          /* setBytes: */
   MAX_THREADGROUP_BYTES = 32768
 };
@@ -26,8 +27,13 @@ typedef struct encoder {
   sm_object base;
   sm_command_buffer *buffer; /* owned */
   id label;                  /* owned */
+  SEL cmd;                   /* the message that is being answered */
+  uint32_t number;           /* in the command buffer's encoders */
   bool ended;
   NSUInteger dispatch_type;
+  NSInteger debug_depth;
+  id *updated;               /* fences; not owned: compared only */
+  NSUInteger n_updated;
   sm_pipeline *pipeline;     /* kept by the command buffer */
   sm_buffer *buffers[SLOTS];
   NSUInteger offsets[SLOTS];
@@ -42,6 +48,8 @@ static id encoder_make(Class cls, sm_command_buffer *buffer,
   if (!self) return NULL;
   self->buffer = (sm_command_buffer *)sm_retain(buffer);
   self->dispatch_type = dispatch_type;
+  self->number = sm_command_encoder_add(buffer);
+  buffer->intervals++;
   buffer->has_encoder = true;
   return (id)self;
 }
@@ -53,26 +61,38 @@ id sm_blit_encoder_new(sm_command_buffer *buffer) {
   return encoder_make(blit_class, buffer, 0);
 }
 
-static bool usable(encoder *self) {
-  if (self->ended)
-    sm_command_misuse(self->buffer, "an encoder was used after endEncoding");
+/* The misuse of the message that is being answered. */
+#define MISUSE(...) \
+  sm_command_misuse(self->buffer, self, self->cmd, __VA_ARGS__)
+
+static bool usable(encoder *self, SEL cmd) {
+  self->cmd = cmd;
+  if (self->ended) MISUSE("the encoder was used after endEncoding");
   return !self->ended;
 }
 
-static void encoder_end(encoder *self, SEL cmd) {
-  (void)cmd;
-  if (!usable(self)) return;
-  self->ended = true;
+/* Label and signposts as they are at the end. */
+static void leave_info(encoder *self) {
   self->buffer->has_encoder = false;
+  if (self->number < self->buffer->n_encoders)
+    sm_set(&self->buffer->encoders[self->number].label, self->label);
+}
+
+static void encoder_end(encoder *self, SEL cmd) {
+  if (!usable(self, cmd)) return;
+  if (self->debug_depth)
+    MISUSE("%ld debug groups are still pushed", self->debug_depth);
+  self->ended = true;
+  leave_info(self);
 }
 
 static void encoder_dealloc(encoder *self, SEL cmd) {
-  (void)cmd;
+  self->cmd = cmd;
   if (!self->ended) {
-    sm_command_misuse(self->buffer,
-                      "an encoder was released without endEncoding");
-    self->buffer->has_encoder = false;
+    MISUSE("the encoder was released without endEncoding");
+    leave_info(self);
   }
+  free(self->updated);
   sm_release(self->label);
   sm_release(self->buffer);
   sm_object_dealloc(self);
@@ -80,19 +100,17 @@ static void encoder_dealloc(encoder *self, SEL cmd) {
 
 /* ---- bindings ---------------------------------------------------------- */
 
-static bool slot_ok(encoder *self, NSUInteger index, const char *what) {
-  if (!usable(self)) return false;
+static bool slot_ok(encoder *self, SEL cmd, NSUInteger index) {
+  if (!usable(self, cmd)) return false;
   if (index < SLOTS) return true;
-  sm_command_misuse(self->buffer, "%s: index %lu is over the limit of 30",
-                    what, index);
+  MISUSE("index %lu is over the limit of 30", index);
   return false;
 }
 
 static void set_pipeline(encoder *self, SEL cmd, sm_pipeline *pipeline) {
-  (void)cmd;
-  if (!usable(self)) return;
+  if (!usable(self, cmd)) return;
   if (!pipeline || !sm_is_kind((id)pipeline, sm_pipeline_class)) {
-    sm_command_misuse(self->buffer, "setComputePipelineState: nil pipeline");
+    MISUSE("the pipeline is nil");
     return;
   }
   self->pipeline = pipeline;
@@ -102,10 +120,12 @@ static void set_pipeline(encoder *self, SEL cmd, sm_pipeline *pipeline) {
 static void bind(encoder *self, sm_buffer *buffer, NSUInteger offset,
                  NSUInteger index) {
   if (buffer && offset > buffer->length) {
-    sm_command_misuse(self->buffer,
-                      "setBuffer: offset %lu is past the end of a buffer of "
-                      "%lu bytes at index %lu",
-                      offset, buffer->length, index);
+    MISUSE("offset %lu is past the end of a buffer of %lu bytes at index "
+           "%lu", offset, buffer->length, index);
+    return;
+  }
+  if (buffer && !sm_is_kind((id)buffer, sm_buffer_class)) {
+    MISUSE("what is set at index %lu is not a buffer", index);
     return;
   }
   if (buffer && buffer != self->buffers[index])
@@ -117,17 +137,14 @@ static void bind(encoder *self, sm_buffer *buffer, NSUInteger offset,
 
 static void set_buffer(encoder *self, SEL cmd, sm_buffer *buffer,
                        NSUInteger offset, NSUInteger index) {
-  (void)cmd;
-  if (slot_ok(self, index, "setBuffer")) bind(self, buffer, offset, index);
+  if (slot_ok(self, cmd, index)) bind(self, buffer, offset, index);
 }
 
 static void set_offset(encoder *self, SEL cmd, NSUInteger offset,
                        NSUInteger index) {
-  (void)cmd;
-  if (!slot_ok(self, index, "setBufferOffset")) return;
+  if (!slot_ok(self, cmd, index)) return;
   if (!self->buffers[index])
-    sm_command_misuse(self->buffer,
-                      "setBufferOffset: no buffer is set at index %lu", index);
+    MISUSE("no buffer is set at index %lu", index);
   else
     bind(self, self->buffers[index], offset, index);
 }
@@ -140,12 +157,11 @@ static void set_buffers(encoder *self, SEL cmd, sm_buffer *const *buffers,
 
 static void set_bytes(encoder *self, SEL cmd, const void *bytes,
                       NSUInteger length, NSUInteger index) {
-  (void)cmd;
-  if (!slot_ok(self, index, "setBytes")) return;
+  if (!slot_ok(self, cmd, index)) return;
   sm_command_buffer *buffer = self->buffer;
   if (!bytes || !length || length > MAX_BYTES) {
-    sm_command_misuse(buffer, "setBytes: length %lu must be 1 to 4096",
-                      length);
+    MISUSE(bytes ? "length %lu must be 1 to 4096" : "bytes is NULL (%lu)",
+           length);
     return;
   }
   size_t at = (buffer->n_bytes + 15) & ~(size_t)15;
@@ -154,7 +170,7 @@ static void set_bytes(encoder *self, SEL cmd, const void *bytes,
     while (cap < at + length) cap *= 2;
     uint8_t *grown = realloc(buffer->bytes, cap);
     if (!grown) {
-      sm_command_misuse(buffer, "out of memory");
+      MISUSE("out of memory");
       return;
     }
     buffer->bytes = grown;
@@ -169,40 +185,53 @@ static void set_bytes(encoder *self, SEL cmd, const void *bytes,
 
 static void set_threadgroup_length(encoder *self, SEL cmd, NSUInteger length,
                                    NSUInteger index) {
-  (void)cmd;
-  if (!slot_ok(self, index, "setThreadgroupMemoryLength")) return;
+  if (!slot_ok(self, cmd, index)) return;
   if (length % 16)
-    sm_command_misuse(self->buffer,
-                      "setThreadgroupMemoryLength: %lu is not a multiple of "
-                      "16",
-                      length);
+    MISUSE("%lu is not a multiple of 16", length);
+  else if (length > MAX_THREADGROUP_BYTES)
+    MISUSE("%lu bytes are over the limit of 32768", length);
   else
     self->tg_length[index] = length;
 }
 
 /* ---- dispatch ---------------------------------------------------------- */
 
+static bool required_ok(encoder *self, MTLSize group) {
+  MTLSize r = self->pipeline->required;
+  if (self->pipeline->multiple_of_width &&
+      group.width * group.height * group.depth % 32) {
+    MISUSE("the pipeline was promised threadgroups of a multiple of 32 "
+           "threads, not %lux%lux%lu", group.width, group.height,
+           group.depth);
+    return false;
+  }
+  if (!r.width || (r.width == group.width && r.height == group.height &&
+                   r.depth == group.depth))
+    return true;
+  MISUSE("kernel '%s' requires threadgroups of %lux%lux%lu threads, not "
+         "%lux%lux%lu", self->pipeline->name, r.width, r.height, r.depth,
+         group.width, group.height, group.depth);
+  return false;
+}
+
 static bool group_ok(encoder *self, MTLSize group) {
-  sm_command_buffer *buffer = self->buffer;
   if (!self->pipeline) {
-    sm_command_misuse(buffer, "dispatch: no compute pipeline is set");
+    MISUSE("no compute pipeline is set");
     return false;
   }
   if (!group.width || !group.height || !group.depth) {
-    sm_command_misuse(buffer, "dispatch: threadsPerThreadgroup has a zero");
+    MISUSE("threadsPerThreadgroup has a zero");
     return false;
   }
   NSUInteger limit = self->pipeline->max_threads;
   if (group.width > limit || group.height > limit || group.depth > limit ||
       group.width * group.height * group.depth > limit) {
-    sm_command_misuse(buffer,
-                      "dispatch: %lux%lux%lu threads per threadgroup are over "
-                      "the limit of %lu of kernel '%s'",
-                      group.width, group.height, group.depth, limit,
-                      self->pipeline->name);
+    MISUSE("%lux%lux%lu threads per threadgroup are over the limit of %lu of "
+           "kernel '%s'", group.width, group.height, group.depth, limit,
+           self->pipeline->name);
     return false;
   }
-  return true;
+  return required_ok(self, group);
 }
 
 /* Fills the bindings; false when the kernel needs one that is missing. */
@@ -221,17 +250,14 @@ static bool fill_bindings(encoder *self, sm_dispatch *dispatch) {
           self->buffers[i]->bytes + self->offsets[i];
       length = self->buffers[i]->length - self->offsets[i];
     } else if (needed >> i & 1) {
-      sm_command_misuse(self->buffer,
-                        "dispatch of '%s': no buffer is set at index %u",
-                        self->pipeline->name, i);
+      MISUSE("kernel '%s': no buffer is set at index %u",
+             self->pipeline->name, i);
       return false;
     }
     if ((needed >> i & 1) && length < info->buffer_min[i]) {
-      sm_command_misuse(self->buffer,
-                        "dispatch of '%s': %llu bytes at index %u, the kernel "
-                        "needs %u",
-                        self->pipeline->name, (unsigned long long)length, i,
-                        info->buffer_min[i]);
+      MISUSE("kernel '%s': %llu bytes at index %u, the kernel needs %u",
+             self->pipeline->name, (unsigned long long)length, i,
+             info->buffer_min[i]);
       return false;
     }
     dispatch->buffers[i].length = length;
@@ -245,26 +271,22 @@ static bool fill_threadgroup(encoder *self, sm_dispatch *dispatch) {
   for (uint32_t i = 0; i < SLOTS; i++) {
     if (!(info->tg_buffers >> i & 1)) continue;
     if (!self->tg_length[i]) {
-      sm_command_misuse(self->buffer,
-                        "dispatch of '%s': no threadgroup memory length is "
-                        "set at index %u",
-                        self->pipeline->name, i);
+      MISUSE("kernel '%s': no threadgroup memory length is set at index %u",
+             self->pipeline->name, i);
       return false;
     }
     dispatch->tg_length[i] = (uint32_t)self->tg_length[i];
     total += self->tg_length[i];
   }
   if (total <= MAX_THREADGROUP_BYTES) return true;
-  sm_command_misuse(self->buffer,
-                    "dispatch of '%s': %lu bytes of threadgroup memory are "
-                    "over the limit of 32768",
-                    self->pipeline->name, total);
+  MISUSE("kernel '%s': %lu bytes of threadgroup memory are over the limit of "
+         "32768", self->pipeline->name, total);
   return false;
 }
 
 /* Appends a dispatch without its grid; NULL when it must not run. */
 static sm_command *add_dispatch(encoder *self, MTLSize group) {
-  if (!usable(self) || !group_ok(self, group)) return NULL;
+  if (!group_ok(self, group)) return NULL;
   sm_command *command = sm_command_add(self->buffer, SM_COMMAND_DISPATCH);
   if (!command) return NULL;
   sm_dispatch *dispatch = &command->dispatch;
@@ -275,6 +297,9 @@ static sm_command *add_dispatch(encoder *self, MTLSize group) {
   /* Which pointers are offsets into the buffer's bytes, one bit a slot. */
   for (uint32_t i = 0; i < SLOTS; i++)
     if (self->bytes_at[i]) command->value |= (uint64_t)1 << i;
+  if (self->dispatch_type == SERIAL) self->buffer->intervals++;
+  command->interval = self->buffer->intervals;
+  command->encoder = self->number;
   command->pipeline = self->pipeline;
   dispatch->code = self->pipeline->code;
   dispatch->group[0] = (uint32_t)group.width;
@@ -285,19 +310,16 @@ static sm_command *add_dispatch(encoder *self, MTLSize group) {
 
 static bool grid_ok(encoder *self, MTLSize threads) {
   if (!threads.width || !threads.height || !threads.depth)
-    sm_command_misuse(self->buffer, "dispatch: the grid has a zero dimension");
+    MISUSE("the grid has a zero dimension");
   else if (threads.width > UINT32_MAX || threads.height > UINT32_MAX ||
            threads.depth > UINT32_MAX)
-    sm_command_misuse(self->buffer,
-                      "dispatch: more than 2^32-1 threads in a dimension");
+    MISUSE("more than 2^32-1 threads in a dimension");
   else
     return true;
   return false;
 }
 
-static void dispatch_threads(encoder *self, SEL cmd, MTLSize grid,
-                             MTLSize group) {
-  (void)cmd;
+static void dispatch_grid(encoder *self, MTLSize grid, MTLSize group) {
   if (!grid_ok(self, grid)) return;
   sm_command *command = add_dispatch(self, group);
   if (!command) return;
@@ -306,31 +328,29 @@ static void dispatch_threads(encoder *self, SEL cmd, MTLSize grid,
   command->dispatch.grid_threads[2] = grid.depth;
 }
 
+static void dispatch_threads(encoder *self, SEL cmd, MTLSize grid,
+                             MTLSize group) {
+  if (usable(self, cmd)) dispatch_grid(self, grid, group);
+}
+
 static NSUInteger times(NSUInteger a, NSUInteger b) {
   return b && a > (NSUInteger)-1 / b ? (NSUInteger)-1 : a * b;
 }
 
 static void dispatch_groups(encoder *self, SEL cmd, MTLSize groups,
                             MTLSize group) {
-  MTLSize grid = {times(groups.width, group.width),
-                  times(groups.height, group.height),
-                  times(groups.depth, group.depth)};
-  if (group.width && group.height && group.depth)
-    dispatch_threads(self, cmd, grid, group);
-  else
-    group_ok(self, group);
+  if (!usable(self, cmd) || !group_ok(self, group)) return;
+  dispatch_grid(self, (MTLSize){times(groups.width, group.width),
+                                times(groups.height, group.height),
+                                times(groups.depth, group.depth)}, group);
 }
 
 static void dispatch_indirect(encoder *self, SEL cmd, sm_buffer *indirect,
                               NSUInteger offset, MTLSize group) {
-  (void)cmd;
-  if (!usable(self)) return;
+  if (!usable(self, cmd)) return;
   if (!indirect || offset % 4 || offset > indirect->length ||
       indirect->length - offset < 12) {
-    sm_command_misuse(self->buffer,
-                      "dispatch: the indirect buffer has no three uints at "
-                      "offset %lu",
-                      offset);
+    MISUSE("the indirect buffer has no three uints at offset %lu", offset);
     return;
   }
   sm_command *command = add_dispatch(self, group);
@@ -343,32 +363,109 @@ static void dispatch_indirect(encoder *self, SEL cmd, sm_buffer *indirect,
 /* ---- ordering: commands already run in order ---------------------------- */
 
 static void barrier_scope(encoder *self, SEL cmd, NSUInteger scope) {
-  (void)cmd, (void)scope;
-  usable(self);
+  if (!usable(self, cmd)) return;
+  if (!scope || scope > 7)
+    MISUSE("%lu is no MTLBarrierScope", scope);
+  else if (scope & 1) /* buffers */
+    self->buffer->intervals++;
 }
 static void barrier_resources(encoder *self, SEL cmd, const id *resources,
                               NSUInteger count) {
-  (void)cmd, (void)resources, (void)count;
-  usable(self);
+  if (!usable(self, cmd)) return;
+  if (!resources || !count)
+    MISUSE("no resources are given");
+  else
+    self->buffer->intervals++;
 }
-static void fence(encoder *self, SEL cmd, id object) {
-  (void)cmd;
-  if (usable(self)) sm_command_keep(self->buffer, object);
+static void barrier_stages(encoder *self, SEL cmd, NSUInteger after,
+                           NSUInteger before) {
+  (void)after, (void)before;
+  if (usable(self, cmd)) self->buffer->intervals++;
+}
+static void fence_update(encoder *self, SEL cmd, id fence) {
+  if (!usable(self, cmd)) return;
+  id *grown = NULL;
+  if (fence)
+    grown = realloc(self->updated, (self->n_updated + 1) * sizeof *grown);
+  else
+    MISUSE("the fence is nil");
+  if (!grown) return;
+  self->updated = grown;
+  grown[self->n_updated++] = fence;
+  sm_command_keep(self->buffer, fence);
+}
+static void fence_wait(encoder *self, SEL cmd, id fence) {
+  if (!usable(self, cmd)) return;
+  if (!fence) MISUSE("the fence is nil");
+  for (NSUInteger i = 0; i < self->n_updated; i++)
+    if (self->updated[i] == fence)
+      MISUSE("the fence was updated by this encoder, which would wait for "
+             "itself");
+  sm_command_keep(self->buffer, fence);
 }
 static void use_resource(encoder *self, SEL cmd, id resource,
                          NSUInteger usage) {
-  (void)cmd, (void)usage;
-  if (usable(self)) sm_command_keep(self->buffer, resource);
+  if (!usable(self, cmd)) return;
+  if (!resource || !usage || usage > 7) {
+    MISUSE(resource ? "%lu is no MTLResourceUsage" : "the resource is nil "
+           "(usage %lu)", usage);
+    return;
+  }
+  sm_command_keep(self->buffer, resource);
+  sm_command_reach(self->buffer, resource);
 }
 static void use_resources(encoder *self, SEL cmd, const id *resources,
                           NSUInteger count, NSUInteger usage) {
   for (NSUInteger i = 0; i < count; i++)
     use_resource(self, cmd, resources[i], usage);
 }
-static void debug_text(encoder *self, SEL cmd, id text) {
-  (void)self, (void)cmd, (void)text;
+static void use_heap(encoder *self, SEL cmd, id heap) {
+  use_resource(self, cmd, heap, 1);
 }
-static void debug_pop(encoder *self, SEL cmd) { (void)self, (void)cmd; }
+static void use_heaps(encoder *self, SEL cmd, const id *heaps,
+                      NSUInteger count) {
+  use_resources(self, cmd, heaps, count, 1);
+}
+/* Apple's GPUs sample at the ends of encoders only. */
+static void sample_inside(encoder *self, SEL cmd, id samples,
+                          NSUInteger index, sm_bool barrier) {
+  (void)samples, (void)index, (void)barrier;
+  if (usable(self, cmd))
+    MISUSE("the device samples counters at stage boundaries only: use a pass "
+           "descriptor");
+}
+
+/* ---- debugging ---------------------------------------------------------- */
+
+static void debug_push(encoder *self, SEL cmd, id name) {
+  if (!usable(self, cmd)) return;
+  if (name)
+    self->debug_depth++;
+  else
+    MISUSE("the name is nil");
+}
+static void debug_pop(encoder *self, SEL cmd) {
+  if (!usable(self, cmd)) return;
+  if (self->debug_depth)
+    self->debug_depth--;
+  else
+    MISUSE("no debug group was pushed");
+}
+static void signpost(encoder *self, SEL cmd, id name) {
+  if (!usable(self, cmd) || self->number >= self->buffer->n_encoders) return;
+  if (!name) {
+    MISUSE("the name is nil");
+    return;
+  }
+  sm_encoder_info *info = &self->buffer->encoders[self->number];
+  NSUInteger n = info->signposts ? sm_array_count(info->signposts) : 0;
+  id *all = calloc(n + 1, sizeof *all);
+  if (!all) return;
+  for (NSUInteger i = 0; i < n; i++) all[i] = sm_array_at(info->signposts, i);
+  all[n] = name;
+  sm_set(&info->signposts, sm_array(all, n + 1));
+  free(all);
+}
 static id encoder_device(encoder *self, SEL cmd) {
   return (void)cmd, (id)self->buffer->queue->device;
 }
@@ -378,25 +475,29 @@ SM_GETTER(encoder, NSUInteger, dispatch_type)
 /* ---- blit -------------------------------------------------------------- */
 
 static bool range_ok(encoder *self, sm_buffer *buffer, NSUInteger offset,
-                     NSUInteger size, const char *what) {
-  if (buffer && offset <= buffer->length && size <= buffer->length - offset)
+                     NSUInteger size) {
+  if (buffer && size && offset <= buffer->length &&
+      size <= buffer->length - offset)
     return true;
-  sm_command_misuse(self->buffer,
-                    "%s: bytes %lu to %lu are not in the buffer of %lu bytes",
-                    what, offset, offset + size, buffer ? buffer->length : 0);
+  MISUSE("bytes %lu to %lu are not in the buffer of %lu bytes", offset,
+         offset + size, buffer ? buffer->length : 0);
   return false;
 }
 
 static void blit_copy(encoder *self, SEL cmd, sm_buffer *source,
                       NSUInteger source_offset, sm_buffer *target,
                       NSUInteger target_offset, NSUInteger size) {
-  (void)cmd;
-  if (!usable(self) ||
-      !range_ok(self, source, source_offset, size, "copyFromBuffer") ||
-      !range_ok(self, target, target_offset, size, "copyFromBuffer"))
+  if (!usable(self, cmd) || !range_ok(self, source, source_offset, size) ||
+      !range_ok(self, target, target_offset, size))
     return;
+  if (source == target && source_offset < target_offset + size &&
+      target_offset < source_offset + size) {
+    MISUSE("source and destination overlap");
+    return;
+  }
   sm_command *command = sm_command_add(self->buffer, SM_COMMAND_COPY);
   if (!command) return;
+  command->encoder = self->number;
   command->source = source;
   command->target = target;
   command->source_offset = source_offset;
@@ -408,12 +509,12 @@ static void blit_copy(encoder *self, SEL cmd, sm_buffer *source,
 
 static void blit_fill(encoder *self, SEL cmd, sm_buffer *target, NSRange range,
                       uint8_t value) {
-  (void)cmd;
-  if (!usable(self) ||
-      !range_ok(self, target, range.location, range.length, "fillBuffer"))
+  if (!usable(self, cmd) ||
+      !range_ok(self, target, range.location, range.length))
     return;
   sm_command *command = sm_command_add(self->buffer, SM_COMMAND_FILL);
   if (!command) return;
+  command->encoder = self->number;
   command->target = target;
   command->target_offset = range.location;
   command->size = range.length;
@@ -421,9 +522,32 @@ static void blit_fill(encoder *self, SEL cmd, sm_buffer *target, NSRange range,
   sm_command_keep(self->buffer, target);
 }
 
+static void blit_resolve(encoder *self, SEL cmd, sm_sample_buffer *samples,
+                         NSRange range, sm_buffer *target,
+                         NSUInteger offset) {
+  if (!usable(self, cmd)) return;
+  NSUInteger count = samples ? sm_samples_count(samples) : 0;
+  if (!range.length || range.location > count ||
+      range.length > count - range.location) {
+    MISUSE("samples %lu to %lu are not in a buffer of %lu", range.location,
+           range.location + range.length, count);
+    return;
+  }
+  if (!range_ok(self, target, offset, range.length * 8)) return;
+  sm_command *command = sm_command_add(self->buffer, SM_COMMAND_RESOLVE);
+  if (!command) return;
+  command->encoder = self->number;
+  command->samples = samples;
+  command->source_offset = range.location;
+  command->size = range.length;
+  command->target = target;
+  command->target_offset = offset;
+  sm_command_keep(self->buffer, samples);
+  sm_command_keep(self->buffer, target);
+}
+
 static void blit_synchronize(encoder *self, SEL cmd, id resource) {
-  (void)cmd, (void)resource;
-  usable(self);
+  if (usable(self, cmd) && !resource) MISUSE("the resource is nil");
 }
 
 /* ---- registration ------------------------------------------------------ */
@@ -433,11 +557,14 @@ static void blit_synchronize(encoder *self, SEL cmd, id resource) {
       SM_METHOD("device", encoder_device),             \
       SM_METHOD("label", get_label),                   \
       SM_METHOD("setLabel:", set_label),               \
-      SM_METHOD("insertDebugSignpost:", debug_text),   \
-      SM_METHOD("pushDebugGroup:", debug_text),        \
+      SM_METHOD("insertDebugSignpost:", signpost),     \
+      SM_METHOD("pushDebugGroup:", debug_push),        \
       SM_METHOD("popDebugGroup", debug_pop),           \
-      SM_METHOD("waitForFence:", fence),               \
-      SM_METHOD("updateFence:", fence),                \
+      SM_METHOD("waitForFence:", fence_wait),          \
+      SM_METHOD("updateFence:", fence_update),         \
+      SM_METHOD("barrierAfterQueueStages:beforeStages:", barrier_stages), \
+      SM_METHOD("sampleCountersInBuffer:atSampleIndex:withBarrier:",      \
+                sample_inside),                        \
       SM_METHOD("dealloc", encoder_dealloc)
 
 void sm_register_encoder(void) {
@@ -459,6 +586,8 @@ void sm_register_encoder(void) {
       SM_METHOD("memoryBarrierWithResources:count:", barrier_resources),
       SM_METHOD("useResource:usage:", use_resource),
       SM_METHOD("useResources:count:usage:", use_resources),
+      SM_METHOD("useHeap:", use_heap),
+      SM_METHOD("useHeaps:count:", use_heaps),
       SM_METHOD("dispatchType", get_dispatch_type),
       {NULL, NULL}};
   static const sm_method blit[] = {
@@ -466,6 +595,8 @@ void sm_register_encoder(void) {
       SM_METHOD("copyFromBuffer:sourceOffset:toBuffer:destinationOffset:size:",
                 blit_copy),
       SM_METHOD("fillBuffer:range:value:", blit_fill),
+      SM_METHOD("resolveCounters:inRange:destinationBuffer:destinationOffset:",
+                blit_resolve),
       SM_METHOD("synchronizeResource:", blit_synchronize),
       {NULL, NULL}};
   compute_class = sm_class_make("SoftMetalComputeCommandEncoder", sm_NSObject,

@@ -54,6 +54,12 @@ id sm_string(const char *text) {
   return text ? sm_autorelease(sm_string_new(text, strlen(text))) : NULL;
 }
 
+id sm_constant_string(const char *text) {
+  id made = sm_string_new(text, strlen(text));
+  if (made) sm_forget_live(made);
+  return made;
+}
+
 id sm_string_format(const char *format, ...) {
   char *text = NULL;
   va_list args;
@@ -376,6 +382,17 @@ static id url_path(url *self, SEL cmd) { return (void)cmd, self->path; }
 static const char *url_text(url *self, SEL cmd) {
   return (void)cmd, sm_string_text(self->path);
 }
+const char *sm_url_path(id object) {
+  if (!sm_is_kind(object, sm_NSURL)) return NULL;
+  return sm_string_text(((url *)object)->path);
+}
+/* Only file URLs and plain paths have a path. */
+static id url_init_string(url *self, SEL cmd, id address) {
+  const char *s = sm_string_text(address);
+  if (!s) return sm_release(self), NULL;
+  if (strncmp(s, "file://", 7) == 0) s += 7;
+  return url_init(self, cmd, sm_string(s));
+}
 static void url_dealloc(url *self, SEL cmd) {
   (void)cmd;
   sm_release(self->path);
@@ -398,6 +415,9 @@ static id data_with_bytes(Class s, SEL cmd, const void *bytes,
   if (length) memcpy(self->bytes, bytes, length);
   self->length = length;
   return sm_autorelease(self);
+}
+id sm_data(const void *bytes, NSUInteger length) {
+  return data_with_bytes(NULL, NULL, bytes, length);
 }
 static const void *data_bytes(data *self, SEL cmd) {
   return (void)cmd, self->bytes;
@@ -469,6 +489,14 @@ id sm_nserror(const char *domain, NSInteger code, const char *message) {
                     sm_dictionary(&value, &key, 1));
 }
 
+id sm_nserror_text(id object) {
+  return object ? error_description((error *)object, NULL) : NULL;
+}
+
+id sm_nserror_with(const char *domain, NSInteger code, id user_info) {
+  return error_make(sm_NSError, NULL, sm_string(domain), code, user_info);
+}
+
 void sm_nserror_out(id *out, const char *domain, NSInteger code,
                   const char *message) {
   if (out) *out = sm_nserror(domain, code, message);
@@ -478,18 +506,21 @@ void sm_nserror_out(id *out, const char *domain, NSInteger code,
 
 typedef struct os_version { NSInteger major, minor, patch; } os_version;
 
-/* The release whose Metal is imitated: MSL 4.0 is macOS 26's. */
-static const os_version imitated = {26, 0, 0};
+/* The release whose Metal is imitated. */
+static os_version imitated_version(void) {
+  return (os_version){(NSInteger)sm_macos_major(), 0, 0};
+}
 
 static id process_info(Class s, SEL cmd) {
   (void)s, (void)cmd;
   return sm_autorelease(sm_new(process_info_class));
 }
 static os_version process_os(id self, SEL cmd) {
-  return (void)self, (void)cmd, imitated;
+  return (void)self, (void)cmd, imitated_version();
 }
 static sm_bool process_at_least(id self, SEL cmd, os_version v) {
   (void)self, (void)cmd;
+  os_version imitated = imitated_version();
   if (v.major != imitated.major) return imitated.major > v.major;
   if (v.minor != imitated.minor) return imitated.minor > v.minor;
   return imitated.patch >= v.patch;
@@ -599,6 +630,7 @@ static void register_collections(void) {
 void sm_register_foundation(void) {
   static const sm_method url_methods[] = {
       SM_METHOD("initFileURLWithPath:", url_init),
+      SM_METHOD("initWithString:", url_init_string),
       SM_METHOD("path", url_path),
       SM_METHOD("fileSystemRepresentation", url_text),
       SM_METHOD("dealloc", url_dealloc),

@@ -54,7 +54,7 @@ static sm_parse_options read_options(sm_library *self, id object) {
   return (sm_parse_options){
       .language_version = o && o->language_version
                               ? (uint32_t)o->language_version
-                              : SM_LANGUAGE_VERSION,
+                              : sm_newest_language(),
       .family = self->device->chip->family,
       .math_mode = (sm_math_mode)mode,
       .precise_functions = functions == 1,
@@ -86,6 +86,37 @@ static char *parse(sm_library *self, id options) {
   return message;
 }
 
+static bool known_version(NSUInteger version) {
+  NSUInteger major = version >> 16, minor = version & 0xffff;
+  if (major == 1 || major == 3) return minor <= 2;
+  if (major == 2) return minor <= 4;
+  return major == 4 && minor <= 1;
+}
+
+/* Why the options cannot be met; NULL: they can. */
+static const char *unsupported(const sm_compile_options_object *o) {
+  if (!o) return NULL;
+  NSUInteger version = o->language_version;
+  if (version && (!known_version(version) || version > sm_newest_language()))
+    return "the requested language version is not supported on this OS";
+  if (o->library_type == 1)
+    return "softmetal has no dynamic libraries: libraryType must be "
+           "Executable (0)";
+  if (o->library_type)
+    return "libraryType is no MTLLibraryType";
+  if (o->libraries && sm_array_count(o->libraries))
+    return "softmetal has no dynamic libraries to link: libraries must be "
+           "empty";
+  if (o->optimization_level < 0 || o->optimization_level > 1)
+    return "optimizationLevel is no MTLLibraryOptimizationLevel";
+  if (o->max_total_threads > 1024)
+    return "maxTotalThreadsPerThreadgroup is over the device limit of 1024";
+  const MTLSize *r = &o->required_threads;
+  if (r->width * r->height * r->depth > 1024)
+    return "requiredThreadsPerThreadgroup is over the device limit of 1024";
+  return NULL;
+}
+
 id sm_library_new(sm_device *device, id source, id options, id *error) {
   const char *text = sm_string_text(source);
   if (error) *error = NULL;
@@ -100,10 +131,9 @@ id sm_library_new(sm_device *device, id source, id options, id *error) {
                       : "source is nil");
     return NULL;
   }
-  const sm_compile_options_object *o = (void *)options;
-  if (o && o->language_version > SM_LANGUAGE_VERSION) {
-    sm_nserror_out(error, domain, UNSUPPORTED,
-                 "the requested language version is not supported on this OS");
+  const char *refused = unsupported((void *)options);
+  if (refused) {
+    sm_nserror_out(error, domain, UNSUPPORTED, refused);
     return NULL;
   }
   sm_library *self = sm_new(sm_library_class);
@@ -111,6 +141,12 @@ id sm_library_new(sm_device *device, id source, id options, id *error) {
   tm_arena_init(&self->arena, (size_t)1 << 29);
   self->device = (sm_device *)sm_retain(device);
   self->text = strdup(text);
+  if (options) {
+    const sm_compile_options_object *o = (void *)options;
+    self->max_threads = o->max_total_threads;
+    self->required = o->required_threads;
+    sm_set(&self->install_name, o->install_name);
+  }
   char *message = self->text ? parse(self, options) : NULL;
   if (message)
     sm_nserror_out(error, domain,
@@ -125,6 +161,7 @@ static void library_dealloc(sm_library *self, SEL cmd) {
   (void)cmd;
   tm_arena_free(&self->arena);
   free(self->text);
+  sm_release(self->install_name);
   sm_release(self->label);
   sm_release(self->device);
   sm_object_dealloc(self);
@@ -150,24 +187,60 @@ static sm_function_object *function_new(sm_library *self, id name) {
   return function;
 }
 
-/* Index of the function constant that item i of values sets; false: none. */
-static bool constant_index(sm_library *self, const sm_constant_values *values,
-                           uint32_t i, uint32_t *index) {
-  const char *name = sm_string_text(values->items[i].name);
+/* Position in the program of the constant that the item sets; -1: none. */
+static int64_t constant_position(const sm_library *self,
+                                 const sm_constant_item *item) {
+  const char *name = sm_string_text(item->name);
   for (uint32_t k = 0; k < self->program->function_constants.len; k++) {
     const sm_var *var = self->program->function_constants.data[k];
     if (name ? strcmp(var->name, name) == 0
-             : var->index == values->items[i].value.index) {
-      *index = var->index;
-      return true;
-    }
+             : var->index == item->value.index)
+      return k;
   }
-  return false;
+  return -1;
 }
 
-static id library_function_with(sm_library *self, SEL cmd, id name,
-                                sm_constant_values *values, id *error) {
-  (void)cmd;
+/* Takes over the values that the program knows; +0 text of what is wrong. */
+static id take_constants(sm_function_object *f,
+                         const sm_constant_values *values) {
+  const sm_program *program = f->library->program;
+  f->constants = calloc(values->count + 1u, sizeof(sm_constant_value));
+  if (!f->constants) return sm_string("out of memory");
+  for (uint32_t i = 0; i < values->count; i++) {
+    int64_t k = constant_position(f->library, &values->items[i]);
+    if (k < 0) continue; /* Metal ignores what no constant asks for */
+    const sm_var *var = program->function_constants.data[k];
+    if (sm_data_type_of(var->type) != values->items[i].type)
+      return sm_string_format("function constant '%s' is set with a value of "
+                              "MTLDataType %lu, but is of type %lu",
+                              var->name, values->items[i].type,
+                              sm_data_type_of(var->type));
+    sm_constant_value *slot = &f->constants[f->n_constants++];
+    *slot = values->items[i].value;
+    slot->index = var->index;
+  }
+  return NULL;
+}
+
+/* The first constant that the kernel reads and nobody has set; NULL: none. */
+static const sm_var *missing_constant(const sm_function_object *f) {
+  const sm_program *program = f->library->program;
+  bool *used = sm_constants_used(program, f->function);
+  const sm_var *missing = NULL;
+  for (uint32_t k = 0; used && !missing && k < program->function_constants.len;
+       k++) {
+    const sm_var *var = program->function_constants.data[k];
+    bool set = !used[k];
+    for (uint32_t i = 0; i < f->n_constants && !set; i++)
+      set = f->constants[i].index == var->index;
+    if (!set) missing = var;
+  }
+  free(used);
+  return missing;
+}
+
+static id function_with(sm_library *self, id name,
+                        const sm_constant_values *values, id *error) {
   if (error) *error = NULL;
   sm_function_object *function = function_new(self, name);
   if (!function) {
@@ -177,25 +250,76 @@ static id library_function_with(sm_library *self, SEL cmd, id name,
     sm_nserror_out(error, domain, FUNCTION_NOT_FOUND, sm_string_text(message));
     return NULL;
   }
-  if (values && values->count) {
-    function->constants = calloc(values->count, sizeof(sm_constant_value));
-    for (uint32_t i = 0; function->constants && i < values->count; i++) {
-      uint32_t index;
-      if (!constant_index(self, values, i, &index)) continue;
-      sm_constant_value *slot = &function->constants[function->n_constants++];
-      slot->index = index;
-      slot->bits = values->items[i].value.bits;
-    }
-  }
-  return (id)function;
+  id wrong = values ? take_constants(function, values) : NULL;
+  const sm_var *missing = wrong ? NULL : missing_constant(function);
+  if (missing)
+    wrong = sm_string_format("function '%s' needs a value for function "
+                             "constant '%s' (index %u)",
+                             function->function->name, missing->name,
+                             missing->index);
+  if (!wrong) return (id)function;
+  sm_nserror_out(error, domain, COMPILE_FAILURE, sm_string_text(wrong));
+  sm_release(function);
+  return NULL;
 }
 
-/* A function that uses function constants must be asked for with values;
+static id library_function_with(sm_library *self, SEL cmd, id name,
+                                sm_constant_values *values, id *error) {
+  (void)cmd;
+  return function_with(self, name, values, error);
+}
+
+static void library_function_later(sm_library *self, SEL cmd, id name,
+                                   sm_constant_values *values,
+                                   const void *handler) {
+  (void)cmd;
+  id error = NULL, function = function_with(self, name, values, &error);
+  sm_call_later(handler, function, error);
+  sm_release(function);
+}
+
+/* A function that reads function constants must be asked for with values;
  * Metal gives nil, with a message on its log, when it is not. */
 static id library_function(sm_library *self, SEL cmd, id name) {
+  id error = NULL, function = function_with(self, name, NULL, &error);
+  if (!function)
+    sm_misuse(self, cmd, "%s",
+              sm_string_text(sm_nserror_text(error)));
+  return function;
+}
+
+id sm_function_described(id library, sm_function_descriptor *d, id *error) {
+  if (error) *error = NULL;
+  const char *refused = NULL;
+  if (!sm_is_kind(library, sm_library_class))
+    refused = "library is nil";
+  else if (!sm_is_kind((id)d, sm_function_descriptor_class))
+    refused = "descriptor is not an MTLFunctionDescriptor";
+  else if (d->options & ~(NSUInteger)1) /* CompileToBinary */
+    refused = "softmetal knows no options of functions but CompileToBinary";
+  if (refused) {
+    sm_nserror_out(error, domain, UNSUPPORTED, refused);
+    return NULL;
+  }
+  id made = function_with((sm_library *)library, d->name,
+                          (sm_constant_values *)d->constants, error);
+  if (made && d->specialized_name)
+    sm_set(&((sm_function_object *)made)->name, d->specialized_name);
+  return made;
+}
+
+static id library_described(sm_library *self, SEL cmd,
+                            sm_function_descriptor *d, id *error) {
   (void)cmd;
-  if (self->program->function_constants.len) return NULL;
-  return (id)function_new(self, name);
+  return sm_function_described((id)self, d, error);
+}
+static void library_described_later(sm_library *self, SEL cmd,
+                                    sm_function_descriptor *d,
+                                    const void *handler) {
+  (void)cmd;
+  id error = NULL, function = sm_function_described((id)self, d, &error);
+  sm_call_later(handler, function, error);
+  sm_release(function);
 }
 
 static id library_names(sm_library *self, SEL cmd) {
@@ -217,9 +341,11 @@ static NSInteger library_type(sm_library *self, SEL cmd) {
   return (void)self, (void)cmd, 0;
 }
 SM_OBJECT_PROPERTY(sm_library, label)
+SM_OBJECT_GETTER(sm_library, install_name)
 
 static id function_name(sm_function_object *self, SEL cmd) {
-  return (void)cmd, sm_string(self->function->name);
+  (void)cmd;
+  return self->name ? self->name : sm_string(self->function->name);
 }
 static id function_device(sm_function_object *self, SEL cmd) {
   return (void)cmd, (id)self->library->device;
@@ -234,9 +360,56 @@ static void function_set_label(sm_function_object *self, SEL cmd, id label) {
   (void)cmd;
   sm_set(&self->label, label);
 }
+
+/* ---- MTLFunctionConstant: what a function's dictionary tells ------------- */
+
+typedef struct constant_info {
+  sm_object base;
+  id name; /* owned */
+  NSUInteger type, index;
+  sm_bool required;
+} constant_info;
+static Class constant_class;
+SM_OBJECT_GETTER(constant_info, name)
+SM_GETTER(constant_info, NSUInteger, type)
+SM_GETTER(constant_info, NSUInteger, index)
+SM_GETTER(constant_info, sm_bool, required)
+static void constant_info_dealloc(constant_info *self, SEL cmd) {
+  (void)cmd;
+  sm_release(self->name);
+  sm_object_dealloc(self);
+}
+
+static id function_constants(sm_function_object *self, SEL cmd) {
+  (void)cmd;
+  const sm_program *program = self->library->program;
+  uint32_t n = program->function_constants.len, count = 0;
+  bool *used = sm_constants_used(program, self->function);
+  id *keys = calloc(2u * n + 1, sizeof *keys), *values = keys + n;
+  for (uint32_t i = 0; used && keys && i < n; i++) {
+    const sm_var *var = program->function_constants.data[i];
+    constant_info *info = sm_new(constant_class);
+    if (!info) break;
+    keys[count] = sm_string(var->name);
+    sm_set(&info->name, keys[count]);
+    info->type = sm_data_type_of(var->type);
+    info->index = var->index;
+    info->required = used[i];
+    values[count++] = sm_autorelease(info);
+  }
+  id all = keys ? sm_dictionary(values, keys, count) : NULL;
+  free(used);
+  free(keys);
+  return all;
+}
+
+static NSUInteger function_options(sm_function_object *self, SEL cmd) {
+  return (void)self, (void)cmd, 0;
+}
 static void function_dealloc(sm_function_object *self, SEL cmd) {
   (void)cmd;
   free(self->constants);
+  sm_release(self->name);
   sm_release(self->label);
   sm_release(self->library);
   sm_object_dealloc(self);
@@ -247,6 +420,12 @@ void sm_register_library(void) {
       SM_METHOD("newFunctionWithName:", library_function),
       SM_METHOD("newFunctionWithName:constantValues:error:",
                 library_function_with),
+      SM_METHOD("newFunctionWithName:constantValues:completionHandler:",
+                library_function_later),
+      SM_METHOD("newFunctionWithDescriptor:error:", library_described),
+      SM_METHOD("newFunctionWithDescriptor:completionHandler:",
+                library_described_later),
+      SM_METHOD("installName", get_install_name),
       SM_METHOD("functionNames", library_names),
       SM_METHOD("device", library_device),
       SM_METHOD("type", library_type),
@@ -258,10 +437,22 @@ void sm_register_library(void) {
       SM_METHOD("name", function_name),
       SM_METHOD("device", function_device),
       SM_METHOD("functionType", function_type),
+      SM_METHOD("functionConstantsDictionary", function_constants),
+      SM_METHOD("options", function_options),
       SM_METHOD("label", function_label),
       SM_METHOD("setLabel:", function_set_label),
       SM_METHOD("dealloc", function_dealloc),
       {NULL, NULL}};
+  static const sm_method constant_methods[] = {
+      SM_METHOD("name", get_name),
+      SM_METHOD("type", get_type),
+      SM_METHOD("index", get_index),
+      SM_METHOD("required", get_required),
+      SM_METHOD("dealloc", constant_info_dealloc),
+      {NULL, NULL}};
+  constant_class = sm_class_make("MTLFunctionConstant", sm_NSObject,
+                                 sizeof(constant_info), constant_methods,
+                                 NULL);
   sm_library_class = sm_class_make("SoftMetalLibrary", sm_NSObject,
                                    sizeof(sm_library), methods, NULL);
   sm_function_class =

@@ -13,7 +13,15 @@
  *   buffer.c      MTLBuffer
  *   event.c       MTLEvent, MTLSharedEvent, MTLFence
  *   encoder.c     MTLComputeCommandEncoder, MTLBlitCommandEncoder
- *   command.c     MTLCommandBuffer and its execution
+ *   command.c     MTLCommandBuffer
+ *   command_run.c its execution, errors with encoder information
+ *   heap.c        MTLHeap
+ *   residency.c   MTLResidencySet
+ *   log_state.c   MTLLogState: what os_log in kernels says
+ *   sample_buffer.c MTLCounterSampleBuffer and pass descriptors
+ *   binary_archive.c MTLBinaryArchive
+ *   function_use.c which function constants a kernel reads
+ *   capture.c     MTLCaptureManager, which refuses
  *   queue.c       MTLCommandQueue: one worker thread each
  *   device.c      MTLDevice, MTLCreateSystemDefaultDevice
  *   apple_chip.c  what each Apple chip reports
@@ -101,6 +109,11 @@ void objc_autoreleasePoolPop(void *token);
 void sm_object_dealloc(void *self);
 /* Live objects of every class of ours: for tests of balance. */
 int64_t sm_live_objects(void);
+/* An object that lives as long as the process. */
+void sm_forget_live(const void *object);
+
+/* The imitated macOS: setting.c. */
+uint32_t sm_macos_major(void);
 
 extern Class sm_NSObject;
 
@@ -110,6 +123,12 @@ void *sm_block_copy(const void *block);
 void sm_block_release(void *block);
 void sm_block_call1(void *block, const void *a);
 void sm_block_call2(void *block, const void *a, const void *b);
+
+void sm_block_call3(void *block, const void *a, const void *b,
+                    const void *c);
+void sm_block_call_event(void *block, const void *event, uint64_t value);
+void sm_block_call_log(void *block, id subsystem, id category,
+                       NSInteger level, id message);
 
 /* Getter and setter of one property of structure T, as method functions. */
 #define SM_GETTER(T, type, field)                     \
@@ -147,9 +166,11 @@ id sm_string_format(const char *format, ...)
 id sm_string_new(const char *text, size_t length);
 const char *sm_string_text(id string); /* NULL for NULL */
 bool sm_is_kind(id object, Class cls);
+const char *sm_url_path(id url); /* NULL for NULL and what is no file URL */
 id sm_array(const id *objects, NSUInteger count); /* +0 */
 NSUInteger sm_array_count(id array);
 id sm_array_at(id array, NSUInteger index);
+id sm_data(const void *bytes, NSUInteger length); /* +0 NSData */
 NSUInteger sm_dictionary_count(id dictionary); /* 0 for NULL */
 /* Calls back with each key and value. */
 void sm_dictionary_each(id dictionary, void (*each)(void *, id, id),
@@ -157,6 +178,10 @@ void sm_dictionary_each(id dictionary, void (*each)(void *, id, id),
 id sm_dictionary(const id *values, const id *keys, NSUInteger count); /* +0 */
 /* The text of an NSNumber or NSString as a preprocessor value; +0 string. */
 id sm_value_text(id object);
+/* A string that is never released, not counted among live objects. */
+id sm_constant_string(const char *text);
+id sm_nserror_text(id error); /* +0 localizedDescription */
+id sm_nserror_with(const char *domain, NSInteger code, id user_info); /* +0 */
 /* +0 error with localizedDescription. */
 id sm_nserror(const char *domain, NSInteger code, const char *message);
 /* Stores an error through an NSError ** that may be NULL. */
@@ -176,6 +201,13 @@ void sm_register_buffer(void);
 void sm_register_event(void);
 void sm_register_encoder(void);
 void sm_register_command(void);
+void sm_register_command_run(void);
+void sm_register_heap(void);
+void sm_register_residency(void);
+void sm_register_log_state(void);
+void sm_register_samples(void);
+void sm_register_archive(void);
+void sm_register_capture(void);
 void sm_register_queue(void);
 void sm_register_device(void);
 

@@ -20,6 +20,10 @@ Class sm_NSObject;
 static Class pool_class;
 static _Atomic int64_t live_objects;
 
+void sm_forget_live(const void *object) {
+  if (object) atomic_fetch_sub(&live_objects, 1);
+}
+
 int64_t sm_live_objects(void) { return atomic_load(&live_objects); }
 
 __attribute__((visibility("default"))) Class object_getClass(id object) {
@@ -236,9 +240,39 @@ static Class object_class(id self, SEL cmd) {
 }
 static id class_class(id self, SEL cmd) { return (void)cmd, self; }
 
+/* What an older macOS does not know yet (METAL-FACTS 1: "15+", "26+"). */
+static const struct {
+  const char *name;
+  uint32_t since;
+} newer[] = {
+    {"setMathMode:", 15}, {"mathMode", 15},
+    {"setMathFloatingPointFunctions:", 15},
+    {"mathFloatingPointFunctions", 15}, {"setEnableLogging:", 15},
+    {"enableLogging", 15}, {"newCommandQueueWithDescriptor:", 15},
+    {"newLogStateWithDescriptor:error:", 15},
+    {"newResidencySetWithDescriptor:error:", 15}, {"addResidencySet:", 15},
+    {"addResidencySets:count:", 15}, {"removeResidencySet:", 15},
+    {"removeResidencySets:count:", 15}, {"useResidencySet:", 15},
+    {"useResidencySets:count:", 15}, {"setLogState:", 15}, {"logState", 15},
+    {"waitUntilSignaledValue:timeoutMS:", 15}, {"sharedListener", 15},
+    {"setShaderValidation:", 15}, {"shaderValidation", 15},
+    {"architecture", 14}, {"queryTimestampFrequency", 26},
+    {"setRequiredThreadsPerThreadgroup:", 26},
+    {"requiredThreadsPerThreadgroup", 26}, {"reflection", 26},
+    {"barrierAfterQueueStages:beforeStages:", 26}};
+
+static bool too_new(SEL asked) {
+  uint32_t os = sm_macos_major();
+  const char *name = os < 26 ? sel_getName(asked) : NULL;
+  for (size_t i = 0; name && i < sizeof newer / sizeof newer[0]; i++)
+    if (newer[i].since > os && strcmp(newer[i].name, name) == 0) return true;
+  return false;
+}
+
 static sm_bool object_responds(id self, SEL cmd, SEL asked) {
   (void)cmd;
-  return asked && class_respondsToSelector(object_getClass(self), asked);
+  return asked && class_respondsToSelector(object_getClass(self), asked) &&
+         !too_new(asked);
 }
 
 bool sm_is_kind(id object, Class cls) {
@@ -266,7 +300,7 @@ static id object_copy(id self, SEL cmd) { return (void)cmd, sm_retain(self); }
 
 /* ---- unknown selectors ------------------------------------------------- */
 
-static const char *last_class = "?", *last_selector = "?";
+static __thread const char *last_class = "?", *last_selector = "?";
 
 /* Objective-C's own behaviour for a message that nobody answers is to end
  * the process with this text; a program that gets here has a bug that no
@@ -329,6 +363,26 @@ void sm_block_call2(void *block, const void *a, const void *b) {
   if (block)
     ((void (*)(void *, const void *, const void *))((struct block *)block)
          ->invoke)(block, a, b);
+}
+
+void sm_block_call3(void *block, const void *a, const void *b,
+                    const void *c) {
+  if (block)
+    ((void (*)(void *, const void *, const void *, const void *))(
+        (struct block *)block)->invoke)(block, a, b, c);
+}
+
+void sm_block_call_event(void *block, const void *event, uint64_t value) {
+  if (block)
+    ((void (*)(void *, const void *, uint64_t))((struct block *)block)
+         ->invoke)(block, event, value);
+}
+
+void sm_block_call_log(void *block, id subsystem, id category,
+                       NSInteger level, id message) {
+  if (block)
+    ((void (*)(void *, id, id, NSInteger, id))((struct block *)block)
+         ->invoke)(block, subsystem, category, level, message);
 }
 
 /* ---- registration ------------------------------------------------------ */

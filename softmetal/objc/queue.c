@@ -3,6 +3,9 @@
  * queue.c - MTLCommandQueue: command buffers run one after another on a
  * worker thread of the queue's own, in the order of their commits.
  *
+ * enqueue gives a command buffer its place before it is committed; later
+ * ones wait for it. The list does not own a buffer until it is committed.
+ *
  * The core is what queue and worker share; each holds one reference, since
  * the last release of the queue may come from the worker itself (a command
  * buffer that it just finished). The thread starts with the first commit.
@@ -19,7 +22,7 @@ static Class command_descriptor_class, queue_descriptor_class;
 struct sm_queue_core {
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  sm_command_buffer *first, *last; /* committed, not yet begun; owned */
+  sm_command_buffer *first, *last; /* in order; not yet begun */
   NSUInteger uncompleted;          /* made and neither completed nor dropped */
   bool closing, started;
   int references;
@@ -45,10 +48,12 @@ static void core_forget(core *c) {
 
 static sm_command_buffer *core_take(core *c) {
   pthread_mutex_lock(&c->lock);
-  while (!c->first && !c->closing) pthread_cond_wait(&c->changed, &c->lock);
+  while (!(c->first && c->first->ready) && !(c->closing && !c->first))
+    pthread_cond_wait(&c->changed, &c->lock);
   sm_command_buffer *buffer = c->first;
   if (buffer) {
     c->first = buffer->next;
+    buffer->listed = false;
     if (!c->first) c->last = NULL;
   }
   pthread_mutex_unlock(&c->lock);
@@ -81,19 +86,57 @@ static bool start_worker(core *c) {
   return c->started;
 }
 
+/* Under the lock. */
+static void append(core *c, sm_command_buffer *buffer) {
+  if (buffer->listed) return;
+  buffer->listed = true;
+  buffer->next = NULL;
+  if (c->last)
+    c->last->next = buffer;
+  else
+    c->first = buffer;
+  c->last = buffer;
+}
+
+/* Under the lock. */
+static void take_out(core *c, sm_command_buffer *buffer) {
+  sm_command_buffer *before = NULL, *at = c->first;
+  for (; at && at != buffer; at = at->next) before = at;
+  if (!at) return;
+  if (before)
+    before->next = at->next;
+  else
+    c->first = at->next;
+  if (c->last == at) c->last = before;
+  buffer->listed = false;
+}
+
+void sm_queue_enqueue(sm_queue *queue, sm_command_buffer *buffer) {
+  core *c = queue->core;
+  pthread_mutex_lock(&c->lock);
+  append(c, buffer);
+  pthread_mutex_unlock(&c->lock);
+}
+
+void sm_queue_remove(sm_queue *queue, sm_command_buffer *buffer) {
+  core *c = queue->core;
+  pthread_mutex_lock(&c->lock);
+  if (buffer->listed) take_out(c, buffer);
+  pthread_cond_broadcast(&c->changed);
+  pthread_mutex_unlock(&c->lock);
+}
+
 void sm_queue_submit(sm_queue *queue, sm_command_buffer *buffer) {
   core *c = queue->core;
   sm_retain(buffer);
   pthread_mutex_lock(&c->lock);
   bool started = start_worker(c);
   if (started) {
-    buffer->next = NULL;
-    if (c->last)
-      c->last->next = buffer;
-    else
-      c->first = buffer;
-    c->last = buffer;
+    append(c, buffer);
+    buffer->ready = true;
     pthread_cond_broadcast(&c->changed);
+  } else {
+    take_out(c, buffer);
   }
   pthread_mutex_unlock(&c->lock);
   if (started) return;
@@ -105,7 +148,12 @@ void sm_queue_submit(sm_queue *queue, sm_command_buffer *buffer) {
 void sm_queue_forget(sm_queue *queue) { core_forget(queue->core); }
 
 id sm_queue_new(sm_device *device, NSUInteger most) {
-  if (!most) return NULL;
+  if (!most) {
+    sm_misuse(device,
+              sel_registerName("newCommandQueueWithMaxCommandBufferCount:"),
+              "the count must be at least 1");
+    return NULL;
+  }
   sm_queue *self = sm_new(sm_queue_class);
   core *c = self ? calloc(1, sizeof *c) : NULL;
   if (!c) {
@@ -131,6 +179,8 @@ id sm_queue_command_buffer(sm_queue *self, bool retains,
   pthread_mutex_unlock(&c->lock);
   id buffer = sm_command_buffer_new(self, retains, error_options);
   if (!buffer) core_forget(c);
+  sm_command_buffer *made = (sm_command_buffer *)buffer;
+  if (made) sm_set(&made->log_state, self->log_state);
   return sm_autorelease(buffer);
 }
 
@@ -157,8 +207,10 @@ static id queue_buffer_unretained(sm_queue *self, SEL cmd) {
 }
 static id queue_buffer_with(sm_queue *self, SEL cmd, command_descriptor *d) {
   (void)cmd;
-  return sm_queue_command_buffer(self, !d || !d->no_retain,
-                                 d ? d->error_options : 0);
+  sm_command_buffer *made = (sm_command_buffer *)sm_queue_command_buffer(
+      self, !d || !d->no_retain, d ? d->error_options : 0);
+  if (made && d && d->log_state) sm_set(&made->log_state, d->log_state);
+  return (id)made;
 }
 static id queue_device(sm_queue *self, SEL cmd) {
   return (void)cmd, (id)self->device;
@@ -174,10 +226,49 @@ static void queue_dealloc(sm_queue *self, SEL cmd) {
     pthread_mutex_unlock(&c->lock);
     core_release(c);
   }
+  for (NSUInteger i = 0; i < self->n_residency; i++)
+    sm_release(self->residency[i]);
+  free(self->residency);
+  sm_release(self->log_state);
   sm_release(self->label);
   sm_release(self->device);
   sm_object_dealloc(self);
 }
+
+/* ---- residency sets ----------------------------------------------------- */
+
+enum { MOST_SETS = 32 }; /* METAL-FACTS 2.3 */
+
+static void add_set(sm_queue *self, SEL cmd, id set) {
+  for (NSUInteger i = 0; i < self->n_residency; i++)
+    if (self->residency[i] == set) return;
+  id *grown = NULL;
+  if (!set || self->n_residency == MOST_SETS)
+    sm_misuse(self, cmd, set ? "more than 32 residency sets" : "set is nil");
+  else
+    grown = realloc(self->residency,
+                    (self->n_residency + 1) * sizeof *grown);
+  if (!grown) return;
+  self->residency = grown;
+  grown[self->n_residency++] = sm_retain(set);
+}
+static void add_sets(sm_queue *self, SEL cmd, const id *sets, NSUInteger n) {
+  for (NSUInteger i = 0; i < n; i++) add_set(self, cmd, sets[i]);
+}
+static void remove_set(sm_queue *self, SEL cmd, id set) {
+  (void)cmd;
+  for (NSUInteger i = 0; i < self->n_residency; i++) {
+    if (self->residency[i] != set) continue;
+    sm_release(set);
+    self->residency[i] = self->residency[--self->n_residency];
+    return;
+  }
+}
+static void remove_sets(sm_queue *self, SEL cmd, const id *sets,
+                        NSUInteger n) {
+  for (NSUInteger i = 0; i < n; i++) remove_set(self, cmd, sets[i]);
+}
+static void nothing(id self, SEL cmd) { (void)self, (void)cmd; }
 
 static sm_bool get_retained(command_descriptor *self, SEL cmd) {
   return (void)cmd, !self->no_retain;
@@ -217,6 +308,11 @@ void sm_register_queue(void) {
       SM_METHOD("commandBufferWithUnretainedReferences",
                 queue_buffer_unretained),
       SM_METHOD("commandBufferWithDescriptor:", queue_buffer_with),
+      SM_METHOD("addResidencySet:", add_set),
+      SM_METHOD("addResidencySets:count:", add_sets),
+      SM_METHOD("removeResidencySet:", remove_set),
+      SM_METHOD("removeResidencySets:count:", remove_sets),
+      SM_METHOD("insertDebugCaptureBoundary", nothing),
       SM_METHOD("device", queue_device),
       SM_METHOD("label", get_label),
       SM_METHOD("setLabel:", set_label),
@@ -248,8 +344,14 @@ void sm_register_queue(void) {
                     sizeof(queue_descriptor), queue_methods, NULL);
 }
 
-NSUInteger sm_queue_descriptor_most(id descriptor) {
-  return sm_is_kind(descriptor, queue_descriptor_class)
-             ? get_most((queue_descriptor *)descriptor, NULL)
-             : 64;
+id sm_queue_new_with(sm_device *device, id descriptor) {
+  if (!sm_is_kind(descriptor, queue_descriptor_class)) {
+    sm_misuse(device, sel_registerName("newCommandQueueWithDescriptor:"),
+              "descriptor is not an MTLCommandQueueDescriptor");
+    return NULL;
+  }
+  queue_descriptor *d = (queue_descriptor *)descriptor;
+  sm_queue *queue = (sm_queue *)sm_queue_new(device, get_most(d, NULL));
+  if (queue) sm_set(&queue->log_state, d->log_state);
+  return (id)queue;
 }

@@ -25,11 +25,11 @@ extern IMP message_send, message_send_stret;
 #define SEND(result, ...) ((result(*)(id, SEL, ##__VA_ARGS__))message_send)
 #define NAME(text) sel_registerName(text)
 #define CLASS(name) ((id)objc_getClass(name))
+/* Of messages without arguments that give an MTLSize. */
 #if defined(__x86_64__)
-#define SEND_SIZE(...) \
-  ((MTLSize(*)(id, SEL, ##__VA_ARGS__))message_send_stret)
+#define SEND_SIZE ((MTLSize(*)(id, SEL))message_send_stret)
 #else
-#define SEND_SIZE(...) ((MTLSize(*)(id, SEL, ##__VA_ARGS__))message_send)
+#define SEND_SIZE ((MTLSize(*)(id, SEL))message_send)
 #endif
 
 typedef struct metal {
