@@ -55,7 +55,9 @@ TOOL_SRC := $(wildcard tools/*.c)
 TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c)
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 BENCH_SRC := $(wildcard bench/*.c)
-EXAMPLE_SRC := $(wildcard examples/*.c)
+# softmetal_add needs softmetal and nothing else, so it has a rule of its own.
+SOFT_EXAMPLE := examples/softmetal_add.c
+EXAMPLE_SRC := $(filter-out $(SOFT_EXAMPLE),$(wildcard examples/*.c))
 
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 TM_OBJ   := $(call obj,$(TM_SRC))
@@ -63,7 +65,8 @@ SM_OBJ   := $(call obj,$(SM_SRC))
 TOOL_OBJ := $(call obj,$(TOOL_SRC))
 SUPPORT_OBJ := $(call obj,$(TEST_SUPPORT_SRC))
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC) tests/language_table.c)
-EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC) \
+              $(if $(SOFTMETAL),$(SOFT_EXAMPLE)))
 
 PRODUCTS := $(BUILD)/$(SHARED_LINK) $(BUILD)/libtritonmetal.a $(SOFTMETAL) \
             $(BUILD)/tritonmetal $(EXAMPLES)
@@ -127,6 +130,11 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/$(SHARED_LINK)
 	$(CC) $(CPPFLAGS) -std=c11 $(OPT) $(WARN) -Iinclude $(SAN) $(LDFLAGS) \
 	  -o $@ $< -L$(BUILD) -ltritonmetal $(RPATH) -lm
 
+$(BUILD)/examples/softmetal_add: $(SOFT_EXAMPLE) $(SOFTMETAL)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 $(OPT) $(WARN) -Isoftmetal $(SAN) $(LDFLAGS) \
+	  -o $@ $< -L$(BUILD) -lsoftmetal -l:libobjc.so.4 $(RPATH)
+
 # Tests see inside: they link the static archives.
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libtestsupport.a \
                   $(BUILD)/libtritonmetal.a $(if $(SOFTMETAL),$(BUILD)/libsoftmetal.a)
@@ -158,7 +166,7 @@ asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
 tsan: $(SETUP) ## the threaded tests under the thread sanitizer
 	+@$(SUBMAKE) BUILD=build/tsan OPT="-O1 -g" \
 	  SAN="-fsanitize=thread" tests-built
-	@BUILD=build/tsan TESTS="test_cache test_runtime test_exec" sh tests/run.sh
+	@BUILD=build/tsan TESTS="test_cache test_runtime test_exec test_metal_queue test_metal_objects" sh tests/run.sh
 
 test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 and PyPI)
 	+@$(SUBMAKE) tests-built
@@ -197,9 +205,19 @@ install: $(SETUP) ## install into DESTDIR/PREFIX (libraries, header, tool, .pc)
 	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g; s|@LIBS@|$(LIBS)|g' \
 	  pkgconfig/tritonmetal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/tritonmetal.pc
 
+install-softmetal: $(SETUP) ## install softmetal alone (library, header, .pc)
+	+@$(SUBMAKE) $(SOFTMETAL)
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 softmetal/softmetal.h $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(SOFTMETAL) $(DESTDIR)$(PREFIX)/lib
+	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' \
+	  pkgconfig/softmetal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/softmetal.pc
+.PHONY: install-softmetal
+
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \
 	  $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard include/*.h include/*.hpp))) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/,include/softmetal.h lib/pkgconfig/softmetal.pc) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(SHARED) $(SHARED_LINK) libtritonmetal.a $(notdir $(SOFTMETAL)) pkgconfig/tritonmetal.pc)
 
 language-table: $(SETUP) ## write the tables of docs/language.md anew

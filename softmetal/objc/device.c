@@ -356,7 +356,7 @@ int64_t softmetal_live_objects(void) {
 
 /* What tells softmetal from Apple's Metal, for those who want to show it. */
 
-const char *softmetal_version(void) { return SOFTMETAL_VERSION; }
+SM_EXPORT const char *softmetal_version(void) { return SOFTMETAL_VERSION; }
 
 SM_EXPORT unsigned softmetal_gpu_cores(struct objc_object *device);
 unsigned softmetal_gpu_cores(struct objc_object *device) {
