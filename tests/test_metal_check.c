@@ -161,6 +161,41 @@ static void bytes_of_a_word_do_not_race(void **state) {
          "race on device memory", "write");
 }
 
+static void lanes_that_store_different_values_to_one_place(void **state) {
+  expect(*state, K("x[t / 2] = float(t);\n"), K("x[t / 2] = float(t / 2);\n"),
+         32, 32, "line 8: race: thread (0, 0, 0) and thread (1, 0, 0) store "
+         "different values", "kernel k");
+  expect(*state, K("threadgroup int a;\na = int(t);\nx[i] = float(a);\n"),
+         K("threadgroup int a;\na = int(g);\nx[i] = float(a);\n"), 32, 32,
+         "line 9: race", "thread (0, 0, 0)");
+}
+
+/* Memory that is reached by address must be made resident. */
+static void addresses_reach_what_is_resident(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device, HEAD
+      "kernel void k(constant ulong &where [[buffer(0)]],\n"
+      "              uint i [[thread_position_in_grid]]) {\n"
+      "  ((device int *)where)[i] = 5;\n}\n", "k");
+  id x = buffer_of(m->device, 64);
+  uint64_t where = SEND(uint64_t)(x, NAME("gpuAddress"));
+  for (int used = 0; used < 2; used++) {
+    id encoder, buffer = begin(m, &encoder);
+    set_pipeline(encoder, pipeline);
+    set_bytes(encoder, &where, 8, 0);
+    if (used)
+      SEND(void, id, NSUInteger)(encoder, NAME("useResource:usage:"), x, 2);
+    dispatch(encoder, 4, 4);
+    if (used)
+      assert_int_equal(finish(buffer, encoder), 4);
+    else
+      expect_failure(buffer, encoder, 3, "inside no bound buffer");
+  }
+  assert_int_equal(((int *)contents(x))[3], 5);
+  objc_release(x);
+  objc_release(pipeline);
+}
+
 static void atomics_do_not_race_but_plain_accesses_beside_them_do(void **s) {
   expect(*s,
          K("atomic_fetch_add_explicit(&c[0], 1, memory_order_relaxed);\n"
@@ -290,6 +325,8 @@ int main(void) {
       CHECKING(races_between_threadgroups),
       CHECKING(reads_race_with_other_threadgroups_writes),
       CHECKING(bytes_of_a_word_do_not_race),
+      CHECKING(lanes_that_store_different_values_to_one_place),
+      CHECKING(addresses_reach_what_is_resident),
       CHECKING(atomics_do_not_race_but_plain_accesses_beside_them_do),
       CHECKING(fences_and_atomics_publish_to_the_last_threadgroup),
       CHECKING(barriers_that_not_all_threads_reach),

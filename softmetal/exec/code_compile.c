@@ -69,6 +69,7 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   e->depth = e->size = 0;
   e->scratch_pointers = e->scratch_data = e->scratch_data2 = NULL;
   e->scratch_extra = e->scratch_result = e->scratch_lanes = NULL;
+  e->scratch_values = NULL;
   e->local_bytes = 0;
   e->info->threadgroup_bytes = 0;
   e->states = TM_NEW_ARRAY(e->arena, sm_state *, e->program->vars + 1);

@@ -150,7 +150,7 @@ typedef struct sm_emit {
   sm_inline *inlined;
   sm_loop *loop;
   sm_val scratch_pointers, scratch_data, scratch_data2, scratch_extra;
-  sm_val scratch_result, scratch_lanes;
+  sm_val scratch_result, scratch_lanes, scratch_values;
   uint32_t access_align;  /* of the next sm_check_access; 0: 1 */
   struct { uint32_t at, size; } ranges[120]; /* threadgroup variables */
   uint32_t n_ranges;
@@ -266,6 +266,9 @@ void sm_watch_value(sm_emit *e, const sm_expr *x, const sm_value *v);
 /* Before x divides by divisor, of scalar type s. */
 void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
                       sm_scalar s);
+/* Before lanes store an element each, `offset` bytes behind pointer. */
+void sm_watch_store(sm_emit *e, const sm_leaf *pointer, uint32_t offset,
+                    sm_val values, tm_loc loc);
 /* Before a shuffle; move as in watch.h. */
 void sm_watch_shuffle(sm_emit *e, tm_loc loc, uint32_t move, uint32_t width,
                       const sm_leaf *by);

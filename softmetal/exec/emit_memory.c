@@ -558,6 +558,10 @@ static void write_elements(sm_emit *e, sm_leaf p, sm_scalar s, unsigned n,
   unsigned bytes = sm_scalar_bytes(s);
   sm_check_access(e, &p, space, bytes * n, SM_ACCESS_WRITE, loc);
   sm_note_access(e, &p, space, true);
+  for (unsigned j = 0; e->options->check && j < n; j++)
+    if (in[j].form != SM_UNI || p.form != SM_UNI)
+      sm_watch_store(e, &p, j * bytes, to_memory(e, s, sm_vec(e, &in[j])),
+                     loc);
   if (p.form == SM_UNI) { /* lanes collide; the last one wins */
     for (unsigned j = 0; j < n; j++) {
       sm_val v = in[j].form == SM_UNI ? in[j].v

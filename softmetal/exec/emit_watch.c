@@ -108,6 +108,23 @@ void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
   }
 }
 
+void sm_watch_store(sm_emit *e, const sm_leaf *pointer, uint32_t offset,
+                    sm_val values, tm_loc loc) {
+  sm_ty wide = sm_vector_type(e->i64, SM_LANES);
+  sm_ty element = LL.GetElementType(LL.TypeOf(values));
+  if (element == e->f32 || element == e->f16)
+    values = CONVERT(BitCast, values, sm_vector_type(
+        element == e->f32 ? e->i32 : e->i16, SM_LANES));
+  if (LL.TypeOf(values) != wide) values = CONVERT(ZExt, values, wide);
+  if (!e->scratch_values)
+    e->scratch_values = sm_alloca(e, wide, SM_LANES * 8);
+  LL.SetAlignment(LL.BuildStore(e->b, values, e->scratch_values), 8);
+  sm_val args[6] = {e->frame, sm_pointers_store(e, pointer), active(e),
+                    sm_i32(e, offset), e->scratch_values,
+                    sm_i32(e, loc.line)};
+  sm_runtime(e, "sm_rt_check_store", e->void_type, args, 6);
+}
+
 void sm_watch_shuffle(sm_emit *e, tm_loc loc, uint32_t move, uint32_t width,
                       const sm_leaf *by) {
   if (!e->options->check) return;

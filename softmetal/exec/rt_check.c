@@ -10,7 +10,8 @@
  * Threadgroup memory has a shadow per byte with its last writer and reader.
  * Between two barriers that order threadgroup memory, a byte that one
  * simdgroup writes must not be touched by another; atomics race only with
- * plain accesses. Lanes of one simdgroup run in step and are not compared.
+ * plain accesses. Lanes of one simdgroup run in step: of those it is only
+ * asked that lanes of one store which meet in one place store one value.
  * A byte that nobody has written must not be read.
  */
 #include "watch.h"
@@ -228,6 +229,36 @@ void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
     check_alignment(frame, p, lane, bytes, flags, line, root);
     sm_watch_device(frame, p, lane, bytes, flags, line);
   }
+}
+
+static void check_pair(sm_frame *frame, char *const *pointers, uint32_t a,
+                       uint32_t b, uint32_t offset, const uint64_t *values,
+                       uint32_t line) {
+  if (pointers[a] != pointers[b] || values[a] == values[b]) return;
+  char first[64], second[64];
+  sm_worker *w = frame->simd->worker;
+  lane_text(frame, a, first, sizeof(first));
+  lane_text(frame, b, second, sizeof(second));
+  sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
+      "line %u: race: %s and %s store different values to one place, %p",
+      line, first, second, (const void *)(pointers[a] + offset)));
+}
+
+void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
+                       uint32_t offset, const uint64_t *values,
+                       uint32_t line) {
+  bool rising = true; /* then no two are equal */
+  const char *last = NULL;
+  for (uint32_t rest = mask; rest && rising; rest &= rest - 1) {
+    const char *p = pointers[__builtin_ctz(rest)];
+    rising = p > last;
+    last = p;
+  }
+  if (rising) return;
+  for (uint32_t i = mask; i; i &= i - 1)
+    for (uint32_t k = i & (i - 1); k; k &= k - 1)
+      check_pair(frame, pointers, (uint32_t)__builtin_ctz(i),
+                 (uint32_t)__builtin_ctz(k), offset, values, line);
 }
 
 void sm_rt_check_divisor(sm_frame *frame, uint32_t zeros, uint32_t line) {

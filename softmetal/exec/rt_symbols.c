@@ -87,6 +87,7 @@ static void fill(void) {
   ADD(sm_rt_gather);
   ADD(sm_rt_scatter);
   ADD(sm_rt_check);
+  ADD(sm_rt_check_store);
   ADD(sm_rt_check_divisor);
   ADD(sm_rt_check_shuffle);
   ADD(sm_rt_watch_barrier);

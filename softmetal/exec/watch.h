@@ -51,6 +51,10 @@ struct sm_shadow {
 void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
                  uint32_t bytes, uint32_t flags, uint32_t line, int32_t root,
                  uint32_t at, uint32_t size);
+/* Lanes that store to one address must store one value. */
+void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
+                       uint32_t offset, const uint64_t *values,
+                       uint32_t line);
 void sm_rt_check_divisor(sm_frame *frame, uint32_t zeros, uint32_t line);
 void sm_rt_check_shuffle(sm_frame *frame, const uint32_t *by, uint32_t mask,
                          uint32_t move, uint32_t width, uint32_t line);
