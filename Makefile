@@ -187,9 +187,12 @@ BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/bench.c,$(BENCH_SRC))
 $(BUILD)/bench/demo: $(call obj,bench/demo.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lm -lpthread -ldl
-$(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARED_LINK)
+# Lowering alone is measured from inside: its archive comes after the library.
+$(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARED_LINK) \
+                      $(BUILD)/libtestsupport.a $(BUILD)/libtritonmetal.a
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lm -lpthread -ldl
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) \
+	  $(filter %.a,$^) $(LIBS)
 # Peers get what a user would give plain C, whatever OPT says.
 $(BUILD)/obj/bench/peer_%.c.o: ALLFLAGS += -O3 -march=native -ffast-math
 

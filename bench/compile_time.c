@@ -2,6 +2,9 @@
 /* compile_time.c - Triton source to MSL, parse through lint, best of many. */
 #include "bench.h"
 
+#include "../lib/compile.h"
+#include "../tests/support/large_kernel.h"
+
 #include <stdlib.h>
 
 static double best_of(tm_context *context, const char *path, const char *name,
@@ -32,6 +35,37 @@ static double best_of(tm_context *context, const char *path, const char *name,
   return best;
 }
 
+/* Seconds to lower a kernel of 1,000 lines and 160 parameters, once. */
+static double lower_once(tm_arena *arena) {
+  tm_diags diags;
+  jmp_buf guard;
+  tm_arena_init(arena, 0);
+  if (!tm_arena_guard(arena, guard)) exit(1);
+  tm_diags_init(&diags, arena);
+  tm_module *module =
+      tm_module_parse_text(tm_modules_create(arena, &diags), "m", "m.py",
+                           tm_cstr(large_kernel_text(arena, 1000)));
+  const tm_function_def *k = tm_module_kernel(module, "k");
+  tm_spec spec = {.num_warps = 4, .num_stages = 3, .n_args = k->params.len};
+  spec.args = tm_signature_parse(arena, &diags, large_kernel_signature(arena),
+                                 k, NULL, 0);
+  double start = bench_seconds();
+  if (!tm_lower(arena, &diags, module, "k", &spec)) exit(1);
+  double seconds = bench_seconds() - start;
+  tm_arena_free(arena);
+  return seconds;
+}
+
+static double lower_largest(void) {
+  double best = 1e9;
+  for (int i = 0; i < 40; i++) {
+    tm_arena arena;
+    double seconds = lower_once(&arena);
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
 void bench_compile(void) {
   if (!bench_wanted("compile")) return;
   tm_context *context;
@@ -49,5 +83,7 @@ void bench_compile(void) {
                             "i32:16, i32:16, i32:1, i32:16, i32:1, i32:16, "
                             "i32:1, 64, 64, 32, 8, 'leaky_relu'"),
               "ms", 3);
+  bench_limit("lower 1,000 lines, 160 parameters", 1e3 * lower_largest(),
+              "ms", 20);
   tm_context_destroy(context);
 }

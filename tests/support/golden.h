@@ -44,6 +44,13 @@ const char *golden_value(const golden_file *file, const char *key,
  * when it is refused, also when a directive is missing or wrong. */
 tm_ir *golden_lower(tm_arena *arena, tm_diags *diags, const golden_file *file);
 
+/* The same where the text may have syntax errors: what was read is lowered. */
+tm_ir *golden_lower_broken(tm_arena *arena, tm_diags *diags,
+                           const golden_file *file);
+
+/* Makes file of a text, with the directives at its beginning. */
+void golden_read_text(tm_arena *arena, golden_file *file, tm_str text);
+
 /* Checks the expect-<what> and reject-<what> directives against text. NULL when all hold; else a message in the arena. */
 const char *golden_check_text(tm_arena *arena, const golden_file *file,
                               const char *what, const char *text);
