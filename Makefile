@@ -52,7 +52,7 @@ TM_SRC   := $(BASE_SRC) $(filter-out $(BASE_SRC),$(wildcard lib/*.c lib/*/*.c)) 
             $(wildcard cache/*.c runtime/*.c runtime/*/*.c)
 SM_SRC   := $(BASE_SRC) $(wildcard softmetal/*/*.c softmetal/*/*.S)
 TOOL_SRC := $(wildcard tools/*.c)
-TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c)
+TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c tests/random_kernels/*.c)
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 BENCH_SRC := $(wildcard bench/*.c)
 # softmetal_add needs softmetal and nothing else, so it has a rule of its own.

@@ -51,7 +51,7 @@ typedef enum tm_type_kind {
   TM_TYPE_DESCRIPTOR  /* !tt.tensordesc<tensor<...>>: element is the tensor */
 } tm_type_kind;
 
-enum { TM_MAX_RANK = 8 };
+enum { TM_MAX_RANK = 20 };
 
 /* Types are unique in a tm_ir: equal types are equal pointers. */
 typedef struct tm_type_data {

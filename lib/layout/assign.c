@@ -9,6 +9,7 @@
  *     its own operands in turn. Asked for a second layout, its instruction is
  *     cloned, unless converting is cheaper: index arithmetic is computed in
  *     each layout that addresses or masks need.
+ *     Tiles of pointers are always cloned.
  *   - A load with one user, or arithmetic on such loads alone with one user,
  *     waits for what it is asked. It agrees if the accesses stay as good as
  *     its own wish would make them (tm_seed_accepts), so that a bias is loaded
@@ -75,6 +76,16 @@ static bool is_clonable(const realiser *z, tm_value root) {
   return is_soft(z, root) && def != 0 &&
          (tm_op_infos[tm_get(z->a->ir, def)->op].flags & TM_PURE) &&
          tm_get(z->a->ir, def)->n_results == 1;
+}
+
+/* Addresses are computed again, whatever it takes: their offsets may be
+ * converted, but a pointer is never moved between threads. */
+static bool is_address(const realiser *z, tm_value root) {
+  const tm_ir *ir = z->a->ir;
+  tm_inst def = tm_val(ir, root)->def;
+  return tm_type_element(tm_type_of(ir, root))->kind == TM_TYPE_POINTER &&
+         def != 0 && tm_get(ir, def)->n_results == 1 &&
+         (tm_op_infos[tm_get(ir, def)->op].flags & TM_PURE);
 }
 
 static bool operand_layout(realiser *z, tm_inst i, uint32_t k,
@@ -277,6 +288,7 @@ static tm_value require(realiser *z, tm_value v, const tm_layout *l,
   if (tm_map_get(&z->variants, variant_key(root, l), &found))
     return (tm_value)found;
   const tm_layout *have = z->of.data[root];
+  if (is_address(z, root)) return clone(z, root, l);
   if (is_clonable(z, root) &&
       (clone_cost(z, root, l) <= convert_cost(z, root, have, l) ||
        !converts_well(z, root, have, l)))

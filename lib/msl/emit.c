@@ -592,7 +592,7 @@ static void put_bits(tm_buf *out, const tm_layout *layout, const char *what,
       tm_buf_puts(out, "=");
       continue;
     }
-    const char *letters = layout->rank == 2 ? "yx" : "abcdefgh";
+    const char *letters = layout->rank == 2 ? "yx" : "abcdefghijklmnopqrst";
     for (uint32_t d = 0; d < layout->rank; d++) {
       if (!at[d]) continue;
       if (layout->rank > 1) tm_buf_printf(out, "%c", letters[d]);

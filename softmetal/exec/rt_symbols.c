@@ -114,6 +114,8 @@ static void fill(void) {
   ADD(rintf);
   ADD(roundf);
   ADD(sqrtf);
+  ADD(fmaxf);
+  ADD(fminf);
 #if defined(__x86_64__)
   ADD(sm_rt_matrix_multiply_add);
   ADD(sm_rt_matrix_multiply);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generate.h - random Triton kernels that mean exactly one thing.
+ *
+ * A kernel is a function of its seed: same seed, same text, for ever within
+ * one version of this file. It is well-typed, every access is in bounds, no
+ * two programs touch the same element (but through atomics), and all of its
+ * floating-point arithmetic is exact: the generator follows how many bits
+ * each value can need and never lets one outgrow its type. So results do not
+ * depend on the order of sums or on contraction, and two implementations
+ * must agree bit for bit (zeros may differ in sign).
+ */
+#ifndef TM_TEST_GENERATE_H
+#define TM_TEST_GENERATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RANDOM_MAX_BUFFERS = 12, RANDOM_ELEMENTS = 32768 };
+
+typedef struct random_kernel {
+  char *text;          /* the module; kernel "k"; free() it */
+  char signature[512]; /* of its buffers, then two i32 numbers n and m */
+  const char *types[RANDOM_MAX_BUFFERS]; /* of the buffers: "fp32" */
+  uint32_t n_buffers;
+  uint32_t grid;       /* programs, one dimension */
+  uint32_t num_warps;
+  int32_t n, m;        /* 0 to 5 */
+} random_kernel;
+
+random_kernel random_kernel_of(uint64_t seed);
+
+/* The i-th element of input or output `buffer` before the launch, in the
+ * form that memory has. bytes: of one element. */
+void random_fill(const random_kernel *k, uint32_t buffer, uint64_t seed,
+                 void *data, size_t bytes);
+/* Bytes of an element of "fp32", "i1", ... */
+size_t random_type_bytes(const char *type);
+
+#endif
