@@ -233,11 +233,20 @@ typedef struct tm_context_options {
   void (*log)(void *payload, uint32_t level, const char *line); /* where
                             debug_level's lines go; may be called from any
                             thread that calls the library. NULL: stderr */
-  void *payload;         /* given to log */
+  void *payload;         /* given to log and print */
+  void (*print)(void *payload, const char *line); /* where lines of
+                            device_print go, while tm_stream_flush,
+                            tm_stream_synchronize and tm_stream_destroy run.
+                            NULL: the stream keeps them for
+                            tm_stream_read_printed */
+  tm_switch debug;       /* on: kernels keep tl.device_assert and assert, as
+                            with @triton.jit(debug=True). TRITON_DEBUG=1.
+                            Default off */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
-    TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL }
+    TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL, NULL, \
+    TM_SWITCH_DEFAULT }
 
 /* Makes a context. Opens no device and no file but the settings file; that
  * one being unreadable or strange is no error, see tm_environment. The
@@ -792,6 +801,15 @@ TM_API tm_status tm_stream_flush(tm_stream *stream, tm_error **error);
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
                                        tm_error **error);
+/* Takes what kernels have printed with tl.device_print and nobody has taken
+ * yet: lines such as "pid (0, 0, 0) idx (3) x: 0.500000", of launches that
+ * have ended when a call on the stream looked. Copies at most size bytes to
+ * out, without a zero, and returns how many; out NULL: how many there are. A
+ * launch keeps up to 65,536 values, a stream 8 MiB of text; a line says how
+ * much was lost. A false tl.device_assert is TM_E_DEVICE of the next call.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_stream_read_printed(tm_stream *stream, char *out,
+                                     size_t size);
 /* Waits for the stream's work, at most stall_ms, and gives the stream up;
  * NULL is fine. Errors of work that nobody synchronized with are lost.
  * Threads: one per stream. Since: 0.1 */

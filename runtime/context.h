@@ -9,6 +9,7 @@
  *   kernel_row.c   a compiled kernel as bytes
  *   kernel_spec.c  signatures, specs and defines to what the compiler takes
  *   launch.c       arguments to a dispatch
+ *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
  *   function.c     variants by arguments
  *
@@ -152,6 +153,12 @@ tm_status tmi_spec_read(const tm_context *context,
 
 /* ---- stream.c ----------------------------------------------------------- */
 
+/* The log of one launch; the batch keeps the kernel. */
+typedef struct tmi_log_use {
+  tm_buffer *buffer;
+  tm_kernel *kernel;
+} tmi_log_use;
+
 /* Dispatches that go to the GPU together, and what they keep alive. */
 typedef struct tmi_batch {
   struct tmi_batch *next;
@@ -159,6 +166,7 @@ typedef struct tmi_batch {
   tm_id command, encoder;/* +1; encoder NULL: committed */
   TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
   TM_VEC(tm_kernel *) kernels;
+  TM_VEC(tmi_log_use) logs; /* memory by realloc */
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
   tm_id pipeline;        /* what the encoder has set */
@@ -176,6 +184,9 @@ struct tm_stream {
   uint32_t in_flight;
   tmi_batch *spare;      /* emptied, for reuse */
   char *failure;         /* what went wrong on the GPU and is not reported */
+  char *printed;         /* lines of device_print that nobody has taken */
+  size_t printed_size, printed_room;
+  uint64_t printed_lost; /* bytes that did not fit */
   uint64_t done;         /* every batch up to this id has ended */
 };
 
@@ -187,6 +198,18 @@ bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
 /* Counts a dispatch and commits when the batch is full. Lock held. */
 tm_status tmi_stream_count(tm_stream *stream, tm_error **error);
+
+/* ---- device_log.c ------------------------------------------------------- */
+
+/* A fresh log for a launch in batch; it goes with the batch. Lock held. */
+tm_status tmi_log_attach(tm_stream *stream, tmi_batch *batch,
+                         tm_kernel *kernel, tm_buffer **out,
+                         tm_error **error);
+/* Reads the logs of a batch that has ended (ran: without an error) and
+ * releases them. Lock held. */
+void tmi_log_read(tm_stream *stream, tmi_batch *batch, bool ran);
+/* Hands lines to the context's print callback, if it has one. No lock. */
+void tmi_log_deliver(tm_stream *stream);
 
 /* ---- launch.c ----------------------------------------------------------- */
 

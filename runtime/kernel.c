@@ -92,6 +92,7 @@ static void make_key(const tm_module *module, const char *name,
   key_number(key, optimization_level);
   key_number(key, spec->num_warps);
   key_number(key, spec->num_stages);
+  key_number(key, spec->debug);
   key_name(key, name);
   key_name(key, module->name);
   key_number(key, spec->n_args);
@@ -154,6 +155,10 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
                       .n_args = msl->n_args,
                       .scalars_slot = msl->scalars_slot,
                       .scalars_size = msl->scalars_size,
+                      .uses_log = msl->uses_log,
+                      .log_slot = msl->log_slot,
+                      .sites = msl->sites,
+                      .n_sites = msl->n_sites,
                       .threads = msl->threads,
                       .threadgroup_bytes = msl->threadgroup_bytes,
                       .language_version = msl->language_version,
@@ -183,6 +188,13 @@ static void copy_program(tm_arena *arena, const tm_program *from,
     args[i].name = copy_text(arena, from->args[i].name);
   }
   to->args = args;
+  tm_msl_site *sites = TM_NEW_ARRAY(arena, tm_msl_site, from->n_sites + 1);
+  for (uint32_t i = 0; i < from->n_sites; i++) {
+    sites[i] = from->sites[i];
+    sites[i].text = copy_text(arena, from->sites[i].text);
+    sites[i].file = copy_text(arena, from->sites[i].file);
+  }
+  to->sites = sites;
 }
 
 static void copy_spec(tm_arena *arena, const tm_spec *from, tm_spec *to) {

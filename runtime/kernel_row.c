@@ -13,8 +13,9 @@
 
 enum {
   MAGIC = 0x314b4d54,  /* "TMK1" */
-  FORMAT = 1,          /* raised when the fields change */
+  FORMAT = 2,          /* raised when the fields change */
   MOST_ARGS = 1024,    /* a kernel has at most 31 buffers, scalars are few */
+  MOST_SITES = 65536,  /* operands of prints and assertions */
   MOST_TEXT = 32 << 20,
   MOST_SCALARS = 4096, /* setBytes:length:atIndex: */
   MOST_SLOT = 30,
@@ -43,6 +44,8 @@ uint32_t tm_program_scalar_size(tm_scalar scalar) {
 
 static bool buffers_are_sound(const tm_program *p) {
   uint32_t taken = 0;
+  if (p->uses_log && p->log_slot > MOST_SLOT) return false;
+  if (p->uses_log) taken = 1u << p->log_slot;
   for (uint32_t i = 0; i <= p->n_args; i++) {
     uint32_t slot;
     if (i == p->n_args) {
@@ -74,6 +77,16 @@ static bool scalars_are_sound(const tm_program *p) {
   return p->scalars_size <= MOST_SCALARS && p->scalars_size % 4 == 0;
 }
 
+static bool sites_are_sound(const tm_program *p) {
+  for (uint32_t i = 0; i < p->n_sites; i++) {
+    const tm_msl_site *site = &p->sites[i];
+    if (site->rank > TM_MAX_RANK) return false;
+    for (uint32_t d = 0; d < site->rank; d++)
+      if (site->shape[d] == 0) return false;
+  }
+  return p->uses_log || p->n_sites == 0;
+}
+
 static bool is_identifier(const char *text) {
   if (!*text || (*text >= '0' && *text <= '9')) return false;
   for (; *text; text++) {
@@ -93,7 +106,7 @@ bool tm_program_is_sound(const tm_program *p) {
          p->threadgroup_bytes <= MOST_THREADGROUP &&
          p->family <= NEWEST_FAMILY && p->language_version >> 16 >= 2 &&
          p->language_version >> 16 <= 16 && buffers_are_sound(p) &&
-         scalars_are_sound(p);
+         sites_are_sound(p) && scalars_are_sound(p);
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -107,6 +120,19 @@ static void put(tm_buf *out, uint32_t x) {
 static void put_text(tm_buf *out, const char *text, size_t n) {
   put(out, (uint32_t)n);
   tm_buf_add(out, text, n);
+}
+
+static void put_site(tm_buf *out, const tm_msl_site *site) {
+  put(out, (uint32_t)site->is_assert | (uint32_t)site->hex << 1 |
+               (uint32_t)site->is_signed << 2);
+  put_text(out, site->text, strlen(site->text));
+  put(out, site->operand);
+  put(out, site->n_operands);
+  put(out, (uint32_t)site->scalar);
+  put(out, site->rank);
+  for (uint32_t d = 0; d < site->rank; d++) put(out, site->shape[d]);
+  put_text(out, site->file, strlen(site->file));
+  put(out, site->line);
 }
 
 void tm_program_write(const tm_program *p, tm_buf *out) {
@@ -132,6 +158,10 @@ void tm_program_write(const tm_program *p, tm_buf *out) {
     put(out, arg->offset);
     put(out, (uint32_t)arg->reads | (uint32_t)arg->writes << 1);
   }
+  put(out, p->uses_log);
+  put(out, p->log_slot);
+  put(out, p->n_sites);
+  for (uint32_t i = 0; i < p->n_sites; i++) put_site(out, &p->sites[i]);
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -182,6 +212,39 @@ static void take_arg(reader *r, tm_msl_arg *arg) {
   arg->writes = (access >> 1) & 1;
 }
 
+static void take_site(reader *r, tm_msl_site *site) {
+  uint32_t flags = take(r);
+  site->is_assert = flags & 1;
+  site->hex = (flags >> 1) & 1;
+  site->is_signed = (flags >> 2) & 1;
+  site->text = take_text(r, NULL);
+  site->operand = take(r);
+  site->n_operands = take(r);
+  uint32_t scalar = take(r);
+  site->rank = take(r);
+  if (flags > 7 || scalar >= TM_SCALARS || site->rank > TM_MAX_RANK) {
+    r->bad = true;
+    return;
+  }
+  site->scalar = (tm_scalar)scalar;
+  for (uint32_t d = 0; d < site->rank; d++) site->shape[d] = take(r);
+  site->file = take_text(r, NULL);
+  site->line = take(r);
+}
+
+static void take_sites(reader *r, tm_program *out) {
+  uint32_t uses_log = take(r);
+  out->log_slot = take(r);
+  uint32_t n = take(r);
+  if (uses_log > 1 || n > MOST_SITES) r->bad = true;
+  if (r->bad) return;
+  out->uses_log = uses_log;
+  out->n_sites = n;
+  tm_msl_site *sites = TM_NEW_ARRAY(r->arena, tm_msl_site, n + 1);
+  for (uint32_t i = 0; i < n && !r->bad; i++) take_site(r, &sites[i]);
+  out->sites = sites;
+}
+
 bool tm_program_read(tm_arena *arena, const void *bytes, size_t size,
                      tm_program *out) {
   const unsigned char *start = bytes;
@@ -204,5 +267,6 @@ bool tm_program_read(tm_arena *arena, const void *bytes, size_t size,
   for (uint32_t i = 0; i < n && !r.bad; i++) take_arg(&r, &args[i]);
   out->args = args;
   out->n_args = n;
+  take_sites(&r, out);
   return !r.bad && r.at == r.end && tm_program_is_sound(out);
 }

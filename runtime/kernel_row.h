@@ -15,6 +15,10 @@ typedef struct tm_program {
   const tm_msl_arg *args;
   uint32_t n_args;
   uint32_t scalars_slot, scalars_size;
+  bool uses_log;         /* prints or asserts: a buffer at log_slot */
+  uint32_t log_slot;
+  const tm_msl_site *sites;
+  uint32_t n_sites;
   uint32_t threads, threadgroup_bytes;
   uint32_t language_version, family;
   uint32_t num_warps, num_stages;

@@ -185,8 +185,10 @@ static bool keep_all(tmi_batch *batch, tm_kernel *kernel,
   return true;
 }
 
+/* log: of a kernel that prints or asserts; else NULL. */
 static void encode(tmi_batch *batch, const tm_kernel *kernel, tm_grid grid,
-                   const tm_arg *args, const unsigned char *scalars) {
+                   const tm_arg *args, const unsigned char *scalars,
+                   const tm_buffer *log) {
   const tm_program *program = &kernel->program;
   void *pool = tm_mtl.pool_push();
   if (batch->pipeline != kernel->pipeline.object) {
@@ -210,6 +212,11 @@ static void encode(tmi_batch *batch, const tm_kernel *kernel, tm_grid grid,
     tm_metal_set_bytes(batch->encoder, scalars, program->scalars_size,
                        program->scalars_slot);
   }
+  if (log) {
+    batch->bound[program->log_slot].object = NULL;
+    tm_metal_set_buffer(batch->encoder, log->object, log->offset,
+                        program->log_slot);
+  }
   tm_metal_dispatch(batch->encoder, (tm_mtl_size){grid.x, grid.y, grid.z},
                     (tm_mtl_size){program->threads, 1, 1});
   tm_mtl.pool_pop(pool);
@@ -223,7 +230,11 @@ static tm_status encode_locked(tm_stream *stream, tm_kernel *kernel,
   tm_status status = tmi_stream_batch(stream, &batch, error);
   if (status) return status;
   if (!keep_all(batch, kernel, args)) return tmi_fail_memory(error);
-  encode(batch, kernel, grid, args, scalars);
+  tm_buffer *log = NULL;
+  if (kernel->program.uses_log &&
+      (status = tmi_log_attach(stream, batch, kernel, &log, error)))
+    return status;
+  encode(batch, kernel, grid, args, scalars, log);
   return tmi_stream_count(stream, error);
 }
 

@@ -251,6 +251,7 @@ static void read_environment(reader *r) {
   environment_bool(r, "TRITON_METAL_FORCE_SYNC", &s->force_sync);
   if (environment_bool(r, "TRITON_METAL_DISABLE_AUTOTUNING", &off))
     s->auto_tuning = !off;
+  environment_bool(r, "TRITON_DEBUG", &s->debug); /* upstream's own */
 }
 
 /* ---- the options -------------------------------------------------------- */
@@ -291,6 +292,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   if (o->cache) r->cache = o->cache == TM_SWITCH_ON;
   if (o->force_sync) s->force_sync = o->force_sync == TM_SWITCH_ON;
   if (o->auto_tuning) s->auto_tuning = o->auto_tuning == TM_SWITCH_ON;
+  if (o->debug) s->debug = o->debug == TM_SWITCH_ON;
   if (o->cache_limit) s->cache_limit = o->cache_limit;
   if (o->debug_level) s->debug_level = o->debug_level;
   if (o->threadgroup_size) s->threadgroup_size = o->threadgroup_size;
@@ -299,6 +301,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   if (o->optimization_level) s->optimization_level = o->optimization_level;
   s->log = o->log;
   s->payload = o->payload;
+  s->print = o->print;
   return TM_OK;
 }
 

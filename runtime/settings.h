@@ -18,12 +18,14 @@ typedef struct tmi_settings {
   char *device;         /* owned; NULL: the system's default */
   char *chip;           /* owned; NULL: the device's */
   bool force_sync, auto_tuning;
+  bool debug;           /* keep assertions of kernels */
   uint32_t debug_level; /* 0 to 3 */
   uint32_t threadgroup_size;      /* threads: 32 to 1024 */
   uint32_t max_threadgroup_bytes; /* 0: the chip's limit */
   uint32_t optimization_level;    /* 1 or 2 */
   void (*log)(void *payload, uint32_t level, const char *line);
-  void *payload;
+  void *payload;        /* of log and print */
+  void (*print)(void *payload, const char *line);
   char *config_path;    /* owned: the settings file; NULL: no home folder */
   char *warnings;       /* owned: lines of text; NULL: none */
 } tmi_settings;

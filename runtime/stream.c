@@ -75,6 +75,9 @@ bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel) {
 
 /* Releases what the batch kept and empties it for reuse. */
 static void empty_batch(tmi_batch *batch) {
+  for (uint32_t i = 0; i < batch->logs.len; i++) /* never read */
+    tmi_buffer_release(batch->logs.data[i].buffer);
+  batch->logs.len = 0;
   for (uint32_t i = 0; i < batch->buffers.len; i++)
     tmi_buffer_release(batch->buffers.data[i]);
   for (uint32_t i = 0; i < batch->kernels.len; i++)
@@ -89,6 +92,7 @@ static void empty_batch(tmi_batch *batch) {
 static void free_batch(tmi_batch *batch) {
   free(batch->buffers.data);
   free(batch->kernels.data);
+  free(batch->logs.data);
   free(batch);
 }
 
@@ -130,6 +134,7 @@ static void reap(tm_stream *stream) {
     int state = tm_metal_command_state(batch->command);
     if (!state) break;
     if (state < 0) note_failure(stream, batch);
+    tmi_log_read(stream, batch, state > 0);
     stream->first = batch->next;
     if (!stream->first) stream->last = NULL;
     stream->in_flight--;
@@ -315,6 +320,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   reap(stream);
   tm_status status = report(stream, error);
   pthread_mutex_unlock(&stream->lock);
+  tmi_log_deliver(stream);
   return status;
 }
 
@@ -334,6 +340,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
                       "ms",
                       stream->in_flight, (unsigned long long)timeout_ms);
   pthread_mutex_unlock(&stream->lock);
+  tmi_log_deliver(stream);
   return status;
 }
 
@@ -344,6 +351,7 @@ void tm_stream_destroy(tm_stream *stream) {
   commit(stream);
   if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);
   pthread_mutex_unlock(&stream->lock);
+  tmi_log_deliver(stream);
   /* Batches that have not ended are left to leak with all they keep: memory
    * that the GPU may still write to must not be used for anything else. */
   while (stream->spare) {
@@ -354,6 +362,7 @@ void tm_stream_destroy(tm_stream *stream) {
   tm_metal_release(stream->queue);
   pthread_mutex_destroy(&stream->lock);
   free(stream->failure);
+  free(stream->printed);
   free(stream);
   tmi_context_release(context);
 }

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST = 1, SHORT_RUN = 48 };
+enum { FIRST = 1, SHORT_RUN = 24 };
 
 typedef enum outcome { EQUAL, DIFFERENT, OVER_A_LIMIT, REFUSED } outcome;
 

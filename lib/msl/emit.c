@@ -197,10 +197,6 @@ static void refuse_op(emitter *e, tm_inst inst) {
      "write the function on whole tiles"},
     {TM_INLINE_ASM, "tl.inline_asm_elementwise",
      "inline assembly is for another vendor's GPU: use Triton operations"},
-    {TM_PRINT, "tl.device_print",
-     "store the values to a buffer and print them on the host"},
-    {TM_ASSERT, "tl.device_assert",
-     "store a flag to a buffer and check it on the host"},
     {TM_PTR_TO_INT, "a cast from pointer to integer",
      "keep the pointer and add offsets to it"},
     {TM_INT_TO_PTR, "a cast from integer to pointer",
@@ -229,6 +225,7 @@ static bool is_silent_scalar(const emitter *e, tm_inst inst) {
 void msl_scalar_inst(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   uint16_t flags = tm_op_infos[d->op].flags;
+  if (e->to == &e->body) msl_order(e, &inst, 1);
   switch (d->op) {
     case TM_LOAD: {
       msl_point point = msl_point_register(0);
@@ -246,6 +243,7 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
       return;
     }
     case TM_ASSUME: return;
+    case TM_PRINT: case TM_ASSERT: msl_log(e, inst); return;
     case TM_BARRIER:
       msl_barrier(e, "mem_flags::mem_device | mem_flags::mem_threadgroup");
       return;
@@ -351,6 +349,7 @@ void msl_emit_group(emitter *e, msl_group *group) {
   for (uint32_t i = 0; i < group->insts.len; i++)
     any = any || is_root(e, group->insts.data[i]);
   if (!any) return;
+  msl_order(e, group->insts.data, group->insts.len);
   for (uint32_t i = 0; i < group->insts.len; i++) {
     const tm_inst_data *d = tm_get(e->ir, group->insts.data[i]);
     for (uint32_t k = 0; k < d->n_results; k++) {
@@ -406,6 +405,7 @@ static void collective(emitter *e, tm_inst inst) {
     case TM_GATHER: msl_gather(e, inst); break;
     case TM_HISTOGRAM: msl_histogram(e, inst); break;
     case TM_DOT: msl_dot(e, inst); break;
+    case TM_PRINT: case TM_ASSERT: msl_log(e, inst); break;
     case TM_CONVERT_LAYOUT: {
       if (!e->stagings[inst]) {
         msl_convert(e, inst);
@@ -523,7 +523,9 @@ static bool arguments(emitter *e, const char *struct_name, tm_buf *out) {
     offset++;
   }
   msl->scalars_size = offset;
-  uint32_t needed = slots + (offset > 0);
+  msl->uses_log = e->uses_log;
+  msl->log_slot = slots + (offset > 0);
+  uint32_t needed = slots + (offset > 0) + e->uses_log;
   if (needed > e->chip->max_buffers) {
     tm_diag *diag = tm_error_at(
         e->diags, TM_DIAG_LIMIT, f->loc,
@@ -560,6 +562,11 @@ static void signature(emitter *e, const char *entry, const char *struct_name,
   if (msl->scalars_size) {
     tm_buf_printf(out, "%sconstant %s &args [[buffer(%u)]]", separator,
                   struct_name, (unsigned)msl->scalars_slot);
+    separator = ",\n    ";
+  }
+  if (msl->uses_log) {
+    tm_buf_printf(out, "%sdevice atomic_uint *device_log [[buffer(%u)]]",
+                  separator, (unsigned)msl->log_slot);
     separator = ",\n    ";
   }
   const struct { bool used; const char *text; } inputs[] = {
@@ -668,7 +675,7 @@ static void pool(emitter *e, tm_buf *out) {
 
 static void claim_fixed_names(emitter *e) {
   static const char *const fixed[] = {
-    "args", "program_id", "num_programs", "tid", "lane", "simdgroup", "pool",
+    "args", "device_log", "log_value", "program_id", "num_programs", "tid", "lane", "simdgroup", "pool",
     "load_masked", "store_masked", "to_int", "to_long", "to_uint",
     "to_ulong", "max_nan", "min_nan", "bf16_to_float", "bf16_bits",
     "bf16_round", "e4m3_to_float", "e4m3_bits", "e4m3_round",
@@ -689,6 +696,8 @@ static void publish_tiles(emitter *e) {
   }
   msl->uniform = e->uniform.data;
   msl->n_uniform = e->uniform.len;
+  msl->sites = e->sites.data;
+  msl->n_sites = e->sites.len;
 }
 
 static uint32_t count_lines(const char *text, size_t n) {
@@ -749,6 +758,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   header(e, entry, &text);
   tm_buf_puts(&text, tm_buf_text(&structs));
   msl_print_helpers(e, &text);
+  msl_print_log_helper(e, &text);
   tm_buf_puts(&text, tm_buf_text(&e->combines));
   signature(e, entry, struct_name, &text);
   pool(e, &text);

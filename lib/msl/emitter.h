@@ -136,6 +136,15 @@ typedef struct msl_helper {
   uint32_t lanes;
 } msl_helper;
 
+typedef enum msl_access { MSL_READS, MSL_WRITES, MSL_ATOMIC } msl_access;
+
+typedef struct msl_pending { /* accesses to device memory since a barrier */
+  msl_access kind;
+  tm_value pointer;          /* 0: several, or in an earlier trip of a loop */
+  const tm_layout *layout;
+  uint32_t roots;
+} msl_pending;
+
 typedef struct msl_function { /* a combine function that was printed */
   const char *name;
   uint32_t statements;
@@ -176,6 +185,7 @@ typedef struct emitter {
   TM_VEC(msl_region) regions;
   TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
   uint32_t pool_bytes;
+  TM_VEC(msl_pending) pending;
 
   /* text */
   tm_buf body, combines;    /* the kernel's statements; combine functions */
@@ -187,6 +197,8 @@ typedef struct emitter {
   TM_VEC(msl_helper) helpers;
   tm_buf thread_parts;      /* constants of the thread, top of the body */
   struct msl_thread_form *forms; /* what is in thread_parts already */
+  bool uses_log;            /* prints or asserts */
+  TM_VEC(tm_msl_site) sites;
   bool uses_tid, uses_lane, uses_simdgroup, uses_program, uses_programs;
 
   /* names.c */
@@ -425,11 +437,26 @@ void msl_region_read(emitter *e, msl_region *region);
 /* At the head of a loop body: what its end may have left behind. */
 void msl_pool_enter_loop(emitter *e, tm_block body);
 /* The state is joined over branches. */
-typedef struct msl_pool_state { bool *written, *read; } msl_pool_state;
+typedef struct msl_pool_state {
+  bool *written, *read;
+  msl_pending *pending;
+  uint32_t n_pending;
+} msl_pool_state;
 msl_pool_state msl_pool_save(emitter *e);
 void msl_pool_restore(emitter *e, const msl_pool_state *state);
 void msl_pool_join(emitter *e, const msl_pool_state *state);
 void msl_barrier(emitter *e, const char *flags);
+
+/* ---- emitter_order.c -------------------------------------------------- */
+
+/* Call before the statements of these instructions: prints the barrier that
+ * their accesses to device memory need, if any. */
+void msl_order(emitter *e, const tm_inst *insts, uint32_t n);
+void msl_order_enter_loop(emitter *e, tm_block block);
+void msl_order_join(emitter *e, const msl_pending *pending, uint32_t n);
+/* True if some element is held by more than one thread; of scalars (NULL)
+ * all are. */
+bool msl_has_copies(const tm_layout *layout);
 
 /* ---- emitter_prelude.c ------------------------------------------------ */
 
@@ -454,6 +481,13 @@ typedef enum msl_codec { MSL_LOAD_CODE, MSL_CODE_OF, MSL_ROUND } msl_codec;
 const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
                           uint32_t lanes);
 void msl_print_helpers(emitter *e, tm_buf *out);
+
+/* ---- emitter_log.c ---------------------------------------------------- */
+
+bool msl_is_logged(tm_op op);
+/* Prints the records of a tt.print or tt.assert. */
+void msl_log(emitter *e, tm_inst inst);
+void msl_print_log_helper(emitter *e, tm_buf *out);
 
 /* ---- emitter_unroll.c ------------------------------------------------- */
 

@@ -483,7 +483,7 @@ static bool may_pass(emitter *e, const tm_inst_data *d, const msl_group *group,
   uint32_t roots = e->values[d->operands[0]].roots;
   if (group->writes & roots) return false;
   if (!writes || !(group->reads & roots)) return true;
-  if (!same) return false;
+  if (!same || msl_has_copies(msl_layout(e, d->operands[0]))) return false;
   /* Each register's own element, read before it is written. */
   for (uint32_t i = 0; i < group->insts.len; i++) {
     const tm_inst_data *x = tm_get(e->ir, group->insts.data[i]);
@@ -827,6 +827,7 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
     tm_type type = tm_type_of(e->ir, d->results + i);
     if (!msl_type_is_supported(e, inst, type)) return;
   }
+  e->uses_log = e->uses_log || msl_is_logged(d->op);
   if (d->op == TM_REDUCE) msl_reduce_plan(e, inst);
   if (d->op == TM_SCAN) msl_scan_plan(e, inst);
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);

@@ -112,6 +112,7 @@ bool msl_pool_assign(emitter *e) {
 
 void msl_barrier(emitter *e, const char *flags) {
   msl_line(e, "threadgroup_barrier(%s);", flags);
+  if (strstr(flags, "mem_device")) e->pending.len = 0;
   for (uint32_t i = 0; i < e->regions.len; i++)
     e->regions.data[i].read = e->regions.data[i].written = false;
 }
@@ -145,15 +146,22 @@ void msl_pool_enter_loop(emitter *e, tm_block body) {
     region->read = true;
     if (tm_inst_is_inside(e->ir, region->inst, body)) region->written = true;
   }
+  msl_order_enter_loop(e, body);
 }
 
 msl_pool_state msl_pool_save(emitter *e) {
-  msl_pool_state s = {TM_NEW_ARRAY(e->arena, bool, e->regions.len),
-                      TM_NEW_ARRAY(e->arena, bool, e->regions.len)};
+  msl_pool_state s = {
+    .written = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
+    .read = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
+  };
   for (uint32_t i = 0; i < e->regions.len; i++) {
     s.written[i] = e->regions.data[i].written;
     s.read[i] = e->regions.data[i].read;
   }
+  s.n_pending = e->pending.len;
+  s.pending = TM_NEW_ARRAY(e->arena, msl_pending, s.n_pending);
+  if (s.n_pending)
+    memcpy(s.pending, e->pending.data, s.n_pending * sizeof *s.pending);
   return s;
 }
 
@@ -162,6 +170,8 @@ void msl_pool_restore(emitter *e, const msl_pool_state *state) {
     e->regions.data[i].written = state->written[i];
     e->regions.data[i].read = state->read[i];
   }
+  e->pending.len = 0;
+  msl_order_join(e, state->pending, state->n_pending);
 }
 
 void msl_pool_join(emitter *e, const msl_pool_state *state) {
@@ -169,4 +179,5 @@ void msl_pool_join(emitter *e, const msl_pool_state *state) {
     e->regions.data[i].written |= state->written[i];
     e->regions.data[i].read |= state->read[i];
   }
+  msl_order_join(e, state->pending, state->n_pending);
 }

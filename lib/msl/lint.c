@@ -335,6 +335,8 @@ static uint32_t declared_slots(const linter *l) {
       slots |= 1u << l->msl->args[i].slot;
   if (l->msl->scalars_size && l->msl->scalars_slot < 32)
     slots |= 1u << l->msl->scalars_slot;
+  if (l->msl->uses_log && l->msl->log_slot < 32)
+    slots |= 1u << l->msl->log_slot;
   return slots;
 }
 

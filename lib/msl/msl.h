@@ -37,6 +37,22 @@ typedef struct tm_msl_tile {
   uint32_t offset, bytes; /* in the pool; tiles may share bytes in turn */
 } tm_msl_tile;
 
+enum { TM_MSL_LOG_WORDS = 8, TM_MSL_LOG_HEADER = 4 };
+
+/* What the records of the log with this number mean (emitter_log.c): an
+ * operand of a device_print, or elements for which an assertion is false. */
+typedef struct tm_msl_site {
+  bool is_assert;
+  const char *text;          /* prefix or message */
+  uint32_t operand, n_operands; /* which of how many; n_operands 0: text */
+  bool hex, is_signed;
+  tm_scalar scalar;          /* what was printed */
+  uint32_t rank;             /* of the tile; 0: a scalar */
+  uint32_t shape[TM_MAX_RANK];
+  const char *file;          /* of the source */
+  uint32_t line;
+} tm_msl_site;
+
 /* The text from this line on, up to the next place, comes from loc. */
 typedef struct tm_msl_place {
   uint32_t line;
@@ -50,6 +66,10 @@ typedef struct tm_msl {
   uint32_t n_args;
   uint32_t scalars_slot;     /* buffer slot of the constant struct */
   uint32_t scalars_size;     /* its bytes, a multiple of 4; 0: none */
+  bool uses_log;             /* it has a buffer for records at log_slot */
+  uint32_t log_slot;
+  tm_msl_site *sites;
+  uint32_t n_sites;
   uint32_t threads;          /* per threadgroup: 32 * num_warps */
   uint32_t threadgroup_bytes;
   tm_msl_tile *tiles;        /* what the linter proves barriers for */

@@ -282,6 +282,25 @@ static void store(generator *g, const value *v) {
       mask);
 }
 
+/* Memory that the program writes and reads again, in another order. */
+static void scratch(generator *g) {
+  value v = pick(g);
+  if (g->n_buffers + 3 > RANDOM_MAX_BUFFERS || v.rank == 0) return;
+  int buffer = add_buffer(g, v.type, true), n = numel(&v);
+  char at[16], back[16];
+  snprintf(at, sizeof at, "o%d", g->names++);
+  offsets(g, &v, at, true);
+  put(g, "tl.store(b%d + %s + pid * %d, %s)", buffer, at, n, v.name);
+  snprintf(back, sizeof back, "o%d", g->names++);
+  offsets(g, &v, back, true);
+  define(g, &v, "tl.load(b%d + %s + pid * %d)", buffer, back, n);
+  if (chance(g, 50)) {
+    value w = partner(g, &v);
+    put(g, "tl.store(b%d + %s + pid * %d, %s)", buffer,
+        chance(g, 50) ? at : back, n, w.name);
+  }
+}
+
 /* ---- elementwise ------------------------------------------------------ */
 
 static void cast(generator *g);
@@ -746,7 +765,8 @@ static void statements(generator *g, int n) {
     else if (what < 66) scan(g);
     else if (what < 80) shuffle(g);
     else if (what < 83 && g->depth == 0) product(g);
-    else if (what < 86 && g->depth == 0) atomic(g);
+    else if (what < 85 && g->depth == 0) atomic(g);
+    else if (what < 88) scratch(g);
     else if (what < 92 && g->depth < MAX_DEPTH) branch(g);
     else if (what < 98 && g->depth < MAX_DEPTH) loop(g);
     else cast(g);
