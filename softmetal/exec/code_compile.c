@@ -78,7 +78,7 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   sm_val bits = LL.BuildLoad2(e->b, e->i32,
       sm_at(e, e->frame, sm_i64(e, offsetof(sm_frame, mask))), "");
   e->entry_mask = line ? sm_splat(e, sm_int(e, e->i1, 1))
-                       : CONVERT(BitCast, bits, mask);
+                       : sm_mask_of(e, bits);
   LL.BuildStore(e->b, e->entry_mask, e->exec);
   sm_emit_kernel_body(e);
   sm_here(e, e->entry);

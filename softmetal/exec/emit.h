@@ -205,6 +205,7 @@ void sm_go(sm_emit *e, LLVMBasicBlockRef block);  /* br, then continue there */
 void sm_here(sm_emit *e, LLVMBasicBlockRef block);/* continue there */
 bool sm_ended(sm_emit *e);                        /* block has terminator */
 
+sm_val sm_mask_of(sm_emit *e, sm_val bits); /* i32 to a mask */
 sm_leaf sm_leaf_uni(sm_val v);
 sm_leaf sm_leaf_var(sm_val v);
 sm_val sm_vec(sm_emit *e, const sm_leaf *leaf);  /* any form as vector */
@@ -312,6 +313,9 @@ typedef struct sm_counted { /* for (i = first; i < last; i += by) */
 
 /* The loop's trips are known and it is better written out; fills c. */
 bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c);
+/* A loop so small that its body may be emitted twice: once more for the trips
+ * that all lanes make. */
+bool sm_is_small_loop(sm_emit *e, const sm_stmt *s);
 /* The bodies of this if statement are so cheap, and so harmless to lanes
  * that do not take part, that no branch around them is needed. */
 bool sm_is_straight(sm_emit *e, const sm_stmt *s);

@@ -281,7 +281,7 @@ static sm_leaf as_ulong(sm_emit *e, sm_val bits32) {
 }
 
 static sm_val mask_from_bits(sm_emit *e, sm_val bits) {
-  return CONVERT(BitCast, bits, sm_vector_type(e->i1, SM_LANES));
+  return sm_mask_of(e, bits);
 }
 
 /* The four bits of each lane's quad, as a vector of i32. */

@@ -652,8 +652,86 @@ sm_leaf sm_leaf_binary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
   return r;
 }
 
+/* Bit l to lane l. Without mask registers LLVM takes a bitcast apart bit by
+ * bit: the bytes are spread and tested instead. */
+sm_val sm_mask_of(sm_emit *e, sm_val bits) {
+  if (e->wide || LL.IsConstant(bits))
+    return CONVERT(BitCast, bits, sm_vector_type(e->i1, SM_LANES));
+  sm_val bytes = CONVERT(BitCast, sm_splat_n(e, bits, 8),
+                         sm_vector_type(e->i8, SM_LANES));
+  int spread[SM_LANES];
+  sm_val bit[SM_LANES];
+  for (int l = 0; l < SM_LANES; l++) {
+    spread[l] = l / 8 + l / 16 * 16; /* within each half of the register */
+    bit[l] = sm_int(e, e->i8, 1u << l % 8);
+  }
+  sm_val each = LL.ConstVector(bit, SM_LANES);
+  bytes = sm_shuffle(e, bytes, NULL, spread, SM_LANES);
+  return ICMP(EQ, OP2(And, bytes, each), each);
+}
+
+/* Consecutive lanes hold consecutive numbers. */
+static bool counts_lanes(const sm_leaf *a) {
+  int64_t k[5];
+  if (a->form != SM_LIN || a->guard || !const_coefs(a, k)) return false;
+  for (int b = 0; b < 5; b++)
+    if (k[b] != 1 << b) return false;
+  return true;
+}
+
+/* The lowest n bits of 64, n clamped to 32. */
+static sm_val low_bits(sm_emit *e, sm_val n) {
+  sm_val most = sm_i64(e, 32), one = sm_i64(e, 1);
+  n = sm_intrinsic2(e, "llvm.umin", n, most);
+  return OP2(Sub, OP2(Shl, one, n), one);
+}
+
+/* base + lane < bound (or <=) for 32 bit numbers: how many lanes hold, which
+ * is a few scalar instructions, where a comparison of vectors and tests of
+ * its result are dozens. An unsigned sum may wrap: behind the wrap the lanes
+ * count from zero. */
+static sm_val count_below(sm_emit *e, bool sign, const sm_leaf *a,
+                          sm_val bound, bool or_equal) {
+  sm_val from = sign ? CONVERT(SExt, a->v, e->i64)
+                     : CONVERT(ZExt, a->v, e->i64);
+  sm_val to = sign ? CONVERT(SExt, bound, e->i64)
+                   : CONVERT(ZExt, bound, e->i64);
+  if (or_equal) to = OP2(Add, to, sm_i64(e, 1));
+  sm_val n = SELECT(ICMP(SGT, to, from), OP2(Sub, to, from), sm_i64(e, 0));
+  sm_val bits = low_bits(e, n);
+  if (!sign && !a->exact) {
+    sm_val wrap = OP2(Sub, sm_i64(e, (uint64_t)1 << 32), from);
+    wrap = sm_intrinsic2(e, "llvm.umin", wrap, sm_i64(e, 32));
+    bits = OP2(Or, bits, OP2(Shl, low_bits(e, to), wrap));
+  }
+  return sm_mask_of(e, CONVERT(Trunc, bits, e->i32));
+}
+
+/* NULL: not a comparison of that kind. */
+static sm_val compare_count(sm_emit *e, sm_op op, sm_scalar s,
+                            const sm_leaf *a, const sm_leaf *b) {
+  if (s != SM_INT && s != SM_UINT) return NULL;
+  if (a->form == SM_UNI && b->form == SM_LIN) {
+    static const sm_op turned[] = {SM_GT, SM_GE, SM_LT, SM_LE};
+    const sm_leaf *t = a;
+    if (op < SM_LT || op > SM_GE) return NULL;
+    op = turned[op - SM_LT];
+    a = b;
+    b = t;
+  }
+  if (op < SM_LT || op > SM_GE || b->form != SM_UNI || !counts_lanes(a) ||
+      LL.IsConstant(a->v))
+    return NULL;
+  bool sign = sm_is_signed(s);
+  bool inverse = op == SM_GT || op == SM_GE;
+  sm_val r = count_below(e, sign, a, b->v, op == SM_LE || op == SM_GT);
+  return inverse ? OP1(Not, r) : r;
+}
+
 sm_leaf sm_leaf_compare(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
                         sm_leaf b) {
+  sm_val count = compare_count(e, op, s, &a, &b);
+  if (count) return sm_leaf_var(count);
   bool uniform = sm_all_uniform(&a, &b);
   sm_val x = uniform ? a.v : sm_vec(e, &a), y = uniform ? b.v : sm_vec(e, &b);
   sm_val r;

@@ -85,9 +85,12 @@ static sm_val exp_core(sm_emit *e, sm_val r) {
   return OP2(FAdd, y, fc(e, r, 1.0));
 }
 
+/* NaN becomes low: with the operands in this order each step is one
+ * instruction. */
 static sm_val clamp_to(sm_emit *e, sm_val x, double low, double high) {
-  x = sm_intrinsic2(e, "llvm.maxnum", x, fc(e, x, low));
-  return sm_intrinsic2(e, "llvm.minnum", x, fc(e, x, high));
+  sm_val least = fc(e, x, low), most = fc(e, x, high);
+  x = SELECT(FCMP(OGT, x, least), x, least);
+  return SELECT(FCMP(OLT, x, most), x, most);
 }
 
 static sm_val keep_nan(sm_emit *e, sm_val x, sm_val r) {

@@ -304,9 +304,89 @@ static sm_val concat(sm_emit *e, sm_val a, sm_val b, unsigned n) {
   return sm_shuffle(e, a, b, mask, 2 * n);
 }
 
+/* ---- four 32-bit elements a lane, 8-float registers -------------------- */
+
+/* Lanes i and i + 4 of each eight go into one register, whose halves are
+ * then transposed like any 4 x 4 matrix: two shuffles a register. */
+static bool is_quads(const sm_emit *e, const plan *p) {
+  return !e->wide && p->n == 4 && p->bytes == 4;
+}
+
+static sm_val lane_address(sm_emit *e, const plan *pl, const sm_val *far,
+                           unsigned lane) {
+  uint64_t at = (uint64_t)lane_chain(pl, lane) * pl->slot * pl->bytes;
+  return sm_at(e, far[lane_far(pl, lane)], sm_i64(e, at));
+}
+
+static void far_addresses(sm_emit *e, const sm_leaf *p, const plan *pl,
+                          sm_val far[8]) {
+  for (unsigned f = 0; f < 1u << pl->far; f++)
+    far[f] = far_address(e, p, pl, f);
+}
+
+/* in[i] and out[i] of 8; its own inverse but for the halves' order. */
+static void transpose_quads(sm_emit *e, const sm_val in[4], sm_val out[4]) {
+  static const int low[8] = {0, 8, 1, 9, 4, 12, 5, 13};
+  static const int high[8] = {2, 10, 3, 11, 6, 14, 7, 15};
+  static const int first[8] = {0, 1, 8, 9, 4, 5, 12, 13};
+  static const int second[8] = {2, 3, 10, 11, 6, 7, 14, 15};
+  sm_val a = sm_shuffle(e, in[0], in[1], low, 8);
+  sm_val b = sm_shuffle(e, in[0], in[1], high, 8);
+  sm_val c = sm_shuffle(e, in[2], in[3], low, 8);
+  sm_val d = sm_shuffle(e, in[2], in[3], high, 8);
+  out[0] = sm_shuffle(e, a, c, first, 8);
+  out[1] = sm_shuffle(e, a, c, second, 8);
+  out[2] = sm_shuffle(e, b, d, first, 8);
+  out[3] = sm_shuffle(e, b, d, second, 8);
+}
+
+static void load_quads(sm_emit *e, const sm_leaf *p, const plan *pl,
+                       sm_ty type, sm_space space, sm_val *out) {
+  sm_val far[8], part[4][4];
+  far_addresses(e, p, pl, far);
+  for (unsigned g = 0; g < 4; g++) {
+    sm_val row[4];
+    for (unsigned i = 0; i < 4; i++) {
+      sm_val half[2];
+      for (unsigned h = 0; h < 2; h++)
+        half[h] = load(e, sm_vector_type(type, 4),
+                       lane_address(e, pl, far, g * 8 + h * 4 + i), 4, space);
+      row[i] = concat(e, half[0], half[1], 4);
+    }
+    transpose_quads(e, row, part[g]);
+  }
+  for (unsigned j = 0; j < 4; j++)
+    out[j] = concat(e, concat(e, part[0][j], part[1][j], 8),
+                    concat(e, part[2][j], part[3][j], 8), 16);
+}
+
+static sm_val piece(sm_emit *e, sm_val v, unsigned from, unsigned n) {
+  int mask[SM_LANES];
+  for (unsigned i = 0; i < n; i++) mask[i] = (int)(from + i);
+  return sm_shuffle(e, v, NULL, mask, n);
+}
+
+static void store_quads(sm_emit *e, const sm_leaf *p, const plan *pl,
+                        const sm_val *in) {
+  sm_val far[8];
+  far_addresses(e, p, pl, far);
+  for (unsigned g = 0; g < 4; g++) {
+    sm_val column[4], row[4];
+    for (unsigned j = 0; j < 4; j++) column[j] = piece(e, in[j], g * 8, 8);
+    transpose_quads(e, column, row);
+    for (unsigned l = 0; l < 8; l++)
+      store(e, piece(e, row[l & 3], l & 4, 4),
+            lane_address(e, pl, far, g * 8 + l), 4);
+  }
+}
+
 /* Wide loads; out[j] gets element j of all lanes. */
 static void load_wide(sm_emit *e, const sm_leaf *p, const plan *pl,
                       sm_ty type, sm_space space, sm_val *out) {
+  if (is_quads(e, pl)) {
+    load_quads(e, p, pl, type, space, out);
+    return;
+  }
   unsigned combinations = 1u << pl->far, length = row_length(pl);
   sm_val part[8];
   for (unsigned f = 0; f < combinations; f++) {
@@ -352,6 +432,10 @@ static sm_val interleave(sm_emit *e, const sm_val *in, unsigned n,
 
 static void store_wide(sm_emit *e, const sm_leaf *p, const plan *pl,
                        const sm_val *in) {
+  if (is_quads(e, pl)) {
+    store_quads(e, p, pl, in);
+    return;
+  }
   sm_val raw = interleave(e, in, pl->n, pl);
   unsigned combinations = 1u << pl->far;
   unsigned length = pl->n << pl->chain;

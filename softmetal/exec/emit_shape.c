@@ -256,6 +256,28 @@ bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c) {
 }
 
 
+/* Nothing in it that leaves early or loops at run time. */
+static bool is_plain(sm_emit *e, const sm_stmt *s) {
+  sm_counted c;
+  if (!s) return true;
+  switch (s->kind) {
+  case SM_S_BREAK: case SM_S_CONTINUE: case SM_S_RETURN: case SM_S_WHILE:
+  case SM_S_DO: case SM_S_SWITCH: return false;
+  case SM_S_FOR: if (!sm_should_unroll(e, s, &c)) return false; break;
+  default: break;
+  }
+  for (uint32_t i = 0; i < s->body.len; i++)
+    if (!is_plain(e, s->body.data[i])) return false;
+  return true;
+}
+
+bool sm_is_small_loop(sm_emit *e, const sm_stmt *s) {
+  enum { MOST = 48 };
+  if (s->kind == SM_S_DO || !s->e || s->unroll == 1) return false;
+  return is_plain(e, s->body.data[0]) &&
+         stmt_weight(e, s->body.data[0]) <= MOST;
+}
+
 /* ---- branches not worth taking ---------------------------------------- */
 
 /* What is left of the budget, in operations on 32 lanes; below zero: too

@@ -291,6 +291,32 @@ static void loop_test(sm_emit *e, const sm_stmt *s, bool divergent,
   LL.BuildCondBr(e->b, sm_any(e, mask), yes, no);
 }
 
+/* Most trips are made by all lanes that came to the loop. They run a copy of
+ * the body that needs no masks, while the first lanes have not left. */
+static void loop_test_all(sm_emit *e, const sm_stmt *s, sm_val old,
+                          LLVMBasicBlockRef head, LLVMBasicBlockRef yes,
+                          LLVMBasicBlockRef no) {
+  LLVMBasicBlockRef all = sm_block(e), some = sm_block(e);
+  sm_leaf c = sm_emit_value(e, s->e).leaf[0];
+  sm_val mask = OP2(And, sm_exec(e), sm_vec(e, &c));
+  set_exec(e, mask);
+  LL.BuildCondBr(e->b, ICMP(EQ, sm_mask_bits(e, mask), sm_mask_bits(e, old)),
+                 all, some);
+  sm_here(e, all);
+  e->level--;
+  sm_emit_stmt(e, s->body.data[0]);
+  if (s->step) {
+    e->discard = true;
+    sm_emit_value(e, s->step);
+    e->discard = false;
+  }
+  check_stop(e);
+  e->level++;
+  LL.BuildBr(e->b, head);
+  sm_here(e, some);
+  LL.BuildCondBr(e->b, sm_any(e, mask), yes, no);
+}
+
 /* Brings back the lanes that continued, runs the step. */
 static void loop_latch(sm_emit *e, const sm_stmt *s, sm_loop *loop,
                        bool divergent) {
@@ -389,7 +415,10 @@ static void emit_loop(sm_emit *e, const sm_stmt *s) {
   loop.latch = sm_block(e);
   LLVMBasicBlockRef head = sm_block(e), body = sm_block(e);
   sm_go(e, head);
+  bool watched = e->options->check || e->options->counters;
   if (s->kind == SM_S_DO) LL.BuildBr(e->b, body);
+  else if (divergent && !watched && sm_is_small_loop(e, s))
+    loop_test_all(e, s, old, head, body, loop.exit);
   else loop_test(e, s, divergent, body, loop.exit);
   sm_here(e, body);
   int level = e->level;
