@@ -298,6 +298,27 @@ TM_API tm_status tm_module_add(tm_module *module, const char *name,
                                size_t length,
                                const tm_module_options *options,
                                tm_error **error);
+/* Registers an operation that kernels of the set call as tl.custom("name",
+ * x, ...). Two kinds:
+ *   signature NULL  text is Triton source with a @triton.jit function called
+ *                   name; a call is inlined like any helper's.
+ *   signature given text is MSL that defines a METAL_FUNC called name of single
+ *                   elements, as the signature says: "fp32(fp32, i32)", of
+ *                   i1 i8 i16 i32 i64 u8 u16 u32 u64 fp16 fp32, at most 8
+ *                   arguments. It is applied to every element of its
+ *                   arguments, which are broadcast; it must depend on nothing
+ *                   else. Other functions may stand beside it.
+ * The text is part of the kernels' keys in the cache. It is copied. Add
+ * before compiling, as modules.
+ * Errors: TM_E_ARGUMENT (NULL, a name that is none or is taken, a signature
+ * or MSL that is refused, with the reason), TM_E_SYNTAX for Triton source,
+ * TM_E_MEMORY. Mistakes inside the MSL are Metal's to find: tm_kernel_load
+ * gives its text.
+ * Threads: one per module. Since: 0.1 */
+TM_API tm_status tm_module_add_custom(tm_module *module, const char *name,
+                                      const char *signature,
+                                      const char *text, size_t length,
+                                      tm_error **error);
 /* The absolute dotted name of import number index, from 0, that is named in
  * the set but is not in it; NULL past the last. Triton's own modules are not
  * listed. Not every one is needed: host code imports too. Borrowed until the

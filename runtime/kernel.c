@@ -106,6 +106,13 @@ static void make_key(const tm_module *module, const char *name,
     key_number(key, each->is_package);
     key_text(key, text.ptr, text.len);
   }
+  key_number(key, set->customs.len);
+  for (uint32_t i = 0; i < set->customs.len; i++) {
+    const tm_custom *custom = &set->customs.data[i];
+    key_name(key, custom->name);
+    key_name(key, custom->signature);
+    key_text(key, custom->text.ptr, custom->text.len);
+  }
 }
 
 /* ---- the compiler ------------------------------------------------------- */

@@ -33,6 +33,10 @@ static const char *compile_example(work *w, const example *e) {
   tm_modules *set = tm_modules_create(&w->arena, &w->diags);
   tm_module *module = tm_module_parse_text(
       set, "example", "example.py", tm_cstr(example_source(&w->arena, e)));
+  tm_custom square = {.name = "square", .text = TM_STR(
+      "METAL_FUNC float square(float x) { return x * x; }")};
+  tm_custom_signature("fp32(fp32)", &square);
+  tm_push(&w->arena, &set->customs, square);
   const tm_function_def *k = tm_module_kernel(module, "k");
   tm_request request = {.module = module, .kernel = "k",
                         .chip = tm_chip_by_name("m1")};

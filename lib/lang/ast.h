@@ -267,13 +267,37 @@ typedef struct tm_module {
   struct tm_modules *owner;
 } tm_module;
 
+enum { TM_CUSTOM_MAX_ARGS = 8 };
+
+/* An operation of the host's own, for tl.custom(name, ...). */
+typedef struct tm_custom {
+  tm_name name;
+  tm_module *module;   /* Triton: has the function name; NULL: MSL */
+  tm_str text;         /* MSL: defines the function name */
+  const char *signature; /* MSL: as given */
+  uint32_t n_args;
+  char types[TM_CUSTOM_MAX_ARGS + 1][8]; /* the result's, the arguments' */
+} tm_custom;
+
 /* A set of modules that may import each other. Owned by the arena. */
 typedef struct tm_modules {
   tm_arena *arena;
   tm_diags *diags;       /* syntax errors of all of them */
   tm_names names;
   TM_VEC(tm_module *) list;
+  TM_VEC(tm_custom) customs;
 } tm_modules;
+
+/* ---- custom_op.c -------------------------------------------------------- */
+
+const tm_custom *tm_custom_find(const tm_modules *set, const char *name);
+/* Reads "fp32(fp32, i32)" into types and n_args; what is wrong with it, or
+ * NULL. */
+const char *tm_custom_signature(const char *text, tm_custom *out);
+/* What is wrong with the MSL of a function of elements, or NULL. In arena. */
+const char *tm_custom_text(tm_arena *arena, const char *name, tm_str text);
+
+/* ---- module.c ----------------------------------------------------------- */
 
 tm_modules *tm_modules_create(tm_arena *arena, tm_diags *diags);
 

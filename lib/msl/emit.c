@@ -740,6 +740,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   e->taken = tm_map_in(arena);
   tm_names_init(&e->interned, arena);
   claim_fixed_names(e);
+  msl_claim_custom_names(e);
   const char *entry = msl_name(e, e->func->name);
   const char *struct_name = msl_name(e, msl_text(e, "%s_args", entry));
   out->entry = entry;

@@ -195,6 +195,7 @@ typedef struct emitter {
   uint32_t indent;
   uint32_t line;            /* source line last named in a comment */
   TM_VEC(msl_helper) helpers;
+  TM_VEC(const char *) customs; /* emitter_custom.c: what is printed */
   tm_buf thread_parts;      /* constants of the thread, top of the body */
   struct msl_thread_form *forms; /* what is in thread_parts already */
   bool uses_log;            /* prints or asserts */
@@ -337,6 +338,13 @@ msl_expr msl_compute(emitter *e, tm_value v, const msl_point *point);
 msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands);
 /* tt.extern_elementwise: a function of libdevice. */
 msl_expr msl_external(emitter *e, tm_inst inst, const msl_expr *operands);
+
+/* ---- emitter_custom.c: the host's own functions -------------------------- */
+
+bool msl_is_custom(const tm_ir *ir, tm_inst inst);
+/* Takes every word of their texts; before any other name is given. */
+void msl_claim_custom_names(emitter *e);
+msl_expr msl_custom(emitter *e, tm_inst inst, const msl_expr *operands);
 /* A scalar (or R = 1 tile) value. */
 msl_expr msl_eval_scalar(emitter *e, tm_value v);
 /* Text of x, in parentheses unless it binds at least as strongly as prec. */

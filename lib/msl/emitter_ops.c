@@ -512,7 +512,9 @@ msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands) {
                                  msl_paren(e, operands[0], MSL_ADD),
                                  msl_paren(e, operands[1], MSL_MUL)),
                         MSL_ADD, o.lanes};
-    case TM_EXTERN: return msl_external(e, inst, operands);
+    case TM_EXTERN:
+      return msl_is_custom(e->ir, inst) ? msl_custom(e, inst, operands)
+                                        : msl_external(e, inst, operands);
     default: return float_op(&o, data->op);
   }
 }
