@@ -664,6 +664,7 @@ static void pool(emitter *e, tm_buf *out) {
                 (unsigned)(e->pool_bytes / 16));
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
+    if (r->bytes == 0) continue; /* another one's serves */
     tm_buf_printf(out, "  threadgroup %s *const %s = (threadgroup %s *)",
                   r->type, r->name, r->type);
     if (r->offset)
@@ -688,11 +689,11 @@ static void claim_fixed_names(emitter *e) {
 
 static void publish_tiles(emitter *e) {
   tm_msl *msl = e->out;
-  msl->n_tiles = e->regions.len;
   msl->tiles = TM_NEW_ARRAY(e->arena, tm_msl_tile, e->regions.len);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
-    msl->tiles[i] = (tm_msl_tile){r->name, r->offset, r->bytes};
+    if (r->bytes == 0) continue;
+    msl->tiles[msl->n_tiles++] = (tm_msl_tile){r->name, r->offset, r->bytes};
   }
   msl->uniform = e->uniform.data;
   msl->n_uniform = e->uniform.len;

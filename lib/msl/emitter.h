@@ -120,6 +120,8 @@ typedef struct msl_staging {
   tm_inst first, last; /* of those dots, in program order */
   bool single;         /* there is one */
   bool late;           /* the dot stores it, just before it starts */
+  tm_inst twin;        /* an earlier one that has stored the same; or 0 */
+  uint32_t twins;      /* how many later ones rely on this one */
 } msl_staging;
 
 typedef struct msl_local { /* a value already computed in some scope */
@@ -423,6 +425,8 @@ void msl_stage_plan(emitter *e, tm_inst inst);
 bool msl_stage_shrink(emitter *e);
 /* True when the dot that reads it stores it, just before it starts. */
 bool msl_stage_is_late(emitter *e, tm_inst inst);
+/* The region that the tile is in. */
+msl_region *msl_stage_region(emitter *e, tm_inst inst);
 /* Stores the tile; window: the variable of the dot's windows, or NULL. */
 void msl_stage(emitter *e, tm_inst inst, const char *window);
 /* The layout of the operand as its region has it: dimensions in the order of

@@ -203,7 +203,7 @@ static bool has_matrices(const dot *d, int operand) {
 static void load_matrix(const dot *d, tm_inst stage, const char *target,
                         const msl_point *p) {
   emitter *e = d->e;
-  const msl_region *region = msl_region_of(e, stage, 0);
+  const msl_region *region = msl_stage_region(e, stage);
   tm_layout l = msl_stage_layout(e, stage);
   memset(l.lane, 0, sizeof l.lane);
   msl_expr at = msl_tile_index(e, &l, p, region->row, region->pitch);
@@ -219,7 +219,7 @@ static void load_matrix(const dot *d, tm_inst stage, const char *target,
 static void load_pair(const dot *d, int operand, tm_inst stage,
                       const char *target, const msl_point *p) {
   emitter *e = d->e;
-  const msl_region *region = msl_region_of(e, stage, 0);
+  const msl_region *region = msl_stage_region(e, stage);
   tm_layout l = msl_stage_layout(e, stage);
   msl_expr at = msl_tile_index(e, &l, p, region->row, region->pitch);
   const char *pair = msl_name(e, "pair");
@@ -234,7 +234,7 @@ static void load_pair(const dot *d, int operand, tm_inst stage,
 static void load_elements(const dot *d, int operand, tm_inst stage,
                           const char *target, const msl_point *at) {
   emitter *e = d->e;
-  const msl_region *region = msl_region_of(e, stage, 0);
+  const msl_region *region = msl_stage_region(e, stage);
   tm_layout l = msl_stage_layout(e, stage);
   bool coded = operand_scalar(d, operand) == TM_BF16;
   uint32_t apart = elements_apart(d, operand);
@@ -375,7 +375,7 @@ static void stage_operands(const dot *d) {
 static void await_operands(const dot *d) {
   for (int i = 0; i < 2; i++) {
     tm_inst stage = staged_operand(d, i);
-    if (stage) msl_region_read(d->e, msl_region_of(d->e, stage, 0));
+    if (stage) msl_region_read(d->e, msl_stage_region(d->e, stage));
   }
 }
 
@@ -384,7 +384,7 @@ static void enter_windows(const dot *d) {
   for (int i = 0; i < 2; i++) {
     tm_inst stage = staged_operand(d, i);
     if (stage && msl_stage_is_late(d->e, stage))
-      msl_region_of(d->e, stage, 0)->read = true;
+      msl_stage_region(d->e, stage)->read = true;
   }
 }
 

@@ -8,6 +8,9 @@
  * (emitter_dot.c). f16 and bf16 take 16 bits an element. Transpositions are
  * looked through: the tile lies as its source does, and is read transposed.
  *
+ * Two dots of one block that read the same tile, one of them perhaps
+ * transposed, share it ("twins"): the first one stores it.
+ *
  * Normally the whole tile is stored: by the dot, just before it starts, when
  * conversion and dot are in one block ("late"), or where the conversion is,
  * once for all iterations of a loop around the dot. When that takes more
@@ -89,6 +92,24 @@ static void note_readers(emitter *e, reader *readers) {
   }
 }
 
+/* An earlier conversion whose dot, in the same block, stores the same. */
+static void find_twin(emitter *e, tm_inst inst) {
+  msl_staging *s = e->stagings[inst];
+  for (tm_inst i = 1; s->late && i < e->ir->insts.len; i++) {
+    msl_staging *other = e->stagings[i];
+    if (i == inst || !other || !other->late || other->twin ||
+        other->source != s->source ||
+        !tm_layout_equal(&other->layout, &s->layout) ||
+        tm_get(e->ir, other->first)->block !=
+            tm_get(e->ir, s->first)->block ||
+        e->position[other->first] >= e->position[s->first])
+      continue;
+    s->twin = i;
+    other->twins++;
+    return;
+  }
+}
+
 void msl_stage_find(emitter *e) {
   reader *readers = TM_NEW_ARRAY(e->arena, reader, e->ir->values.len);
   note_readers(e, readers);
@@ -106,6 +127,8 @@ void msl_stage_find(emitter *e) {
     s->late = s->single && tm_get(e->ir, r->first)->block == d->block;
     e->stagings[i] = s;
   }
+  for (tm_inst i = 1; i < e->ir->insts.len; i++)
+    if (e->stagings[i]) find_twin(e, i);
 }
 
 bool msl_stage_is_late(emitter *e, tm_inst inst) {
@@ -165,10 +188,30 @@ static tm_inst last_read(emitter *e, tm_inst inst, tm_inst user) {
   return end;
 }
 
+msl_region *msl_stage_region(emitter *e, tm_inst inst) {
+  tm_inst twin = e->stagings[inst]->twin;
+  return msl_region_of(e, twin ? twin : inst, 0);
+}
+
+/* The last dot that reads the tile of a late conversion. */
+static tm_inst last_twin(const emitter *e, tm_inst inst) {
+  tm_inst last = e->stagings[inst]->first;
+  for (tm_inst i = 1; e->stagings[inst]->twins && i < e->ir->insts.len; i++)
+    if (e->stagings[i] && e->stagings[i]->twin == inst &&
+        e->position[e->stagings[i]->first] > e->position[last])
+      last = e->stagings[i]->first;
+  return last;
+}
+
 /* Size and lifetime of the region, as the plan stands. */
 static void fit_region(emitter *e, tm_inst inst) {
   msl_staging *s = e->stagings[inst];
   msl_region *region = msl_region_of(e, inst, 0);
+  if (s->twin) { /* takes none */
+    region->bytes = 0;
+    region->from = region->to = e->position[s->first];
+    return;
+  }
   tm_layout l = drop_top(&s->layout, k_dim(s), windows_of(e, s));
   uint32_t total = 0, bytes = element_bytes(s);
   for (uint32_t d = 0; d < l.rank; d++) total += l.dim_bits[d];
@@ -177,7 +220,7 @@ static void fit_region(emitter *e, tm_inst inst) {
   region->pitch = region->row + ROW_PAD_BYTES / bytes;
   region->bytes =
       ((1u << (total - row_bits)) * region->pitch * bytes + 15) & ~15u;
-  tm_inst end = s->late ? s->first : last_read(e, inst, s->last);
+  tm_inst end = s->late ? last_twin(e, inst) : last_read(e, inst, s->last);
   region->from = e->position[s->late ? s->first : inst];
   region->to = e->position[end];
 }
@@ -195,69 +238,138 @@ void msl_stage_plan(emitter *e, tm_inst inst) {
 
 /* ---- making it smaller -------------------------------------------------- */
 
-typedef struct change { /* what makes the kernel need less */
-  tm_inst inst;         /* a dot: one window bit more; a conversion: late */
-  uint64_t excess;      /* bytes of all regions over the limit, afterwards */
-} change;
+typedef struct cost {
+  uint64_t excess; /* bytes of all regions that lie over the limit */
+  uint64_t bytes;  /* of all regions */
+  uint32_t extra;  /* stores and barriers that the change adds, roughly */
+} cost;
 
-static uint64_t excess(emitter *e) {
-  uint64_t sum = 0;
+typedef struct state { /* of a staging, as far as changes touch it */
+  tm_inst inst, twin;
+  uint32_t twins;
+  bool late;
+} state;
+
+typedef struct states { TM_VEC(state) list; } states;
+
+static cost cost_of(emitter *e) {
+  cost c = {0, 0, 0};
+  for (uint32_t i = 0; i < e->regions.len; i++)
+    if (e->stagings[e->regions.data[i].inst])
+      fit_region(e, e->regions.data[i].inst);
   msl_pool_place(e);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
     uint32_t end = r->offset + r->bytes, most = e->chip->threadgroup_bytes;
-    if (end > most) sum += end - most;
+    if (end > most) c.excess += end - most;
+    c.bytes += r->bytes;
   }
-  return sum;
+  return c;
 }
 
-static void fit_operands(emitter *e, tm_inst dot) {
-  for (int k = 0; k < 2; k++) {
-    tm_inst def = tm_val(e->ir, tm_get(e->ir, dot)->operands[k])->def;
-    if (def && e->stagings[def]) fit_region(e, def);
-  }
-}
-
-/* May the dot take one bit more of windows? At least 8 of K are left. */
-static bool can_halve(emitter *e, tm_inst dot) {
-  const tm_inst_data *d = tm_get(e->ir, dot);
-  tm_type a = tm_type_of(e->ir, d->operands[0]);
-  bool late = false;
-  for (int k = 0; k < 2; k++) {
-    tm_inst def = tm_val(e->ir, d->operands[k])->def;
-    late = late || (def && e->stagings[def] && e->stagings[def]->late);
-  }
-  return late && a->shape[a->rank - 1] >> (e->windows[dot] + 1) >= 8;
-}
-
-static void make(emitter *e, tm_inst inst, bool undo) {
-  if (tm_get(e->ir, inst)->op == TM_DOT) {
-    e->windows[inst] = (uint8_t)(e->windows[inst] + (undo ? -1 : 1));
-    fit_operands(e, inst);
-    return;
-  }
-  e->stagings[inst]->late = !undo;
-  fit_region(e, inst);
-}
-
-bool msl_stage_shrink(emitter *e) {
-  uint64_t before = excess(e);
-  change best = {0, before};
+static states save(emitter *e) {
+  states all = {{0}};
   for (tm_inst i = 1; i < e->ir->insts.len; i++) {
-    const tm_inst_data *d = tm_get(e->ir, i);
-    if (!d->block) continue;
     const msl_staging *s = e->stagings[i];
-    bool may = d->op == TM_DOT ? can_halve(e, i)
-                               : s && s->single && !s->late;
-    if (!may) continue;
-    make(e, i, false);
-    uint64_t after = excess(e);
-    make(e, i, true);
-    if (after < best.excess) best = (change){i, after};
+    if (!s) continue;
+    state one = {i, s->twin, s->twins, s->late};
+    tm_push(e->arena, &all.list, one);
   }
-  if (!best.inst) return false;
-  make(e, best.inst, false);
-  return true;
+  return all;
+}
+
+static void restore(emitter *e, const states *all) {
+  for (uint32_t i = 0; i < all->list.len; i++) {
+    const state *from = &all->list.data[i];
+    msl_staging *s = e->stagings[from->inst];
+    s->twin = from->twin;
+    s->twins = from->twins;
+    s->late = from->late;
+  }
+}
+
+/* How many tiles are stored once more then. */
+static uint32_t leave_twins(emitter *e, tm_inst inst, const states *all) {
+  msl_staging *s = e->stagings[inst];
+  uint32_t n = s->twins + (s->twin != 0);
+  if (s->twin) e->stagings[s->twin]->twins--;
+  s->twin = 0;
+  for (uint32_t i = 0; s->twins && i < all->list.len; i++) {
+    msl_staging *other = e->stagings[all->list.data[i].inst];
+    if (other->twin != inst) continue;
+    other->twin = 0;
+    s->twins--;
+  }
+  return n;
+}
+
+static msl_staging *staged_operand(emitter *e, tm_inst dot, int k,
+                                   tm_inst *inst) {
+  *inst = tm_val(e->ir, tm_get(e->ir, dot)->operands[k])->def;
+  return *inst ? e->stagings[*inst] : NULL;
+}
+
+/* A dot can take one bit more of windows while at least 8 of K are left; a
+ * conversion can become late, or store for itself what its twin stores. */
+static bool can_change(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  const msl_staging *s = e->stagings[inst];
+  if (!d->block) return false;
+  if (s) return s->single && (!s->late || s->twin);
+  if (d->op != TM_DOT) return false;
+  tm_type a = tm_type_of(e->ir, d->operands[0]);
+  tm_inst of;
+  const msl_staging *x = staged_operand(e, inst, 0, &of);
+  const msl_staging *y = staged_operand(e, inst, 1, &of);
+  return ((x && x->single) || (y && y->single)) &&
+         a->shape[a->rank - 1] >> (e->windows[inst] + 1) >= 8;
+}
+
+/* Makes the change; what it adds. */
+static uint32_t apply(emitter *e, tm_inst inst, const states *all) {
+  uint32_t extra = 1;
+  if (e->stagings[inst]) {
+    extra += leave_twins(e, inst, all);
+    e->stagings[inst]->late = true;
+    return extra;
+  }
+  e->windows[inst]++;
+  for (int k = 0; k < 2; k++) {
+    tm_inst of;
+    msl_staging *s = staged_operand(e, inst, k, &of);
+    if (!s || !s->single) continue;
+    extra += leave_twins(e, of, all) + !s->late;
+    s->late = true;
+  }
+  return extra;
+}
+
+/* Of the changes that help, the one with the least excess; among those with
+ * the same, the one that adds least. */
+bool msl_stage_shrink(emitter *e) {
+  const states all = save(e);
+  const cost before = cost_of(e);
+  cost best = before;
+  tm_inst change = 0;
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    if (!can_change(e, i)) continue;
+    uint8_t windows = e->windows[i];
+    uint32_t extra = apply(e, i, &all);
+    cost after = cost_of(e);
+    after.extra = extra;
+    restore(e, &all);
+    e->windows[i] = windows;
+    bool helps = after.excess < before.excess ||
+                 (after.excess == before.excess && after.bytes < before.bytes);
+    bool better = !change || after.excess < best.excess ||
+                  (after.excess == best.excess && after.extra < best.extra);
+    if (!helps || !better) continue;
+    best = after;
+    change = i;
+  }
+  if (change) apply(e, change, &all);
+  cost_of(e);
+  return change != 0;
 }
 
 /* ---- storing ------------------------------------------------------------ */
@@ -373,6 +485,7 @@ static void store_tile(store *t, uint32_t windows) {
 void msl_stage(emitter *e, tm_inst inst, const char *window) {
   const msl_staging *s = e->stagings[inst];
   uint32_t windows = windows_of(e, s);
+  if (s->twin) return; /* it is there */
   store t = {.e = e, .s = s, .region = msl_region_of(e, inst, 0),
              .to = drop_top(&s->layout, k_dim(s), windows),
              .window = window, .guard = msl_one_copy(e, &s->layout)};
