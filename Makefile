@@ -54,6 +54,8 @@ SM_SRC   := $(BASE_SRC) $(wildcard softmetal/*/*.c softmetal/*/*.S)
 TOOL_SRC := $(wildcard tools/*.c)
 TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c tests/random_kernels/*.c)
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
+# Programs that scripts of tests/ use.
+TEST_TOOL_SRC := tests/language_table.c tests/dump_ttir.c tests/eval_ttir.c
 BENCH_SRC := $(wildcard bench/*.c)
 # softmetal_add needs softmetal and nothing else, so it has a rule of its own.
 SOFT_EXAMPLE := examples/softmetal_add.c
@@ -64,7 +66,7 @@ TM_OBJ   := $(call obj,$(TM_SRC))
 SM_OBJ   := $(call obj,$(SM_SRC))
 TOOL_OBJ := $(call obj,$(TOOL_SRC))
 SUPPORT_OBJ := $(call obj,$(TEST_SUPPORT_SRC))
-TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC) tests/language_table.c)
+TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC) $(TEST_TOOL_SRC))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC) \
               $(if $(SOFTMETAL),$(SOFT_EXAMPLE)))
 

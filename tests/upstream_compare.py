@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Compares our TTIR with that of upstream Triton's own front end.
 
-    python3 tests/upstream_compare.py --dump PATH/TO/dump_ttir FILE.py ...
+    python3 tests/upstream_compare.py --tools build/tests [--evaluate] FILE.py ...
 
-dump_ttir is tests/dump_ttir.c linked with lib/. Each FILE.py says in comments
-what to compile, as the golden files do:
+The tools are dump_ttir and eval_ttir, made from tests/*.c. Each FILE.py says
+in comments what to compile, as the golden files do:
 
     # kernel: add_kernel
     # signature: *fp32:16, *fp32:16, i32
     # constexpr: BLOCK=64 MODE=fast
 
-Both modules go through upstream's parser and verifier and then through its
-canonicalizer, CSE and inliner, and the printed results are compared with
-values numbered in order of appearance. Files with `# expect-error` only have
+Both modules go through upstream's parser and verifier. Then either they go
+through its canonicalizer, CSE and inliner, and the printed results are
+compared with values numbered in order of appearance; or, with --evaluate,
+eval_ttir reads both with our reader and runs both on the same random arrays,
+with the file's `# grid:` and `# scalars:`: all arrays must be equal bit for
+bit.
+
+Files with `# expect-error` only have
 to be refused by both; `# upstream: WORD reason` says that a difference is
 wanted: `differs`, `refuses` when only upstream refuses the kernel, `lacks`
 when its IR does not have the operations any more.
@@ -93,7 +98,7 @@ def upstream_module(path, kernel, entries, named, context, backend, options, tar
         type_name, _, hint = entry.partition(":")
         if hint == "1":
             signature[name], constexprs[(i,)] = "constexpr", 1
-        elif re.fullmatch(r"\*?[a-z]\w*", type_name):
+        elif re.fullmatch(r"\*?[a-z]\w*", type_name) and type_name not in ("true", "false", "none"):
             signature[name] = type_name
             if hint:
                 attrs[(i,)] = [["tt.divisibility", int(hint)]]
@@ -130,23 +135,58 @@ def canonical_text(module):
     return re.sub(r"(, )?maxNumImpreciseAcc = \d+ : i32", "", text)
 
 
-def compare(path, dump, verbose):
+class Upstream:
+    """Upstream's front end for one target, with a context of its own."""
+
+    def __init__(self):
+        self.target = GPUTarget("cuda", 90, 32)
+        self.backend = make_backend(self.target)
+        self.options = self.backend.parse_options({})
+        self.context = ir.context()
+        ir.load_dialects(self.context)
+        self.backend.load_dialects(self.context)
+
+    def lower(self, path, kernel, entries, named):
+        """The verified module, and None; or None and what refused it."""
+        try:
+            module = upstream_module(path, kernel, entries, named, self.context,
+                                     self.backend, self.options, self.target)
+            module.context = self.context
+            if module.verify():
+                return module, None
+            return None, RuntimeError("upstream's module does not verify")
+        except Exception as error:  # any of upstream's many error classes
+            return None, error
+
+    def parse(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".ttir") as file:
+            file.write(text)
+            file.flush()
+            module = ir.parse_mlir_module(file.name, self.context)
+        module.context = self.context
+        return module
+
+
+def evaluate(theirs, ours, tools, d):
+    """Runs both texts with our evaluator on the same random arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("upstream", theirs), ("ours", ours)):
+            with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        command = [f"{tools}/eval_ttir", "upstream", "ours",
+                   "--grid", ",".join(d.get("grid", ["1"])[0].split())]
+        command += d.get("scalars", [""])[0].split()
+        command[0] = os.path.abspath(command[0])
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    said = done.stdout.strip() or done.stderr.strip()
+    return said if done.returncode == 0 else "FAILED: " + said
+
+
+def compare(path, options):
     d, kernel, entries, named = read_case(path)
-    target = GPUTarget("cuda", 90, 32)
-    backend = make_backend(target)
-    options = backend.parse_options({})
-    context = ir.context()
-    ir.load_dialects(context)
-    backend.load_dialects(context)
-    theirs = why = None
-    try:
-        theirs = upstream_module(path, kernel, entries, named, context, backend, options, target)
-        theirs.context = context
-        if not theirs.verify():
-            raise RuntimeError("upstream's module does not verify")
-    except Exception as error:  # any of upstream's many error classes
-        why, theirs = error, None
-    command = [dump, path, kernel, ", ".join(entries)]
+    upstream = Upstream()
+    theirs, why = upstream.lower(path, kernel, entries, named)
+    command = [f"{options.tools}/dump_ttir", path, kernel, ", ".join(entries)]
     command += [f"{n}={'tl.' + v.codegen_name() if isinstance(v, triton.language.dtype) else v}"
                 for n, v in named.items()]
     ours = subprocess.run(command, capture_output=True, text=True)
@@ -157,17 +197,12 @@ def compare(path, dump, verbose):
         if "expect-error" in d:
             return "we refuse" if wanted == "differs" else "FAILED: only we refuse"
         return "FAILED: we refuse\n" + ours.stderr
-    with tempfile.NamedTemporaryFile("w", suffix=".ttir", delete=False) as file:
-        file.write(ours.stdout)
     try:
-        mine = ir.parse_mlir_module(file.name, context)
-        mine.context = context
+        mine = upstream.parse(ours.stdout)
     except Exception as error:
         if wanted == "lacks":
             return "upstream lacks these operations"
         return f"FAILED: upstream's parser refuses our text: {error}\n" + ours.stdout
-    finally:
-        os.unlink(file.name)
     if not mine.verify():
         return "FAILED: our module does not verify\n" + ours.stdout
     if theirs is None:
@@ -177,26 +212,29 @@ def compare(path, dump, verbose):
             error = error.__cause__
         note = "upstream refuses, ours verifies"
         return note if wanted == "refuses" else f"FAILED: {note}: " + " / ".join(chain)
+    if options.evaluate:
+        return evaluate(theirs.str_nodebug(), ours.stdout, options.tools, d)
     a, b = canonical_text(theirs), canonical_text(mine)
     if a == b:
         return "equal"
     if wanted == "differs":
         return "differs as wanted, both verify"
     diff = "\n".join(difflib.unified_diff(a.splitlines(), b.splitlines(), "upstream", "ours", lineterm="", n=2))
-    return "FAILED: differs\n" + (diff if verbose else "\n".join(diff.splitlines()[:40]))
+    return "FAILED: differs\n" + (diff if options.verbose else "\n".join(diff.splitlines()[:40]))
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--dump", required=True)
+    parser.add_argument("--tools", required=True)
+    parser.add_argument("--evaluate", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     failed = 0
     for path in options.files:
-        result = compare(os.path.abspath(path), options.dump, options.verbose)
+        result = compare(os.path.abspath(path), options)
         failed += result.startswith("FAILED")
-        print(f"{os.path.basename(path)}: {result}")
+        print(f"{os.path.basename(path)}: {result}", flush=True)
     print(f"{len(options.files) - failed} as expected, {failed} failed")
     return failed != 0
 

@@ -4,7 +4,7 @@
 # expect-ttir: iter_args
 # expect-ttir: scf.if
 # expect-ttir: tt.store
-# upstream: differs
+# upstream: refuses a tuple where a named tuple is declared
 from typing import NamedTuple
 
 import triton

@@ -1,5 +1,8 @@
 # k, grid 1, x i32[32,8] with many equal values, o zeros i32[32], BM=32 BN=8
 # o[i] is the first column that holds the maximum of row i
+# kernel: k
+# signature: *i32:16, *i32:16, 32, 8
+# grid: 1 1
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 2, Q K V DO f16[64,32] L D f32[64] Out zeros f32[3,64,32], scale=0.2 N=64 B=32 H=32
 # gradients of causal attention: dK and dV of a block of keys by transposed products, dQ of a block of rows
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp16:16, *fp16:16, *fp32:16, *fp32:16, *fp32:16, fp32, i32:16, 32, 32
+# grid: 2 1
+# scalars: 0.2 64
 import triton
 import triton.language as tl
 

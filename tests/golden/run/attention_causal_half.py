@@ -1,5 +1,9 @@
 # k, grid 2,6, Q K V f16[2,3,100,64], Out zeros f16[2,3,100,64], sm_scale=0.2 H=3 N=100 D=64 BM=64 BN=32 CAUSAL=true
 # causal softmax(Q K^T * 0.2) V per head, to 4e-3
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp16:16, *fp16:16, fp32, i32, i32, 64, 64, 32, true
+# grid: 2 6
+# scalars: 0.2 3 100
 import triton
 import triton.language as tl
 

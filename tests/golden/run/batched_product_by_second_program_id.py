@@ -1,5 +1,9 @@
 # k, grid 8,3, a f16[3,20,40], b f16[3,40,50], c zeros f32[3,20,50], M=20 N=50 K=40 BM=16 BN=16 BK=16
 # c = a @ b per batch, to 1e-3
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp32:16, i32, i32, i32, 16, 16, 16
+# grid: 8 3
+# scalars: 20 50 40
 import triton
 import triton.language as tl
 

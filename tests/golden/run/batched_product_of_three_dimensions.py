@@ -1,5 +1,9 @@
 # k, grid 1, A f16[4,16,32] B f16[4,16,32] C zeros f32[4,16,16], G=4 M=16 N=16 K=32 BK=16
 # C[g] = A[g] B[g]^T, the batch inside one tile
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp32:16, i32:16, 4, 16, 16, 16
+# grid: 1 1
+# scalars: 32
 import triton
 import triton.language as tl
 

@@ -1,5 +1,8 @@
 # k, grid 1, x f32[16,16], o zeros f32[16,16], BM=16 BN=16
 # o[i,j] = x[i,j] + maximum of column j
+# kernel: k
+# signature: *fp32:16, *fp32:16, 16, 16
+# grid: 1 1
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 6, logits f32[6,1000], tgt i64[6], loss zeros f32[6], grad zeros f32[6,1000], V=1000 B=256
 # loss = logsumexp - logits[tgt], grad = softmax - onehot(tgt), 1e-5
+# kernel: k
+# signature: *fp32:16, *i64:16, *fp32:16, *fp32:16, i32, 256
+# grid: 6 1
+# scalars: 1000
 import triton
 import triton.language as tl
 

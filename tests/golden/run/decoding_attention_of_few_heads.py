@@ -1,5 +1,9 @@
 # k, grid 3, Q f16[3,4,32] K V f16[3,50,32] Out zeros f16[3,4,32], scale=0.2 N=50 G=4 H=32 B=16
 # four heads ask one set of keys: products with four rows
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp16:16, *fp16:16, fp32, i32, 4, 32, 16
+# grid: 3 1
+# scalars: 0.2 50
 import triton
 import triton.language as tl
 

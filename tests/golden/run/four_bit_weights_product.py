@@ -1,5 +1,9 @@
 # k, grid 2,2, X f16[24,64] Q i32[8,48] S f16[2,48] Z i32[2,48] Y zeros f16[24,48], M=24 N=48 K=64 BM=16 BN=32 BK=32
 # eight weights of 4 bits in a word along K, a scale and a zero point for each 32 of them
+# kernel: k
+# signature: *fp16:16, *i32:16, *fp16:16, *i32:16, *fp16:16, i32, i32, i32, 16, 32, 32
+# grid: 2 2
+# scalars: 24 48 64
 import triton
 import triton.language as tl
 

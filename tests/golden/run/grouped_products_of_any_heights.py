@@ -1,5 +1,9 @@
 # k, grid 3, X f16[*,32] W f16[G,32,16] Sizes i32[G] Y zeros f32[*,16], G=4 BM=16 BN=16 BK=16 D=32 PROGRAMS=3
 # rows of X belong to groups of Sizes * 7 + 3 rows, each with its own weights; programs take tiles in turn
+# kernel: k
+# signature: *fp16:16, *fp16:16, *i32:16, *fp32:16, i32, 16, 16, 16, 32, 3
+# grid: 3 1
+# scalars: 4
 import triton
 import triton.language as tl
 

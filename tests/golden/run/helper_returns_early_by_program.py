@@ -1,5 +1,9 @@
 # k, grid 13, x f32[777], o zeros f32[777], n=777 kind=0 B=64
 # by block number mod 3: x, max(x, 0), x where x > 0 else 0.1 x
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, i32, 64
+# grid: 13 1
+# scalars: 777 0
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 20, x i32[5000] in 0..36, v f32[5000], h zeros i32[37], s zeros f32[37], n=5000 B=256
 # h counts each value (exact), s sums v by value (1e-4)
+# kernel: k
+# signature: *i32:16, *fp32:16, *i32:16, *fp32:16, i32, 256
+# grid: 20 1
+# scalars: 5000
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 2,2, A i8[40,100] B i8[100,24] SA f32[40] SB f32[24] C zeros f16[40,24], M=40 N=24 K=100 BM=32 BN=16 BK=32
 # (A B) exact in int32, then a scale for each row and column
+# kernel: k
+# signature: *i8:16, *i8:16, *fp32:16, *fp32:16, *fp16:16, i32, i32, i32, 32, 16, 32
+# grid: 2 2
+# scalars: 40 24 100
 import triton
 import triton.language as tl
 

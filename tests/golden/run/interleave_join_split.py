@@ -1,5 +1,8 @@
 # k, grid 1, x f32[64], o zeros f32[64,2], p zeros f32[32], q zeros f32[128], B=64
 # o = (x, -x) pairs, p[i] = x[2i] - 2 x[2i+1], q = x and 3x in turn
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, *fp32:16, 64
+# grid: 1 1
 import triton
 import triton.language as tl
 

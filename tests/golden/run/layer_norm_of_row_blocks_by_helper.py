@@ -1,5 +1,9 @@
 # k, grid 2, X f32[5,100], Y zeros f32[5,100], W and Bias f32[100], Mean zeros f32[5], M=5 N=100 eps=1e-5 BM=4 BN=128
 # Y = (X - mean) / sqrt(var + eps) * W + Bias, Mean the row means, to 2e-5
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, *fp32:16, *fp32:16, i32, i32, fp32, 4, 128
+# grid: 2 1
+# scalars: 5 100 1e-5
 import triton
 import triton.language as tl
 

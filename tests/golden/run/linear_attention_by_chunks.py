@@ -1,5 +1,9 @@
 # k, grid 2, Q K V f16[2,64,32] Out zeros f32[2,64,32], T=64 C=16 D=32
 # o = Q S + tril(Q K^T) V, S += K^T V: a product is carried, and is the right operand of another
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp16:16, *fp32:16, i32:16, 16, 32
+# grid: 2 1
+# scalars: 64
 import triton
 import triton.language as tl
 

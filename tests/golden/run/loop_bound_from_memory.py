@@ -1,5 +1,8 @@
 # k, grid 64, x f32[64,64], lens i32[64] in 0..8, o zeros f32[64], B=64
 # o[p] = sum over rows j < lens[p] of (row maximum + row sum), 1e-4
+# kernel: k
+# signature: *fp32:16, *i32:16, *fp32:16, 64
+# grid: 64 1
 import triton
 import triton.language as tl
 

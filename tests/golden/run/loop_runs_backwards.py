@@ -1,5 +1,9 @@
 # k, grid 1, x f32[777], o zeros f32[64], n=777 B=64
 # a = 0; for blocks b = 12 down to 0: a = a * 0.5 + x[64 b + i] (0 past the end); o = a + 0
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, 64
+# grid: 1 1
+# scalars: 777
 import triton
 import triton.language as tl
 

@@ -1,6 +1,11 @@
 # k, grid 40, p small integers, o i32[40, 32], n = 640
 # o[q] sums blocks of p from q on until a sum passes 60, without the blocks
 # whose first element is 3, and adds the number of the first block with a 7.
+# kernel: k
+# signature: *i32:16, *i32:16, i32, 32
+# grid: 40 1
+# scalars: 640
+# upstream: refuses it has no continue in run-time loops
 import triton
 import triton.language as tl
 

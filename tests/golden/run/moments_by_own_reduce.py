@@ -1,5 +1,9 @@
 # k, grid 1, x f32[777], mo and vo zeros f32[1], n=777 B=1024
 # mo is the mean, vo the variance of x, to 1e-4
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, i32, 1024
+# grid: 1 1
+# scalars: 777
 import triton
 import triton.language as tl
 

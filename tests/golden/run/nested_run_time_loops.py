@@ -1,5 +1,9 @@
 # k, grid 1, x f32[20,50], o zeros f32[3], M=20 N=50 B=16
 # o = sum of x[i,j] with j >= i, number of inner rounds (sum over i of ceil((50 - i) / 16)), maximum of those x and 0
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, i32, 16
+# grid: 1 1
+# scalars: 20 50
 import triton
 import triton.language as tl
 

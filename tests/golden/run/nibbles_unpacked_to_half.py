@@ -1,5 +1,8 @@
 # k, grid 1, w u8[32,16], o zeros f16[32,32]
 # o[r,2c] = (low nibble of w[r,c] - 8) / 2, o[r,2c+1] the high one, exactly
+# kernel: k
+# signature: *u8:16, *fp16:16
+# grid: 1 1
 import triton
 import triton.language as tl
 

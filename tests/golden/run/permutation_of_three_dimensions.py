@@ -1,5 +1,8 @@
 # k, grid 1, x f32[4,8,16], o zeros f32[16,4,8], s zeros f32[4,16], p zeros f32[512]
 # o[c,a,b] = x[a,b,c], s = sum over the middle, p = x in order
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, *fp32:16
+# grid: 1 1
 import triton
 import triton.language as tl
 

@@ -1,5 +1,8 @@
 # k, grid 1, a b f32[32,32], o zeros f32[32,32], r zeros f32[32]
 # z = (a b) a + 2 b (a b); o = z^T minus row maxima of z as a column; r = column sums
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, *fp32:16
+# grid: 1 1
 import triton
 import triton.language as tl
 

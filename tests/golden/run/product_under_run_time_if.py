@@ -1,5 +1,9 @@
 # k, grid 1, a b f32[32,32], o zeros f32[32,32], n=5
 # o = 1.75 (a @ b)
+# kernel: k
+# signature: *fp32:16, *fp32:16, *fp32:16, i32
+# grid: 1 1
+# scalars: 5
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 40, x f32[777], o zeros f32[777], n=777 B=64
 # o = 3 x, but -1 in elements 64 to 127
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, 64
+# grid: 40 1
+# scalars: 777
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 1, A u8[16,64] SA u8[16,4] B u8[64,16] SB u8[16,4] C zeros f32[16,16], K=128 M=16 N=16 BK=64
 # mxfp4: pairs of e2m1 along K with a power of two for each 32 of them
+# kernel: k
+# signature: *u8:16, *u8:16, *u8:16, *u8:16, *fp32:16, i32:16, 16, 16, 64
+# grid: 1 1
+# scalars: 128
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 3, x_ptr f32[33,17], o_ptr zeros f32[33,17], M=33 N=17 stride=17 BM=16 BN=32
 # each row is exp(x - max) / sum, to 1e-5
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, i32, i32, 16, 32
+# grid: 3 1
+# scalars: 33 17 17
 import triton
 import triton.language as tl
 

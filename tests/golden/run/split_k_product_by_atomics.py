@@ -1,5 +1,9 @@
 # k, grid 2,4, A f16[40,200] B f16[200,32] C zeros f32[40,32], M=40 N=32 K=200 BM=32 BN=32 BK=16 SPLIT=4
 # each second program id adds its part of K
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp32:16, i32, i32, i32, 32, 32, 16, 4
+# grid: 2 4
+# scalars: 40 32 200
 import triton
 import triton.language as tl
 

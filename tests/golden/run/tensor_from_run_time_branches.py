@@ -1,5 +1,9 @@
 # k, grid 4, x f32[777], o zeros f32[777], n=777 mode=3 B=256
 # o = x + 3 in even blocks of 256, -x + 4 in odd ones
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, i32, 256
+# grid: 4 1
+# scalars: 777 3
 import triton
 import triton.language as tl
 

@@ -1,5 +1,9 @@
 # k, grid 2,2, x f32[15,127] arange, o zeros f32[127,15], M=15 N=127 sxm=127 sxn=1 som=15 son=1 BM=8 BN=64
 # o is x transposed, exactly
+# kernel: k
+# signature: *fp32:16, *fp32:16, i32, i32, i32, i32, i32, i32, 8, 64
+# grid: 2 2
+# scalars: 15 127 127 1 15 1
 import triton
 import triton.language as tl
 

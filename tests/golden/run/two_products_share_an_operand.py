@@ -1,5 +1,9 @@
 # k, grid 2, X f16[32,64] W1 W2 f16[64,32] Y zeros f16[32,32], K=64 N=32 BM=16 BN=32 BK=32
 # silu(X W1) * (X W2)
+# kernel: k
+# signature: *fp16:16, *fp16:16, *fp16:16, *fp16:16, i32:16, i32:16, 16, 32, 32
+# grid: 2 1
+# scalars: 64 32
 import triton
 import triton.language as tl
 

@@ -1,5 +1,8 @@
 # k, grid 50, o zeros i32[50]
 # o[p] is the number of Collatz steps from p + 1 to 1: 0 1 7 2 5 8 16 3 19 6 ...
+# kernel: k
+# signature: *i32:16
+# grid: 50 1
 import triton
 import triton.language as tl
 
