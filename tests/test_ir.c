@@ -135,7 +135,17 @@ static const struct {
   /* reading */
   {"    %x = arith.addi %n, %y : i32\n", "%y is not defined here"},
   {"    %x = arith.frob %n : i32\n", "'arith.frob' is not known"},
-  {"    cf.br ^bb1\n", "control flow must be structured"},
+  {"    cf.br ^bb1\n", "the function has no block ^bb1"},
+  {"    cf.br ^bb1\n  ^bb1:\n    cf.br ^bb1\n",
+   "a branch goes back to ^bb1"},
+  {"    cf.br ^bb1(%n : i32)\n  ^bb1:\n", "the branch gives 1 values"},
+  {"    cf.br ^bb1(%n : i32)\n  ^bb1(%x: f32):\n",
+   "the branch gives another type"},
+  {"    cf.cond_br %c, ^bb1, ^bb2\n  ^bb1:\n    tt.return\n  ^bb2:\n"
+   "    %x = arith.addi %n, %n : i32\n  ^bb3:\n",
+   "must end with tt.return or a branch"},
+  {"    scf.if %c {\n      cf.br ^bb1\n    }\n",
+   "control flow must be structured"},
   {"    %x = arith.addi %n, %n : i64\n", "operand 0 is i32"},
   {"    %x:2 = arith.addi %n, %n : i32\n", "2 results are named"},
   {"    %x = arith.addi %n, %n {frob = 1 : i32} : i32\n",

@@ -327,6 +327,53 @@ static void endless_loops_end(void **state) {
   assert_non_null(strstr(r.error, "it ran for 1000 steps"));
 }
 
+/* Upstream's form of returns inside of ifs: 10 where n is 1, 20 where it is
+ * 2, and 7 + n elsewhere, by a block that two others reach with a value. */
+static void branches_take_their_paths(void **state) {
+  (void)state;
+  static const char text[] =
+      "module {\n  tt.func public @k(%p: !tt.ptr<f32>, %q: !tt.ptr<f16>, "
+      "%r: !tt.ptr<i32>, %n: i32, %c: i1, %f: f32) {\n"
+      "    %v = tt.call @pick(%n) : (i32) -> i32\n"
+      "    %zero = arith.constant 0 : i32\n"
+      "    %none = arith.cmpi eq, %n, %zero : i32\n"
+      "    cf.cond_br %none, ^bb1, ^bb2\n"
+      "  ^bb1:  // pred: ^bb0\n"
+      "    tt.return\n"
+      "  ^bb2:  // pred: ^bb0\n"
+      "    tt.store %r, %v : !tt.ptr<i32>\n"
+      "    tt.return\n"
+      "  }\n"
+      "  tt.func private @pick(%x: i32) -> i32 {\n"
+      "    %one = arith.constant 1 : i32\n"
+      "    %two = arith.constant 2 : i32\n"
+      "    %a = arith.cmpi eq, %x, %one : i32\n"
+      "    cf.cond_br %a, ^bb1, ^bb2\n"
+      "  ^bb1:\n"
+      "    %ten = arith.constant 10 : i32\n"
+      "    tt.return %ten : i32\n"
+      "  ^bb2:\n"
+      "    %b = arith.cmpi eq, %x, %two : i32\n"
+      "    cf.cond_br %b, ^bb3, ^bb4(%x : i32)\n"
+      "  ^bb3:\n"
+      "    %d = arith.constant 13 : i32\n"
+      "    cf.br ^bb4(%d : i32)\n"
+      "  ^bb4(%y: i32):\n"
+      "    %seven = arith.constant 7 : i32\n"
+      "    %sum = arith.addi %y, %seven : i32\n"
+      "    tt.return %sum : i32\n"
+      "  ^bb5:  // no predecessors\n"
+      "    cf.br ^bb4(%x : i32)\n"
+      "  }\n}\n";
+  static const int32_t want[5] = {-1, 10, 20, 10, 11};
+  for (int32_t n = 0; n < 5; n++) {
+    int32_t r[1] = {-1};
+    tm_eval_result result = run(text, NULL, NULL, r, 1, n, NULL);
+    assert_null(result.error);
+    assert_int_equal(r[0], want[n]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(integers_wrap_and_truncate),
@@ -334,6 +381,7 @@ int main(void) {
     cmocka_unit_test(scan_adds_from_either_end),
     cmocka_unit_test(shapes_move_elements),
     cmocka_unit_test(loops_carry_values),
+    cmocka_unit_test(branches_take_their_paths),
     cmocka_unit_test(masks_keep_memory),
     cmocka_unit_test(before_the_first_byte_is_outside),
     cmocka_unit_test(dot_sums_products),

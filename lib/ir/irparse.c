@@ -506,7 +506,7 @@ static tm_op op_named(tm_ir_parser *p, tm_str text) {
   return (tm_op)op;
 }
 
-static void parse_inst(tm_ir_parser *p, tm_builder *b) {
+void tm_irp_inst(tm_ir_parser *p, tm_builder *b) {
   result_names names = {0};
   parse_results(p, &names);
   tm_token tok = p->tok;
@@ -553,9 +553,6 @@ static void skip_unreachable(tm_ir_parser *p) {
   while (p->tok.kind != TM_TOK_END && !(depth == 0 && tm_irp_is(p, '}'))) {
     if (tm_irp_is(p, '{')) depth++;
     if (tm_irp_is(p, '}')) depth--;
-    if (p->tok.kind == TM_TOK_WORD && p->tok.text.len > 3 &&
-        memcmp(p->tok.text.ptr, "cf.", 3) == 0)
-      tm_irp_fail(p, p->tok.loc, "control flow must be structured (scf)");
     tm_irp_next(p);
   }
 }
@@ -569,7 +566,10 @@ void tm_irp_body(tm_ir_parser *p, tm_block block, tm_op implicit) {
       skip_unreachable(p);
       break;
     }
-    parse_inst(p, &b);
+    if (p->depth == 1 && tm_irp_is_branch(p))
+      tm_irp_branches(p, &b);
+    else
+      tm_irp_inst(p, &b);
   }
   p->depth--;
   tm_inst last = tm_blk(p->ir, block)->last;
@@ -681,7 +681,7 @@ static void parse_func(tm_ir_parser *p) {
   for (uint32_t f = 0; f < p->ir->funcs.len; f++)
     if (strcmp(p->ir->funcs.data[f].name, name) == 0)
       tm_irp_fail(p, loc, "there is a function @%s already", name);
-  uint32_t func = tm_ir_add_func(p->ir, name, is_public);
+  uint32_t func = p->func = tm_ir_add_func(p->ir, name, is_public);
   p->ir->funcs.data[func].loc = loc;
   uint32_t mark = tm_irp_scope_mark(p);
   tm_irp_expect(p, '(');

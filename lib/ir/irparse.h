@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * irparse.h - the reader of TTIR text, shared by its three files: irlex.c
+ * irparse.h - the reader of TTIR text, shared by its files: irlex.c
  * (characters to tokens), irparse.c (module, functions, regions, types,
- * attributes) and parse_ops.c (the form of each operation).
+ * attributes), parse_ops.c (the form of each operation) and parse_cf.c
+ * (branches between blocks).
  *
  * One error ends the reading: everything after it would be guesses. Every
  * function that reads returns at once when `failed` is set, so callers need
@@ -52,6 +53,7 @@ typedef struct tm_ir_parser {
   tm_token tok;
   bool failed;
   uint32_t depth;       /* of regions */
+  uint32_t func;        /* the function that is read */
   uint32_t type_depth;
   tm_map scope;         /* name -> index plus one in bindings */
   TM_VEC(tm_binding) bindings;
@@ -111,11 +113,20 @@ void tm_irp_body(tm_ir_parser *p, tm_block block, tm_op implicit);
 /* "(%a: type, ...)" as arguments of block. */
 void tm_irp_block_args(tm_ir_parser *p, tm_block block);
 void tm_irp_skip_loc(tm_ir_parser *p);
+/* One instruction, "%r = op ...". */
+void tm_irp_inst(tm_ir_parser *p, tm_builder *b);
 
 /* ---- parse_ops.c ------------------------------------------------------ */
 
 /* The rest of an instruction after its op's name; 0 after a failure. */
 tm_inst tm_irp_custom(tm_ir_parser *p, tm_builder *b, tm_op op);
 tm_inst tm_irp_generic(tm_ir_parser *p, tm_builder *b, tm_op op);
+
+/* ---- parse_cf.c ------------------------------------------------------- */
+
+/* Whether cf.br or cf.cond_br is next. */
+bool tm_irp_is_branch(const tm_ir_parser *p);
+/* From a branch in the body of p->func to its closing brace, as scf.if. */
+void tm_irp_branches(tm_ir_parser *p, tm_builder *b);
 
 #endif
