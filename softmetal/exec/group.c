@@ -3,10 +3,10 @@
  * group.c - runs threadgroups on one worker.
  *
  * A kernel without barriers, or a group of one simdgroup, is a plain call
- * per simdgroup. Otherwise every simdgroup has its own stack; the scheduler
- * continues each in turn, and each comes back when it waits at a barrier or
- * has ended. When all that live wait at the same barrier, the next interval
- * begins. Simdgroups that have ended take no part, as on Apple silicon; with
+ * per simdgroup. Otherwise every simdgroup has its own stack, and continues
+ * the next one in turn when it waits at a barrier or has ended; the last one
+ * continues the scheduler. When all that live wait at the same barrier, the
+ * next interval begins. Simdgroups that have ended take no part, as on Apple silicon; with
  * checking on that is reported, because it is almost always a mistake.
  */
 #define _GNU_SOURCE
@@ -214,7 +214,8 @@ static void simd_main(void *argument) {
   sm_worker *w = simd->worker;
   w->entries[simd->index](&w->frames[simd->index]);
   simd->state = SM_SIMD_ENDED;
-  sm_coro_switch(&simd->context, w->scheduler);
+  w->ended++;
+  sm_coro_switch(&simd->context, sm_group_next(w));
   abort(); /* an ended simdgroup is never continued */
 }
 
@@ -240,26 +241,33 @@ static void interval_check(sm_worker *w, uint32_t n, uint32_t waiting,
         "others had already ended", line, waiting, n));
 }
 
+void *sm_group_next(sm_worker *w) {
+  while (w->turn < w->count) {
+    sm_simd *simd = &w->simds[w->order[w->turn++]];
+    if (simd->state == SM_SIMD_ENDED) continue;
+    w->running = simd->index;
+    return simd->context;
+  }
+  return w->scheduler;
+}
+
+/* Each simdgroup that waits or ends switches to the next one by itself; the
+ * last one of an interval comes back here. */
 static void group_run_barriers(sm_worker *w, uint32_t n) {
-  uint8_t order[SM_MAX_SIMDGROUPS];
   for (uint32_t i = 0; i < n; i++) {
     w->simds[i].state = SM_SIMD_READY;
     w->simds[i].context =
         sm_stack_prepare(&w->stacks[i], simd_main, &w->simds[i]);
   }
-  uint32_t ended = 0;
-  while (ended < n) {
-    uint32_t waiting = 0;
-    order_fill(w, order, n);
-    for (uint32_t k = 0; k < n; k++) {
-      sm_simd *simd = &w->simds[order[k]];
-      if (simd->state == SM_SIMD_ENDED) continue;
-      w->running = simd->index;
-      sm_coro_switch(&w->scheduler, simd->context);
-      if (simd->state == SM_SIMD_ENDED) ended++;
-      else waiting++;
-    }
-    interval_check(w, n, waiting, ended);
+  w->count = n;
+  w->ended = 0;
+  while (w->ended < n) {
+    order_fill(w, w->order, n);
+    w->turn = w->barrier = 0;
+    w->mixed = false;
+    void *first = sm_group_next(w);
+    sm_coro_switch(&w->scheduler, first);
+    if (w->mixed || w->ended) interval_check(w, n, n - w->ended, w->ended);
     w->epoch++;
   }
 }

@@ -15,8 +15,11 @@ void sm_rt_barrier(sm_frame *frame, uint32_t line) {
   }
   simd->state = SM_SIMD_WAITING;
   simd->barrier = line;
-  sm_coro_switch(&simd->context, w->scheduler);
-  simd->state = SM_SIMD_READY;
+  if (w->barrier != line) {
+    if (w->barrier) w->mixed = true;
+    w->barrier = line;
+  }
+  sm_coro_switch(&simd->context, sm_group_next(w));
   if (*frame->stop) sm_rt_stop(frame);
 }
 

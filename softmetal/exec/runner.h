@@ -76,6 +76,11 @@ typedef struct sm_worker {
   char *fault_address;
   int fault_signal;
   uint32_t running;            /* simdgroup that executes */
+  uint8_t order[SM_MAX_SIMDGROUPS]; /* in which simdgroups take turns */
+  uint32_t turn, count;        /* place in order, its length */
+  uint32_t ended;              /* simdgroups that have ended */
+  uint32_t barrier;            /* line that the interval ends at; 0: none */
+  bool mixed;                  /* simdgroups wait at different ones */
 } sm_worker;
 
 /* run.c: the lanes of full simdgroups in a group of this many threads differ
@@ -87,6 +92,8 @@ void sm_worker_free(sm_worker *worker);
 
 /* group.c: body of the worker's main stack; never returns. */
 void sm_groups_run(void *worker);
+/* The context of the next simdgroup in this interval, or the scheduler's. */
+void *sm_group_next(sm_worker *worker);
 /* Makes the worker's memory and frames fit its job. */
 bool sm_groups_prepare(sm_worker *worker);
 
