@@ -174,7 +174,7 @@ static void product(msl_metal *m, bool half) {
   side_by_side s = {.metal = m, .n_steps = 1, .x = a.data, .y = b.data,
                     .out = peer.data, .n = size, .threads = cpus()};
   s.steps[0] = (msl_step){pipeline, {&left, &right, &c}, 3, (uint32_t)size,
-                          {(uint32_t)size / 64, (uint32_t)size / 64}, 128};
+                          {(uint32_t)size / 64, (uint32_t)size / 128}, 128};
   double us, them, gflop = 2e-9 * (double)n * (double)size;
   bench_pair(ours, theirs_product, &s, 7, &us, &them);
   expect_near("GEMM", c.data, peer.data, n, 1e-3);

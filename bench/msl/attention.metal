@@ -18,9 +18,9 @@ kernel void attention(device const float *q [[buffer(0)]],
   threadgroup float *score = memory[simdgroup];
   threadgroup float *factor = score + 8 * 32;
   const uint row = group * 32 + simdgroup * 8;
-  matrix8 query[8], sum[8];
+  matrix8 query[8], sum[8]; // queries turned: a column each
   for (int i = 0; i < 8; i++) {
-    simdgroup_load(query[i], q + row * 64 + i * 8, 64);
+    simdgroup_load(query[i], q + row * 64 + i * 8, 64, ulong2(0, 0), true);
     sum[i] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
   }
   // Four lanes hold one row: its maximum, its sum, 8 of its 32 scores.
@@ -30,12 +30,11 @@ kernel void attention(device const float *q [[buffer(0)]],
     for (int j = 0; j < 4; j++) {
       matrix8 s = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
       for (int i = 0; i < 8; i++) {
-        matrix8 right;
-        simdgroup_load(right, k + (key + j * 8) * 64 + i * 8, 64,
-                       ulong2(0, 0), true);
-        simdgroup_multiply_accumulate(s, query[i], right, s);
+        matrix8 left;
+        simdgroup_load(left, k + (key + j * 8) * 64 + i * 8, 64);
+        simdgroup_multiply_accumulate(s, left, query[i], s);
       }
-      simdgroup_store(s, score + j * 8, 32);
+      simdgroup_store(s, score + j * 8, 32, ulong2(0, 0), true);
     }
     simdgroup_barrier(mem_flags::mem_threadgroup);
     threadgroup float4 *p = (threadgroup float4 *)(score + at);

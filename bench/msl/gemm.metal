@@ -1,6 +1,6 @@
 // C = A B for square matrices, all row major, with simdgroup matrices: a
-// threadgroup of 4 simdgroups makes a 64 x 64 tile, each simdgroup 32 x 32 of
-// it as 16 fragments. Sums are float.
+// threadgroup of 4 simdgroups makes a 128 x 64 tile, each simdgroup 64 x 32 of
+// it as 32 fragments. Sums are float.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -11,24 +11,28 @@ using namespace metal;
                    constant uint &n [[buffer(3)]],                           \
                    uint2 group [[threadgroup_position_in_grid]],             \
                    uint simdgroup [[simdgroup_index_in_threadgroup]]) {      \
-    const uint row = group.y * 64 + (simdgroup >> 1) * 32;                   \
+    const uint row = group.y * 128 + (simdgroup >> 1) * 64;                  \
     const uint column = group.x * 64 + (simdgroup & 1) * 32;                 \
-    simdgroup_matrix<float, 8, 8> sum[4][4];                                 \
-    for (int i = 0; i < 4; i++)                                              \
+    simdgroup_matrix<float, 8, 8> sum[8][4];                                 \
+    for (int i = 0; i < 8; i++)                                              \
       for (int j = 0; j < 4; j++)                                            \
         sum[i][j] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);         \
-    for (uint k = 0; k < n; k += 8) {                                        \
-      simdgroup_matrix<T, 8, 8> left[4], right[4];                           \
-      for (int i = 0; i < 4; i++)                                            \
-        simdgroup_load(left[i], a + (row + i * 8) * n + k, n);               \
-      for (int j = 0; j < 4; j++)                                            \
-        simdgroup_load(right[j], b + k * n + column + j * 8, n);             \
-      for (int i = 0; i < 4; i++)                                            \
+    for (uint k = 0; k < n; k += 8) {                                       \
+      simdgroup_matrix<T, 8, 8> left[8][1], right[1][4];                     \
+      for (int i = 0; i < 8; i++)                                            \
+        for (int d = 0; d < 1; d++)                                          \
+          simdgroup_load(left[i][d], a + (row + i * 8) * n + k + d * 8, n);  \
+      for (int d = 0; d < 1; d++)                                            \
         for (int j = 0; j < 4; j++)                                          \
-          simdgroup_multiply_accumulate(sum[i][j], left[i], right[j],        \
-                                        sum[i][j]);                          \
+          simdgroup_load(right[d][j],                                        \
+                         b + (k + d * 8) * n + column + j * 8, n);           \
+      for (int i = 0; i < 8; i++)                                            \
+        for (int j = 0; j < 4; j++)                                          \
+          for (int d = 0; d < 1; d++)                                        \
+            simdgroup_multiply_accumulate(sum[i][j], left[i][d],             \
+                                          right[d][j], sum[i][j]);           \
     }                                                                        \
-    for (int i = 0; i < 4; i++)                                              \
+    for (int i = 0; i < 8; i++)                                              \
       for (int j = 0; j < 4; j++)                                            \
         simdgroup_store(sum[i][j],                                           \
                         c + (row + i * 8) * n + column + j * 8, n);          \

@@ -245,10 +245,13 @@ static sm_ty memory_element(sm_emit *e, sm_scalar s) {
 /* Row by row between memory and a fragment's memory. */
 static void rows_load(sm_emit *e, const tile *t, sm_scalar s, bool flip,
                       sm_val to) {
-  sm_val rows[8];
-  for (unsigned r = 0; r < 8; r++)
-    rows[r] = load_row(e, memory_element(e, s), row_at(e, t, r), t->bytes);
-  for (unsigned r = 0; r < 8; r++)
+  sm_val rows[8], copy[3] = {to, t->base.v, t->row_bytes};
+  if (s != SM_BFLOAT)
+    sm_runtime(e, s == SM_HALF ? "sm_rt_matrix_load_half"
+                               : "sm_rt_matrix_load", e->void_type, copy, 3);
+  for (unsigned r = 0; r < 8 && s == SM_BFLOAT; r++)
+    rows[r] = load_row(e, e->i16, row_at(e, t, r), t->bytes);
+  for (unsigned r = 0; r < 8 && s == SM_BFLOAT; r++)
     LL.SetAlignment(LL.BuildStore(e->b, widened(e, rows[r], s),
                                   row_in(e, to, r)), 32);
   sm_val args[2] = {to, to};
@@ -264,6 +267,12 @@ static void rows_store(sm_emit *e, const tile *t, sm_scalar s, bool flip,
     sm_val args[2] = {turned, from};
     sm_runtime(e, "sm_rt_matrix_transpose", e->void_type, args, 2);
     from = turned;
+  }
+  if (s != SM_BFLOAT) {
+    sm_val copy[3] = {from, t->base.v, t->row_bytes};
+    sm_runtime(e, s == SM_HALF ? "sm_rt_matrix_store_half"
+                               : "sm_rt_matrix_store", e->void_type, copy, 3);
+    return;
   }
   for (unsigned r = 0; r < 8; r++)
     rows[r] = load_row(e, e->f32, row_in(e, from, r), 32);

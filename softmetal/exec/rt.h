@@ -40,6 +40,11 @@ void sm_rt_matrix_multiply_add(float *d, const float *a, const float *b,
                                const float *c);
 void sm_rt_matrix_multiply(float *d, const float *a, const float *b);
 void sm_rt_matrix_transpose(float *d, const float *s);
+/* From and to rows of floats or halves, row bytes apart, of any alignment. */
+void sm_rt_matrix_load(float *d, const char *s, int64_t row);
+void sm_rt_matrix_store(const float *s, char *d, int64_t row);
+void sm_rt_matrix_load_half(float *d, const char *s, int64_t row);
+void sm_rt_matrix_store_half(const float *s, char *d, int64_t row);
 #endif
 
 /* x[i] = f(x[i]) or f(x[i], y[i]) for 32 floats, by the names of math.def

@@ -14,10 +14,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define SM_AVX2 __attribute__((target("avx2,fma")))
+#define SM_AVX2 __attribute__((target("avx2,fma,f16c")))
 
 bool sm_rt_has_matrix(const char *features) {
-  return strstr(features, "+avx2") && strstr(features, "+fma");
+  return strstr(features, "+avx2") && strstr(features, "+fma") &&
+         strstr(features, "+f16c");
 }
 
 SM_AVX2 void sm_rt_matrix_multiply_add(float *d, const float *a,
@@ -53,6 +54,39 @@ SM_AVX2 void sm_rt_matrix_multiply(float *d, const float *a,
   }
 #pragma GCC unroll 8
   for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, sum[r]);
+}
+
+SM_AVX2 void sm_rt_matrix_load(float *d, const char *s, int64_t row) {
+  __m256 v[8];
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++)
+    v[r] = _mm256_loadu_ps((const float *)(s + r * row));
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, v[r]);
+}
+
+SM_AVX2 void sm_rt_matrix_store(const float *s, char *d, int64_t row) {
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++)
+    _mm256_storeu_ps((float *)(d + r * row), _mm256_load_ps(s + r * 8));
+}
+
+SM_AVX2 void sm_rt_matrix_load_half(float *d, const char *s, int64_t row) {
+  __m128i v[8];
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++)
+    v[r] = _mm_loadu_si128((const __m128i *)(s + r * row));
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++)
+    _mm256_store_ps(d + r * 8, _mm256_cvtph_ps(v[r]));
+}
+
+SM_AVX2 void sm_rt_matrix_store_half(const float *s, char *d, int64_t row) {
+#pragma GCC unroll 8
+  for (int r = 0; r < 8; r++)
+    _mm_storeu_si128((__m128i *)(d + r * row),
+                     _mm256_cvtps_ph(_mm256_load_ps(s + r * 8),
+                                     _MM_FROUND_TO_NEAREST_INT));
 }
 
 /* 4 x 4 blocks: halves of two rows in one register, then two rounds of

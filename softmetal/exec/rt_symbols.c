@@ -120,6 +120,10 @@ static void fill(void) {
   ADD(sm_rt_matrix_multiply_add);
   ADD(sm_rt_matrix_multiply);
   ADD(sm_rt_matrix_transpose);
+  ADD(sm_rt_matrix_load);
+  ADD(sm_rt_matrix_store);
+  ADD(sm_rt_matrix_load_half);
+  ADD(sm_rt_matrix_store_half);
   add_half("__extendhfsf2", extend_half);
   add_half("__truncsfhf2", truncate_to_half);
   __builtin_cpu_init();
