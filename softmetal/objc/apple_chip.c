@@ -35,7 +35,8 @@ static const sm_chip chips[] = {
 
 const sm_chip *sm_chip_chosen(void) {
   const char *key = getenv("SOFTMETAL_CHIP");
-  for (size_t i = 0; key && i < TM_COUNT(chips); i++)
+  if (!key || !*key) return &chips[0];
+  for (size_t i = 0; i < TM_COUNT(chips); i++)
     if (strcasecmp(key, chips[i].key) == 0) return &chips[i];
-  return &chips[0];
+  return NULL;
 }

@@ -23,7 +23,7 @@ typedef struct sm_chip {
   uint32_t cores;           /* of the GPU, the largest sold */
 } sm_chip;
 
-/* The chip that SOFTMETAL_CHIP names, "m1" when unset or unknown. */
+/* The chip that SOFTMETAL_CHIP names, "m1" when unset; NULL: there is none. */
 const sm_chip *sm_chip_chosen(void);
 
 enum { SM_LANGUAGE_VERSION = 4 << 16 /* MSL 4.0: macOS 26 */ };
@@ -57,6 +57,9 @@ const sm_command_fault *sm_fault_now(sm_fault kind);
 
 /* The newest MSL of the imitated macOS (sm_macos_major). */
 uint32_t sm_newest_language(void);
+
+/* False, and reported, when a SOFTMETAL_ variable says nothing sensible. */
+bool sm_settings_ok(void);
 
 /* Reports a wrong use that nothing else can carry: [object cmd]: reason. */
 void sm_misuse(const void *object, SEL cmd, const char *format, ...)

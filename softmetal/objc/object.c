@@ -306,7 +306,9 @@ static __thread const char *last_class = "?", *last_selector = "?";
  * the process with this text; a program that gets here has a bug that no
  * return value could carry. */
 static void unrecognized(void) {
-  fprintf(stderr, "softmetal: -[%s %s]: unrecognized selector\n", last_class,
+  bool ours = strncmp(last_class, "SoftMetal", 9) == 0;
+  fprintf(stderr, "softmetal: -[%s%s %s]: unrecognized selector\n",
+          ours ? "MTL" : "", ours ? last_class + 9 : last_class,
           last_selector);
   abort();
 }

@@ -135,6 +135,47 @@ const sm_command_fault *sm_fault_now(sm_fault kind) {
   return NULL;
 }
 
+static bool fault_known(const char *item, size_t length) {
+  size_t name = strcspn(item, ":");
+  char *end;
+  if (name >= length || !strtoull(item + name + 1, &end, 10)) return false;
+  if (*end == '+') end++;
+  if (end != item + length) return false;
+  for (size_t i = 0; i < TM_COUNT(fault_names); i++)
+    if (strlen(fault_names[i].name) == name &&
+        memcmp(fault_names[i].name, item, name) == 0)
+      return true;
+  return false;
+}
+
+bool sm_settings_ok(void) {
+  const char *os = getenv("SOFTMETAL_MACOS");
+  const char *fault = getenv("SOFTMETAL_FAULT");
+  const char *chip = getenv("SOFTMETAL_CHIP");
+  long major = os && *os ? strtol(os, NULL, 10) : 26;
+  bool ok = true;
+  if (!sm_chip_chosen()) {
+    sm_misuse(NULL, NULL, "SOFTMETAL_CHIP=%s is no chip; m1, m2-max and m5 "
+              "are some", chip);
+    ok = false;
+  }
+  if (major != 26 && (major < 12 || major > 15)) {
+    sm_misuse(NULL, NULL, "SOFTMETAL_MACOS=%s is none of 12, 13, 14, 15, 26",
+              os);
+    ok = false;
+  }
+  while (fault && *fault) {
+    size_t length = strcspn(fault, ",");
+    if (!fault_known(fault, length)) {
+      sm_misuse(NULL, NULL, "SOFTMETAL_FAULT: '%.*s' is no kind and count",
+                (int)length, fault);
+      ok = false;
+    }
+    fault += length + (fault[length] == ',');
+  }
+  return ok;
+}
+
 /* ---- misuse -------------------------------------------------------------- */
 
 static char last_misuse[512]; /* under lock */
@@ -146,8 +187,11 @@ void sm_misuse_text(char *out, size_t size, const void *object, SEL cmd,
   const char *name = object ? class_getName(object_getClass((id)object)) : "";
   /* Programs know MTLBuffer, not the class behind it. */
   bool ours = strncmp(name, "SoftMetal", 9) == 0;
-  snprintf(out, size, "-[%s%s %s]: %s", ours ? "MTL" : "",
-           ours ? name + 9 : name, cmd ? sel_getName(cmd) : "?", reason);
+  if (object)
+    snprintf(out, size, "-[%s%s %s]: %s", ours ? "MTL" : "",
+             ours ? name + 9 : name, cmd ? sel_getName(cmd) : "?", reason);
+  else
+    snprintf(out, size, "%s", reason);
   const char *how = getenv("SOFTMETAL_MISUSE");
   pthread_mutex_lock(&lock);
   snprintf(last_misuse, sizeof last_misuse, "%s", out);
