@@ -417,6 +417,17 @@ static void all_of_this_leaves_no_object_alive(void **state) {
   assert_int_equal(settled_live_objects(0), 0);
 }
 
+/* Neither compiling nor linking: then LLVM is not even opened. */
+static bool has_llvm(void) {
+  char line[512];
+  bool found = false;
+  FILE *maps = fopen("/proc/self/maps", "r");
+  while (maps && fgets(line, sizeof line, maps))
+    if (strstr(line, "libLLVM")) found = true;
+  if (maps) fclose(maps);
+  return found;
+}
+
 /* The child of an_archive_serves_another_process. */
 static int child(const char *path) {
   void *state = NULL;
@@ -424,6 +435,11 @@ static int child(const char *path) {
   metal_open(&state);
   int result = use_archive(state, path, &ms);
   metal_close(&state);
+#if defined(__x86_64__)
+  if (!result && has_llvm()) result = 4;
+#else
+  (void)has_llvm;
+#endif
   return result;
 }
 

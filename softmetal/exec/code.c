@@ -11,9 +11,15 @@
 #include "llvm.h"
 
 #include "frame.h"
+#include "object_load.h"
 #include "rt.h"
 
 #include <pthread.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__linux__)
+#include <sys/auxv.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +29,7 @@ typedef struct dylib {
 } dylib;
 
 struct sm_code_link {
+  sm_object_image image; /* loaded by us; else by LLVM: */
   LLVMOrcResourceTrackerRef tracker;
   dylib *library;
 };
@@ -183,14 +190,30 @@ static void unlink_object(sm_code *code) {
     link->library->next = unused;
     unused = link->library;
   }
+  sm_object_unload(&link->image);
   free(link);
   free(code);
+}
+
+/* By our own loader, if it knows the object. */
+static bool load_image(sm_code *code, const void *object, size_t size) {
+  sm_object_image *image = &code->link->image;
+  if (!sm_object_load(object, size, image)) return false;
+  const sm_meta *meta = image->meta;
+  if (meta->abi == SM_FRAME_ABI && (!meta->has_line || image->line) &&
+      (!meta->has_any || image->any)) {
+    code->meta = meta;
+    if (meta->has_line) memcpy(&code->line, &image->line, sizeof(void *));
+    if (meta->has_any) memcpy(&code->any, &image->any, sizeof(void *));
+    return true;
+  }
+  sm_object_unload(image);
+  return false;
 }
 
 sm_code *sm_code_load(const void *object, size_t size,
                       const sm_code_info *info, char **error) {
   *error = NULL;
-  if (!sm_llvm_open(error)) return NULL;
   sm_code *code = calloc(1, sizeof(*code));
   struct sm_code_link *link = calloc(1, sizeof(*link));
   if (!code || !link) {
@@ -202,8 +225,10 @@ sm_code *sm_code_load(const void *object, size_t size,
   code->info = *info;
   code->references = 1;
   code->link = link;
+  if (load_image(code, object, size)) return code;
   pthread_mutex_lock(&lock);
-  bool ok = start_jit(error) && link_object(code, object, size, error);
+  bool ok = sm_llvm_open(error) && start_jit(error) &&
+            link_object(code, object, size, error);
   if (!ok) unlink_object(code);
   pthread_mutex_unlock(&lock);
   return ok ? code : NULL;
@@ -267,22 +292,36 @@ const sm_code_info *sm_code_get_info(const sm_code *code) {
   return &code->info;
 }
 
-static char target_text[4096];
+static char target_text[128];
+
+/* What decides which instructions LLVM uses, asked without LLVM. */
+static uint64_t cpu_bits(void) {
+  uint32_t r[12] = {0};
+#if defined(__x86_64__)
+  uint32_t other;
+  __get_cpuid(1, &r[0], &other, &r[1], &r[2]);
+  __get_cpuid_count(7, 0, &other, &r[3], &r[4], &r[5]);
+  __get_cpuid_count(7, 1, &r[6], &other, &other, &r[7]);
+  __get_cpuid(0x80000001, &other, &other, &r[8], &r[9]);
+  r[10] = (uint32_t)__builtin_cpu_supports("avx512f") |
+          (uint32_t)(__builtin_cpu_supports("avx2") != 0) << 31;
+#elif defined(__aarch64__) && defined(__linux__)
+  r[0] = (uint32_t)getauxval(AT_HWCAP);
+  r[1] = (uint32_t)getauxval(AT_HWCAP2);
+#endif
+  return tm_hash_bytes(r, sizeof(r), 0);
+}
 
 static void fill_target(void) {
-  char *error = NULL;
-  if (!sm_llvm_open(&error)) {
-    free(error);
-    memcpy(target_text, "none", 5);
-    return;
-  }
-  /* The features say more than the name, but are long: their hash. */
-  const char *features = sm_llvm_features();
-  snprintf(target_text, sizeof(target_text), "%s-%016llx llvm-%u abi-%u%s",
-           sm_llvm_cpu(),
-           (unsigned long long)tm_hash_bytes(features, strlen(features), 0),
-           sm_llvm_version(), SM_FRAME_ABI,
-           sm_rt_vector_math("sin", 8) ? " mvec" : "");
+#if defined(__x86_64__)
+  const char *machine = "x86-64";
+#else
+  const char *machine = "aarch64";
+#endif
+  const char *llvm = getenv("SOFTMETAL_LLVM");
+  snprintf(target_text, sizeof(target_text), "%s-%016llx llvm-%.8s abi-%u%s",
+           machine, (unsigned long long)cpu_bits(), llvm ? llvm : "any",
+           SM_FRAME_ABI, sm_rt_vector_math("sin", 8) ? " mvec" : "");
 }
 
 const char *sm_code_target(void) {

@@ -79,8 +79,8 @@ typedef bool sm_code_maker(void *context, void **object, size_t *size,
 void sm_code_set_maker(sm_code *code, sm_code_maker *make, void *context,
                        void (*release)(void *context));
 
-/* The CPU and LLVM that objects are for, e.g. "x86-64-v4 llvm-19": part of
- * the key of anything that stores objects. */
+/* The CPU that objects are for: part of the key of anything that stores
+ * objects. Needs no LLVM. */
 const char *sm_code_target(void);
 
 typedef struct sm_binding {
