@@ -66,8 +66,9 @@ static void a_queue_blocks_over_its_limit_until_one_completes(void **state) {
   taker t = {queue, 0};
   pthread_t thread;
   assert_int_equal(pthread_create(&thread, NULL, take, &t), 0);
-  usleep(50000); /* one fits beside the gate, the second waits */
-  assert_int_equal(atomic_load(&t.taken), 1);
+  assert_int_equal(settled(&t.taken, 1), 1); /* fits beside the gate */
+  usleep(20000);
+  assert_int_equal(atomic_load(&t.taken), 1); /* the second waits */
   SEND(void, uint64_t)(event, NAME("setSignaledValue:"), 1);
   pthread_join(thread, NULL);
   assert_int_equal(atomic_load(&t.taken), 3);
