@@ -225,6 +225,13 @@ uninstall: ## remove what install put there
 	  $(addprefix $(DESTDIR)$(PREFIX)/,include/softmetal.h lib/pkgconfig/softmetal.pc) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(SHARED) $(SHARED_LINK) libtritonmetal.a $(notdir $(SOFTMETAL)) pkgconfig/tritonmetal.pc)
 
+random-kernels: $(SETUP) ## random kernels against the evaluator: SEEDS=first:count
+	+@$(SUBMAKE) $(BUILD)/tests/test_random_kernels $(SOFTMETAL)
+	TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL) TRITON_METAL_CACHE=0 SOFTMETAL_CACHE=0 \
+	  RANDOM_KERNELS=$(SEEDS) $(BUILD)/tests/test_random_kernels
+.PHONY: random-kernels
+SEEDS ?= 1:1000
+
 language-table: $(SETUP) ## write the tables of docs/language.md anew
 	+@$(SUBMAKE) $(BUILD)/tests/language_table
 	@BUILD=$(BUILD) sh tests/check_language.sh --write

@@ -1009,6 +1009,68 @@ static void nests_of_loops_are_rolled_when_they_grow(void **unused) {
   release(k);
 }
 
+/* A load and then a store of `n` elements of one buffer, in place. */
+static kernel *in_place(int n, uint32_t warps) {
+  char text[2048];
+  snprintf(text, sizeof text,
+           "module { tt.func public @f(%%p: !tt.ptr<i32> {tt.divisibility = "
+           "16 : i32}) {\n"
+           "  %%r = tt.make_range {start = 0 : i32, end = %d : i32} : "
+           "tensor<%dxi32>\n"
+           "  %%ps = tt.splat %%p : !tt.ptr<i32> -> tensor<%dx!tt.ptr<i32>>\n"
+           "  %%pp = tt.addptr %%ps, %%r : tensor<%dx!tt.ptr<i32>>, "
+           "tensor<%dxi32>\n"
+           "  %%x = tt.load %%pp : tensor<%dx!tt.ptr<i32>>\n"
+           "  %%y = arith.addi %%x, %%r : tensor<%dxi32>\n"
+           "  tt.store %%pp, %%y : tensor<%dx!tt.ptr<i32>>\n"
+           "  tt.return\n} }\n", n, n, n, n, n, n, n, n);
+  return emit_fine(text, warps);
+}
+
+/* Elements that two threads hold are read by both before one writes. */
+static void stores_wait_for_loads_of_other_threads(void **unused) {
+  kernel *k = in_place(64, 4);
+  assert_int_equal(occurrences(k->msl.text, "threadgroup_barrier"), 1);
+  compile(k);
+  array b = {calloc(64, 4), 64 * 4};
+  run(k, 1, 1, &b, NULL);
+  for (int i = 0; i < 64; i++) assert_int_equal(((int *)b.data)[i], i);
+  free_all(&b, 1);
+  release(k);
+  k = in_place(512, 4); /* each thread its own */
+  assert_int_equal(occurrences(k->msl.text, "threadgroup_barrier"), 0);
+  release(k);
+}
+
+/* What one thread stores is there for another one's load. */
+static void loads_wait_for_stores_of_other_threads(void **unused) {
+  kernel *k = emit_fine(
+      "module { tt.func public @f(%p: !tt.ptr<i32>, %q: !tt.ptr<i32>) {\n"
+      "  %r = tt.make_range {start = 0 : i32, end = 256 : i32} : "
+      "tensor<256xi32>\n"
+      "  %c = arith.constant dense<255> : tensor<256xi32>\n"
+      "  %b = arith.subi %c, %r : tensor<256xi32>\n"
+      "  %ps = tt.splat %p : !tt.ptr<i32> -> tensor<256x!tt.ptr<i32>>\n"
+      "  %pp = tt.addptr %ps, %r : tensor<256x!tt.ptr<i32>>, "
+      "tensor<256xi32>\n"
+      "  %pb = tt.addptr %ps, %b : tensor<256x!tt.ptr<i32>>, "
+      "tensor<256xi32>\n"
+      "  %qs = tt.splat %q : !tt.ptr<i32> -> tensor<256x!tt.ptr<i32>>\n"
+      "  %qp = tt.addptr %qs, %r : tensor<256x!tt.ptr<i32>>, "
+      "tensor<256xi32>\n"
+      "  tt.store %pp, %r : tensor<256x!tt.ptr<i32>>\n"
+      "  %x = tt.load %pb : tensor<256x!tt.ptr<i32>>\n"
+      "  tt.store %qp, %x : tensor<256x!tt.ptr<i32>>\n"
+      "  tt.return\n} }\n", 4);
+  compile(k);
+  array b[2] = {{calloc(256, 4), 1024}, {calloc(256, 4), 1024}};
+  run(k, 1, 1, b, NULL);
+  for (int i = 0; i < 256; i++)
+    assert_int_equal(((int *)b[1].data)[i], 255 - i);
+  free_all(b, 2);
+  release(k);
+}
+
 static void one_simdgroup_still_declares_64_threads(void **unused) {
   kernel *k = emit_fine(ADD, 1);
   assert_int_equal(k->msl.threads, 32);
@@ -1310,6 +1372,8 @@ int main(void) {
     cmocka_unit_test(eight_bit_floats_are_exact),
     cmocka_unit_test(the_body_of_a_masked_map_is_short),
     cmocka_unit_test(nests_of_loops_are_rolled_when_they_grow),
+    cmocka_unit_test(stores_wait_for_loads_of_other_threads),
+    cmocka_unit_test(loads_wait_for_stores_of_other_threads),
     cmocka_unit_test(one_simdgroup_still_declares_64_threads),
     cmocka_unit_test(the_same_input_gives_the_same_text),
     cmocka_unit_test(metadata_describes_the_arguments),

@@ -97,6 +97,8 @@ static const char *const text[] = {
   "    log_n: tl.constexpr = tl._log2(x.shape[last])\n"
   "    log_k: tl.constexpr = log_n if k is None else tl._log2(k)\n"
   "    dims: tl.constexpr = tl._log2(x.numel)\n"
+  "    if log_n == 0:\n"
+  "        return x\n"
   "    if log_k == 0:\n"
   "        return best_of(x, last, descending, True)\n"
   "    h = tl.reshape(x, (2,) * dims)\n"

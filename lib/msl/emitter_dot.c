@@ -372,9 +372,11 @@ static void stage_operands(const dot *d) {
   }
 }
 
+/* Twice: the barrier before the second one's reads comes before the first
+ * one's, too, and must not be taken to be behind them. */
 static void await_operands(const dot *d) {
-  for (int i = 0; i < 2; i++) {
-    tm_inst stage = staged_operand(d, i);
+  for (int i = 0; i < 4; i++) {
+    tm_inst stage = staged_operand(d, i % 2);
     if (stage) msl_region_read(d->e, msl_stage_region(d->e, stage));
   }
 }
