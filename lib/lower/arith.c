@@ -223,6 +223,8 @@ static bool bad_operands(tm_low *l, tm_lv a, tm_lv b) {
 
 tm_lv tm_sem_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
   if (bad_operands(l, a, b)) return TM_POISONED;
+  tm_lv by_class = tm_record_binary(l, op, a, b);
+  if (by_class) return by_class;
   if (!tm_lv_is_run(a) && !tm_lv_is_run(b)) {
     const char *why;
     tm_lv r = tm_lv_fold(l, op, a, b, &why);
@@ -257,6 +259,8 @@ tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
                                                          a->kind == b->kind;
     return tm_lv_bool(same == (op == TM_PY_IS));
   }
+  tm_lv by_class = tm_record_binary(l, op, a, b);
+  if (by_class) return by_class;
   if (!tm_lv_is_run(a) && !tm_lv_is_run(b)) {
     const char *why;
     tm_lv r = tm_lv_fold(l, op, a, b, &why);

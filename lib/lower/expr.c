@@ -57,6 +57,10 @@ static tm_lv run_attribute(tm_low *l, tm_lv v, const char *name) {
   return method(l, v, name, TM_IN_METHOD);
 }
 
+static tm_lv block_shapes(tm_low *l, const tm_builtin_call *c) {
+  return shape_tuple(l, c->args[0]->type);
+}
+
 static tm_lv type_attribute(tm_low *l, tm_lv v, const char *name) {
   tm_ltype t = v->type;
   if (strcmp(name, "scalar") == 0) return tm_lv_type(l, tm_lt_element(t));
@@ -67,6 +71,12 @@ static tm_lv type_attribute(tm_low *l, tm_lv v, const char *name) {
                         "%s has no element_ty", tm_lt_text(l, t));
   }
   if (strcmp(name, "shape") == 0) return shape_tuple(l, t);
+  if (strcmp(name, "get_block_shapes") == 0) {
+    static const tm_builtin row = {.name = "get_block_shapes",
+                                   .signature = "self", .fn = block_shapes};
+    return tm_builtin_bound(l, &row, v);
+  }
+  if (strcmp(name, "value") == 0) return v; /* of a constexpr that is a type */
   if (strcmp(name, "numel") == 0) return tm_lv_int(l, tm_lt_numel(t));
   if (strcmp(name, "primitive_bitwidth") == 0 ||
       strcmp(name, "int_bitwidth") == 0)
@@ -197,6 +207,9 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index) {
   if (tm_lv_is_run(owner) && owner->type->kind != TM_LT_DESCRIPTOR)
     return index_tensor(l, owner, index);
   bool is_text = owner->kind == TM_LV_TEXT;
+  if (owner->kind == TM_LV_TUPLE && owner->record &&
+      owner->record->is_aggregate)
+    return tm_record_operator(l, owner, "__getitem__", index);
   if (owner->kind == TM_LV_DICT) {
     tm_lv found = tm_dict_find(owner, index);
     return found ? found
@@ -300,8 +313,24 @@ static tm_lv comparison(tm_low *l, const tm_expr *e) {
   return combine(l, true, run.data, run.len, v);
 }
 
+/* A buffer that was given is there: its parameter is true. */
+static tm_lv test_value(tm_low *l, tm_lv v) {
+  if (!tm_lv_is_run(v) || v->type->kind != TM_LT_POINTER) return v;
+  const tm_value_data *data = tm_val(l->ir, v->value);
+  bool is_param = !data->def && data->block == l->ir->funcs.data[0].body;
+  return is_param ? tm_lv_bool(true) : v;
+}
+
 tm_lv tm_low_test(tm_low *l, const tm_expr *e) {
-  if (e->kind != TM_EXPR_AND && e->kind != TM_EXPR_OR) return tm_low_expr(l, e);
+  if (e->kind == TM_EXPR_UNARY && e->op == TM_PY_NOT) {
+    tm_lv v = tm_low_test(l, e->a[0]);
+    tm_loc old = tm_low_at(l, e->loc);
+    v = tm_sem_unary(l, TM_PY_NOT, v);
+    l->b.loc = old;
+    return v;
+  }
+  if (e->kind != TM_EXPR_AND && e->kind != TM_EXPR_OR)
+    return test_value(l, tm_low_expr(l, e));
   tm_loc old = tm_low_at(l, e->loc);
   tm_lv v = tm_low_enter(l) ? boolean(l, e, true) : TM_POISONED;
   if (!l->stopped) tm_low_leave(l);

@@ -228,7 +228,7 @@ tm_lv tm_fn_range(tm_low *l, const tm_builtin_call *c) {
   v->items = items;
   v->n_items = 3;
   v->is_static = c->row->aux == 1;
-  if (c->row->aux != 0) return v;
+  if (c->row->aux == 1) return v;
   tm_range_options *o = TM_NEW(l->arena, tm_range_options);
   bool licm;
   if (!optional_int(l, c->args[3], "num_stages", &o->num_stages) ||

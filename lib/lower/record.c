@@ -303,3 +303,39 @@ void tm_record_set(tm_low *l, tm_lv v, const char *name, tm_lv value) {
     ((tm_lv *)(uintptr_t)v->items)[i] = value;
   }
 }
+
+/* ---- operators ------------------------------------------------------------ */
+
+tm_lv tm_record_operator(tm_low *l, tm_lv v, const char *name, tm_lv with) {
+  tm_lv method = member(l, v->record, v, name);
+  tm_args args = {&with, 1, NULL, 0};
+  return tm_lv_is_poison(method) ? method : tm_low_call(l, method, &args);
+}
+
+static bool has_member(tm_lv v, const char *name) {
+  const tm_record *owner;
+  return v->kind == TM_LV_TUPLE && v->record && v->record->is_aggregate &&
+         find_member(v->record, name, &owner);
+}
+
+tm_lv tm_record_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
+  static const char *const names[][2] = {
+    [TM_PY_ADD] = {"__add__", "__radd__"},
+    [TM_PY_SUB] = {"__sub__", "__rsub__"},
+    [TM_PY_MUL] = {"__mul__", "__rmul__"},
+    [TM_PY_DIV] = {"__truediv__", "__rtruediv__"},
+    [TM_PY_FLOORDIV] = {"__floordiv__", "__rfloordiv__"},
+    [TM_PY_MOD] = {"__mod__", "__rmod__"},
+    [TM_PY_AND] = {"__and__", "__rand__"},
+    [TM_PY_OR] = {"__or__", "__ror__"},
+    [TM_PY_XOR] = {"__xor__", "__rxor__"},
+    [TM_PY_EQ] = {"__eq__", "__eq__"}, [TM_PY_NE] = {"__ne__", "__ne__"},
+    [TM_PY_LT] = {"__lt__", "__gt__"}, [TM_PY_LE] = {"__le__", "__ge__"},
+    [TM_PY_GT] = {"__gt__", "__lt__"}, [TM_PY_GE] = {"__ge__", "__le__"}};
+  if ((size_t)op >= TM_COUNT(names) || !names[op][0]) return NULL;
+  if (has_member(a, names[op][0]))
+    return tm_record_operator(l, a, names[op][0], b);
+  if (has_member(b, names[op][1]))
+    return tm_record_operator(l, b, names[op][1], a);
+  return NULL;
+}

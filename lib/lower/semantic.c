@@ -36,7 +36,8 @@ static tm_lv float_constant(tm_low *l, double f, tm_ltype scalar) {
 
 tm_lv tm_sem_constant(tm_low *l, tm_lv number, tm_ltype scalar) {
   if (tm_lv_is_poison(number)) return number;
-  if (!tm_lv_is_number(number) || scalar->kind != TM_LT_SCALAR)
+  if (!tm_lv_is_number(number) || scalar->kind != TM_LT_SCALAR ||
+      scalar->dtype == TM_DT_VOID)
     return tm_low_error(l, NULL, "%s is not a value of type %s",
                         tm_lv_describe(l, number), tm_lt_text(l, scalar));
   if (tm_lt_is_float(scalar)) {
@@ -50,7 +51,7 @@ tm_lv tm_sem_constant(tm_low *l, tm_lv number, tm_ltype scalar) {
                                            : 0;
   if (number->kind == TM_LV_FLOAT && number->f != 0)
     return tm_low_error(l, "write an integer, or use a float type",
-                        "the float %s cannot become %s",
+                        "%s cannot become %s",
                         tm_lv_describe(l, number), tm_lt_text(l, scalar));
   tm_dtype d = scalar->dtype;
   tm_wide least = tm_dtype_infos[d].is_signed ? tm_dtype_min(d) : 0;

@@ -258,6 +258,18 @@ static void raised(tm_low *l, const tm_stmt *s) {
 
 static void asserted(tm_low *l, const tm_stmt *s) {
   tm_lv given[2] = {tm_low_expr(l, s->e), NULL};
+  bool truth;
+  if (l->frame->is_python && tm_lv_truth(given[0], &truth)) {
+    if (truth) return;
+    tm_lv message = s->e2 ? tm_low_expr(l, s->e2) : TM_NONE_LV;
+    tm_buf out = tm_buf_in(l->arena);
+    if (s->e2 && !tm_lv_is_poison(message)) {
+      tm_buf_puts(&out, ": ");
+      tm_lv_print(l, &out, message);
+    }
+    tm_low_error(l, NULL, "assertion failed%s", tm_buf_text(&out));
+    return;
+  }
   if (s->e2) given[1] = tm_low_expr(l, s->e2);
   tm_args args = {given, s->e2 ? 2 : 1, NULL, 0};
   const tm_builtin *row = tm_builtin_find(TM_IN_TL, "device_assert");

@@ -359,6 +359,10 @@ tm_lv tm_record_make(tm_low *l, tm_lv cls, const struct tm_args *args);
 /* Of a value that has a record: a field, a bound method, a constant. */
 tm_lv tm_record_attribute(tm_low *l, tm_lv v, const char *name);
 tm_lv tm_record_class_attribute(tm_low *l, tm_lv cls, const char *name);
+/* Calls the method `name` of an object with one argument. */
+tm_lv tm_record_operator(tm_low *l, tm_lv v, const char *name, tm_lv with);
+/* a op b where one is an object whose class has the operator; else NULL. */
+tm_lv tm_record_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 /* v.name = value, which only __init__ may. */
 void tm_record_set(tm_low *l, tm_lv v, const char *name, tm_lv value);
 
