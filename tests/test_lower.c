@@ -117,6 +117,42 @@ static void expect_error(const char *body, const char *part) {
     fail_msg("expected \"%s\", got \"%s\"", part, message);
 }
 
+/* The line of the first note that has part; 0 when there is none. */
+static uint32_t line_of_note(const char *body, const char *part) {
+  char *text = text_of(body);
+  work *w = test_malloc(sizeof *w);
+  static const tm_spec none = {0};
+  tm_arena_init(&w->arena, 0);
+  if (!tm_arena_guard(&w->arena, w->guard)) fail_msg("out of memory");
+  tm_diags_init(&w->diags, &w->arena);
+  tm_modules *set = tm_modules_create(&w->arena, &w->diags);
+  tm_module *module = tm_module_parse_text(set, "m", "m.py", tm_cstr(text));
+  tm_lower(&w->arena, &w->diags, module, "k", &none);
+  uint32_t line = 0;
+  for (uint32_t i = 0; i < w->diags.list.len && !line; i++) {
+    const tm_diag *d = &w->diags.list.data[i];
+    if (d->severity == TM_NOTE && strstr(d->message, part))
+      line = d->loc.line;
+  }
+  tm_arena_free(&w->arena);
+  test_free(w);
+  test_free(text);
+  return line;
+}
+
+static void a_mismatch_says_where_both_sides_were_made(void **state) {
+  (void)state;
+  static const char shapes[] =
+      "def k():\n  a = tl.arange(0, 16)\n  b = tl.arange(0, 32)\n"
+      "  c = a + b\n";
+  assert_int_equal(line_of_note(shapes, "a, int32[16] is made here"), 5);
+  assert_int_equal(line_of_note(shapes, "b, int32[32] is made here"), 6);
+  static const char kinds[] =
+      "def k():\n  a = tl.program_id(0)\n  b = tl.program_id(0).to(tl.uint32)"
+      "\n  c = a // b\n";
+  assert_int_equal(line_of_note(kinds, "a, int32 is made here"), 5);
+}
+
 static void endless_unrolling_is_refused(void **state) {
   (void)state;
   expect_error("def k():\n  for i in tl.static_range(1000000000):\n"
@@ -334,6 +370,7 @@ static void memory_grows_as_the_source_does(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_golden_file_holds),
+    cmocka_unit_test(a_mismatch_says_where_both_sides_were_made),
     cmocka_unit_test(endless_unrolling_is_refused),
     cmocka_unit_test(recursion_is_refused_with_the_chain),
     cmocka_unit_test(exponential_calls_end),

@@ -29,6 +29,7 @@ static const char *operand_hint(tm_lv a, tm_lv b) {
 static bool wrong_operands(tm_low *l, tm_lv a, tm_lv b, const char *what) {
   tm_low_error(l, operand_hint(a, b), "%s does not take %s and %s", what,
                tm_lv_describe(l, a), tm_lv_describe(l, b));
+  tm_low_origins(l, a, b);
   return false;
 }
 
@@ -64,6 +65,7 @@ static tm_ltype computation_type(tm_low *l, tm_lv a, tm_lv b, bool div_or_mod,
                              : NULL,
                "%s does not take %s and %s", what, tm_lv_describe(l, a),
                tm_lv_describe(l, b));
+  tm_low_origins(l, a, b);
   return NULL;
 }
 

@@ -70,6 +70,22 @@ tm_lv tm_low_unsupported(tm_low *l, const char *hint, const char *fmt, ...) {
   return v;
 }
 
+void tm_low_origins(tm_low *l, tm_lv a, tm_lv b) {
+  if (l->quiet || l->stopped) return;
+  tm_lv both[2] = {a, b};
+  for (int i = 0; i < 2; i++) {
+    if (!tm_lv_is_run(both[i])) continue;
+    const tm_value_data *data = tm_val(l->ir, both[i]->value);
+    if (!data->def) continue; /* a parameter, or what a loop carries */
+    tm_loc loc = tm_get(l->ir, data->def)->loc;
+    bool here = loc.file == l->b.loc.file && loc.line == l->b.loc.line;
+    if (!loc.line || here) continue;
+    tm_note_at(l->diags, loc, "%s%s%s is made here",
+               data->name ? data->name : "", data->name ? ", " : "",
+               tm_lt_text(l, both[i]->type));
+  }
+}
+
 tm_loc tm_low_at(tm_low *l, tm_loc loc) {
   tm_loc old = l->b.loc;
   if (l->pinned.file)

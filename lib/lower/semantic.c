@@ -266,6 +266,7 @@ tm_lv tm_sem_broadcast_to(tm_low *l, tm_lv v, uint32_t rank,
 bool tm_sem_broadcast(tm_low *l, tm_lv *a, tm_lv *b) {
   if (tm_lv_is_poison(*a) || tm_lv_is_poison(*b)) return false;
   tm_ltype at = (*a)->type, bt = (*b)->type;
+  tm_lv given[2] = {*a, *b};
   if (!tm_lt_is_block(at) && !tm_lt_is_block(bt)) return true;
   if (!tm_lt_is_block(bt)) {
     *b = tm_sem_splat(l, *b, at->rank, at->shape);
@@ -289,6 +290,7 @@ bool tm_sem_broadcast(tm_low *l, tm_lv *a, tm_lv *b) {
                  "(%lld and %lld)",
                  tm_lt_text(l, at), tm_lt_text(l, bt), d, (long long)x,
                  (long long)y);
+    tm_low_origins(l, given[0], given[1]);
     return false;
   }
   *a = tm_sem_broadcast_to(l, *a, rank, shape);

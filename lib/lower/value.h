@@ -289,6 +289,8 @@ tm_lv tm_low_error_at(tm_low *l, tm_loc loc, tm_diag_kind kind,
 tm_lv tm_low_unsupported(tm_low *l, const char *hint, const char *fmt, ...)
     TM_PRINTF(3, 4);
 const char *tm_low_format(tm_low *l, const char *fmt, ...) TM_PRINTF(2, 3);
+/* After an error about two operands: notes where they were made. */
+void tm_low_origins(tm_low *l, tm_lv a, tm_lv b);
 /* Moves the current place to loc, unless it is pinned; gives the old one. */
 tm_loc tm_low_at(tm_low *l, tm_loc loc);
 /* Counts a step and guards the stack; false when over a limit, reported. */
