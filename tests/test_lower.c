@@ -297,7 +297,7 @@ static void lower_broken(const char *path, tm_str text, uint64_t seed) {
 
 static void broken_golden_files_never_crash(void **state) {
   (void)state;
-  enum { ROUNDS = 60 };
+  enum { ROUNDS = 20 };
   tm_arena arena;
   jmp_buf guard;
   golden_file *files = NULL;
