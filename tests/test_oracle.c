@@ -374,6 +374,40 @@ static void branches_take_their_paths(void **state) {
   }
 }
 
+/* Values of NIST's Digital Library of Mathematical Functions and of powers
+ * worked out by hand. */
+static void library_functions_have_their_values(void **state) {
+  (void)state;
+  static const struct {
+    const char *symbol;
+    uint32_t n;
+    double x[2], want;
+  } cases[] = {
+      {"__nv_erfinvf", 1, {0.5}, 0.47693627620446987},
+      {"__nv_erfinvf", 1, {-0.999}, -2.326753765513525},
+      {"__nv_erfinv", 1, {0}, 0},
+      {"__nv_powif", 2, {1.5, 3}, 3.375},
+      {"__nv_exp10f", 1, {2}, 100},
+      {"__nv_sinpif", 1, {1}, 0},
+      {"__nv_cospif", 1, {0.5}, 0},
+      {"__nv_j0f", 1, {2.404825557695773}, 0},
+      {"__nv_isnanf", 1, {NAN}, 1},
+      {"__nv_isinff", 1, {-INFINITY}, 1},
+      {"__nv_finitef", 1, {INFINITY}, 0},
+      {"__nv_signbitf", 1, {-0.0}, 1},
+      {"__nv_fast_expf", 1, {0}, 1},
+      {"__nv_nextafterf", 2, {1, 2}, 1 + 0x1p-23},
+  };
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    double got = 0;
+    assert_true(tm_eval_extern(cases[k].symbol, cases[k].x, cases[k].n, &got));
+    if (!(fabs(got - cases[k].want) <= 1e-14))
+      fail_msg("%s is %.17g, not %.17g", cases[k].symbol, got, cases[k].want);
+  }
+  double none;
+  assert_false(tm_eval_extern("__nv_frob", cases[0].x, 1, &none));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(integers_wrap_and_truncate),
@@ -389,6 +423,7 @@ int main(void) {
     cmocka_unit_test(every_code_survives),
     cmocka_unit_test(half_arithmetic_rounds_each_step),
     cmocka_unit_test(programs_have_their_numbers),
+    cmocka_unit_test(library_functions_have_their_values),
     cmocka_unit_test(endless_loops_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,10 +17,10 @@ eval_ttir reads both with our reader and runs both on the same random arrays,
 with the file's `# grid:` and `# scalars:`: all arrays must be equal bit for
 bit.
 
-Files with `# expect-error` only have
-to be refused by both; `# upstream: WORD reason` says that a difference is
-wanted: `differs`, `refuses` when only upstream refuses the kernel, `lacks`
-when its IR does not have the operations any more.
+Files with `# expect-error` only have to be refused by both; `# upstream: WORD
+reason` says that a difference is wanted: `differs`, `refuses` when only
+upstream refuses the kernel, `lacks` when its IR does not have the operations
+any more. docs/ir.md lists the differences.
 """
 import argparse
 import difflib
@@ -213,7 +213,10 @@ def compare(path, options):
         note = "upstream refuses, ours verifies"
         return note if wanted == "refuses" else f"FAILED: {note}: " + " / ".join(chain)
     if options.evaluate:
-        return evaluate(theirs.str_nodebug(), ours.stdout, options.tools, d)
+        result = evaluate(theirs.str_nodebug(), ours.stdout, options.tools, d)
+        if wanted == "differs":
+            return "differs as wanted" if "argument" in result else "FAILED: no difference: " + result
+        return result
     a, b = canonical_text(theirs), canonical_text(mine)
     if a == b:
         return "equal"

@@ -240,14 +240,21 @@ static void eval_extern(machine *m) {
   tm_scalar s = tm_type_element(type_of(m, out))->scalar;
   for (size_t k = 0; k < count(m, out); k++) {
     double x[4] = {0}, f = 0;
-    for (uint32_t o = 0; o < i->n_operands && o < 4; o++)
-      x[o] = cells(m, i->operands[o])[k].f;
-    if (!tm_scalar_is_float(s) || i->n_operands > 2 ||
+    for (uint32_t o = 0; o < i->n_operands && o < 4; o++) {
+      cell c = cells(m, i->operands[o])[k];
+      tm_scalar from = tm_type_element(type_of(m, i->operands[o]))->scalar;
+      x[o] = tm_scalar_is_float(from) ? c.f : (double)c.i;
+    }
+    if (i->n_operands > 2 ||
         !tm_eval_extern(symbol->text, x, i->n_operands, &f)) {
       fail(m, "the function %s is not known", symbol->text);
       return;
     }
-    cells(m, out)[k].f = m->options.in_double ? f : tm_eval_round(s, f, false);
+    if (!tm_scalar_is_float(s))
+      cells(m, out)[k].i = tm_eval_wrap(s, fabs(f) < 0x1p63 ? (int64_t)f : 0);
+    else
+      cells(m, out)[k].f = m->options.in_double ? f
+                                                : tm_eval_round(s, f, false);
   }
 }
 

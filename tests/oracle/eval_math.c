@@ -7,6 +7,7 @@
  * number are found by bisection of the codes, and the nearer one, or at the
  * middle the one with the even code, is taken. f32 is the host's float.
  */
+#define _XOPEN_SOURCE 700 /* M_PI, j0 and its family */
 #include "eval.h"
 
 #include <math.h>
@@ -370,40 +371,94 @@ bool tm_eval_scalar(tm_op op, tm_scalar s, tm_scalar to, int64_t attr,
   return int_binary(op, s, x[0].i, x[1].i, &out->i);
 }
 
-bool tm_eval_extern(const char *symbol, const double *x, uint32_t n,
-                    double *out) {
-  static const struct {
-    const char *name;
-    double (*one)(double);
-    double (*two)(double, double);
-  } table[] = {
+/* ---- library functions ------------------------------------------------ */
+
+static double exp10_of(double x) { return pow(10, x); }
+static double rsqrt_of(double x) { return 1 / sqrt(x); }
+static double rcp_of(double x) { return 1 / x; }
+static double saturate_of(double x) { return x > 0 ? fmin(x, 1) : 0; }
+static double nextafter_of(double x, double y) {
+  return (double)nextafterf((float)x, (float)y); /* of float */
+}
+static double is_nan(double x) { return isnan(x) ? 1 : 0; }
+static double is_inf(double x) { return isinf(x) ? 1 : 0; }
+static double is_finite(double x) { return isfinite(x) ? 1 : 0; }
+static double has_sign(double x) { return signbit(x) ? 1 : 0; }
+static double add_of(double x, double y) { return x + y; }
+static double sub_of(double x, double y) { return x - y; }
+static double mul_of(double x, double y) { return x * y; }
+static double div_of(double x, double y) { return x / y; }
+
+/* Of half turns: whole ones go before the rounding of pi. */
+static double sinpi_of(double x) {
+  double r = fmod(x, 2);
+  return r == trunc(r) ? 0 * x : sin(M_PI * r);
+}
+static double cospi_of(double x) {
+  double r = fabs(fmod(x, 2));
+  return r == 0.5 || r == 1.5 ? 0 : cos(M_PI * r);
+}
+
+/* By Newton's method on erf, from the logarithm of its tail (Winitzki 2008,
+ * a handy approximation for the error function and its inverse). */
+static double erfinv_of(double y) {
+  if (fabs(y) >= 1) return fabs(y) == 1 ? y * INFINITY : (double)NAN;
+  double l = log1p(-y * y), a = 0.147, h = 2 / (M_PI * a) + l / 2;
+  double x = copysign(sqrt(sqrt(h * h - l / a) - h), y);
+  for (int step = 0; step < 4 && x != 0; step++) {
+    double left = y < 0 ? erfc(-x) - (1 + y) : (1 - y) - erfc(x);
+    x -= left * sqrt(M_PI) / 2 * exp(x * x);
+  }
+  return x;
+}
+
+/* By name without __nv_, fast_ and the f of float; in double. */
+static const struct {
+  const char *name;
+  double (*one)(double);
+  double (*two)(double, double);
+} functions[] = {
     {"tanh", tanh, NULL}, {"sinh", sinh, NULL}, {"cosh", cosh, NULL},
     {"tan", tan, NULL}, {"atan", atan, NULL}, {"asin", asin, NULL},
     {"acos", acos, NULL}, {"asinh", asinh, NULL}, {"acosh", acosh, NULL},
     {"atanh", atanh, NULL}, {"exp", exp, NULL}, {"exp2", exp2, NULL},
-    {"expm1", expm1, NULL}, {"log", log, NULL}, {"log2", log2, NULL},
-    {"log10", log10, NULL}, {"log1p", log1p, NULL}, {"sqrt", sqrt, NULL},
-    {"cbrt", cbrt, NULL}, {"erf", erf, NULL}, {"erfc", erfc, NULL},
+    {"exp10", exp10_of, NULL}, {"expm1", expm1, NULL}, {"log", log, NULL},
+    {"log2", log2, NULL}, {"log10", log10, NULL}, {"log1p", log1p, NULL},
+    {"sqrt", sqrt, NULL}, {"rsqrt", rsqrt_of, NULL}, {"cbrt", cbrt, NULL},
+    {"erf", erf, NULL}, {"erfc", erfc, NULL}, {"erfinv", erfinv_of, NULL},
     {"tgamma", tgamma, NULL}, {"lgamma", lgamma, NULL},
+    {"sinpi", sinpi_of, NULL}, {"cospi", cospi_of, NULL},
+    {"j0", j0, NULL}, {"j1", j1, NULL}, {"y0", y0, NULL}, {"y1", y1, NULL},
     {"floor", floor, NULL}, {"ceil", ceil, NULL}, {"trunc", trunc, NULL},
     {"rint", rint, NULL}, {"nearbyint", nearbyint, NULL},
-    {"round", round, NULL}, {"fabs", fabs, NULL}, {"sin", sin, NULL},
-    {"cos", cos, NULL}, {"pow", NULL, pow}, {"atan2", NULL, atan2},
+    {"round", round, NULL}, {"llrint", rint, NULL}, {"llround", round, NULL},
+    {"fabs", fabs, NULL}, {"sin", sin, NULL}, {"cos", cos, NULL},
+    {"saturate", saturate_of, NULL}, {"isnan", is_nan, NULL},
+    {"isinf", is_inf, NULL}, {"finite", is_finite, NULL},
+    {"isfinite", is_finite, NULL}, {"signbit", has_sign, NULL},
+    {"frcp_rn", rcp_of, NULL}, {"fsqrt_rn", sqrt, NULL},
+    {"fadd_rn", NULL, add_of}, {"fsub_rn", NULL, sub_of},
+    {"fmul_rn", NULL, mul_of}, {"fdiv_rn", NULL, div_of},
+    {"pow", NULL, pow}, {"powi", NULL, pow}, {"atan2", NULL, atan2},
     {"fmod", NULL, fmod}, {"hypot", NULL, hypot},
     {"copysign", NULL, copysign}, {"remainder", NULL, remainder},
-    {"fdim", NULL, fdim}, {"nextafter", NULL, nextafter},
-  };
+    {"fdim", NULL, fdim}, {"nextafter", NULL, nextafter_of},
+};
+
+bool tm_eval_extern(const char *symbol, const double *x, uint32_t n,
+                    double *out) {
   if (strncmp(symbol, "__nv_", 5) == 0) symbol += 5;
+  if (strncmp(symbol, "fast_", 5) == 0) symbol += 5;
   size_t len = strlen(symbol);
-  for (size_t k = 0; k < TM_COUNT(table); k++) {
-    size_t want = strlen(table[k].name);
-    bool same = strncmp(symbol, table[k].name, want) == 0 &&
+  for (size_t k = 0; k < TM_COUNT(functions); k++) {
+    size_t want = strlen(functions[k].name);
+    bool same = strncmp(symbol, functions[k].name, want) == 0 &&
                 (len == want || (len == want + 1 && symbol[want] == 'f'));
     if (!same) continue;
-    if (table[k].one && n == 1) return *out = table[k].one(x[0]), true;
-    if (table[k].two && n == 2) return *out = table[k].two(x[0], x[1]), true;
+    if (functions[k].one && n == 1)
+      return *out = functions[k].one(x[0]), true;
+    if (functions[k].two && n == 2)
+      return *out = functions[k].two(x[0], x[1]), true;
   }
-  if (strcmp(symbol, "rsqrt") == 0 || strcmp(symbol, "rsqrtf") == 0)
-    return *out = 1 / sqrt(x[0]), n == 1;
   return false;
 }
