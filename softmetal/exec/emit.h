@@ -158,6 +158,7 @@ typedef struct sm_emit {
   uint32_t size;          /* statements emitted, to bound unrolling */
   sm_val entry_mask;      /* lanes that exist */
   bool discard, dropped;  /* the expression's value is not used */
+  bool precise;           /* of the library call being emitted */
 } sm_emit;
 
 /* ---- uniform.c -------------------------------------------------------- */

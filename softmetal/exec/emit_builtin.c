@@ -713,10 +713,12 @@ sm_value sm_emit_builtin(sm_emit *e, const sm_expr *x) {
   for (uint32_t i = 0; i < x->args.len && i < 4; i++)
     if (i != 1 || !second_is_result)
       a[i] = sm_emit_value(e, x->args.data[i]);
+  e->precise = x->precision == SM_PRECISE;
   if (second_is_result) return two_results(e, x, a);
   if (which == SM_B_ALL || which == SM_B_ANY)
     return one(e, x->type, fold_bools(e, which == SM_B_ALL, &a[0]));
   if (which == SM_B_AS_TYPE) return as_type(e, x, &a[0]);
+  if (which == SM_B_OS_LOG) return sm_value_new(e, x->type); /* unheard */
   if (is_geometry(which)) return geometry(e, x, a);
   sm_value r = sm_value_new(e, x->type);
   for (uint32_t i = 0; i < r.n; i++) {

@@ -10,7 +10,9 @@
  * function. half goes through float, which rounds once more than the exact
  * result would and is within Metal's 1 ulp.
  *
- * fast:: and precise:: give the same, the precise, result.
+ * fast:: and precise:: give the same, the precise, result, which is within
+ * the bounds of both tables of the specification (8.1, 8.2). Only rsqrt has a
+ * form of its own for precise::, where it is correctly rounded.
  */
 #include "emit.h"
 #include "rt.h"
@@ -173,6 +175,17 @@ static sm_val emit_log2(sm_emit *e, sm_val x) {
 
 /* ---- calls ------------------------------------------------------------ */
 
+/* Subnormal arguments count as zero. Functions of the C library that look at
+ * bits, or divide one argument by the other, must not see them. */
+static void flush_arguments(sm_emit *e, sm_val *a, unsigned n) {
+  for (unsigned i = 0; i < n; i++) {
+    sm_val least = fc(e, a[i], 1.17549435082228751e-38);
+    sm_val tiny = FCMP(OLT, sm_intrinsic1(e, "llvm.fabs", a[i]), least);
+    sm_val zero = sm_intrinsic2(e, "llvm.copysign", fc(e, a[i], 0.0), a[i]);
+    a[i] = SELECT(tiny, zero, a[i]);
+  }
+}
+
 static sm_val part_of(sm_emit *e, sm_val v, unsigned from, unsigned n) {
   int mask[SM_LANES];
   for (unsigned i = 0; i < n; i++) mask[i] = (int)(from + i);
@@ -220,6 +233,7 @@ static sm_val call_lanes(sm_emit *e, const char *f, sm_val *args,
 static sm_val call_math(sm_emit *e, const char *f, sm_val *args,
                         unsigned n) {
   uint32_t width = e->wide ? 16 : 8;
+  if (n == 2 && strcmp(f, "nextafter") != 0) flush_arguments(e, args, n);
   if (!is_vector(args[0])) {
     char name[24];
     strcpy(name, f);
@@ -258,9 +272,21 @@ static sm_val emit_cospi(sm_emit *e, sm_val x) {
 
 /* ---- small functions -------------------------------------------------- */
 
+/* Correctly rounded: in double precision. All 2^24 significands over two
+ * octaves were compared with 64-bit precision; none differs. */
+static sm_val emit_rsqrt(sm_emit *e, sm_val x, sm_val one) {
+  if (!e->precise) return OP2(FDiv, one, sm_intrinsic1(e, "llvm.sqrt", x));
+  sm_ty f64 = LL.DoubleTypeInContext(e->context);
+  sm_ty wide = is_vector(x) ? sm_vector_type(f64, SM_LANES) : f64;
+  sm_val root = sm_intrinsic1(e, "llvm.sqrt", CONVERT(FPExt, x, wide));
+  sm_val r = OP2(FDiv, CONVERT(FPExt, one, wide), root);
+  return CONVERT(FPTrunc, r, LL.TypeOf(x));
+}
+
 static sm_val emit_sign(sm_emit *e, sm_val x) {
   sm_val zero = fc(e, x, 0.0), r;
-  r = SELECT(FCMP(OEQ, x, zero), x, zero);
+  sm_val signed_zero = sm_intrinsic2(e, "llvm.copysign", zero, x);
+  r = SELECT(FCMP(OEQ, x, zero), signed_zero, zero); /* NaN gives 0 */
   r = SELECT(FCMP(OGT, x, zero), fc(e, x, 1.0), r);
   return SELECT(FCMP(OLT, x, zero), fc(e, x, -1.0), r);
 }
@@ -323,7 +349,7 @@ static sm_val emit_float(sm_emit *e, sm_builtin which, sm_val *a) {
   case SM_B_LOG2: return emit_log2(e, x);
   case SM_B_LOG10: return call_math(e, "log10", a, 1);
   case SM_B_POW: case SM_B_POWR: return call_math(e, "pow", a, 2);
-  case SM_B_RSQRT: return OP2(FDiv, one, sm_intrinsic1(e, "llvm.sqrt", x));
+  case SM_B_RSQRT: return emit_rsqrt(e, x, one);
   case SM_B_SIN: return call_math(e, "sin", a, 1);
   case SM_B_SINH: return call_math(e, "sinh", a, 1);
   case SM_B_SINPI: return emit_sinpi(e, x);
@@ -395,7 +421,7 @@ sm_leaf sm_math(sm_emit *e, sm_builtin which, sm_scalar s,
     for (unsigned i = 0; i < n; i++) a[i] = CONVERT(FPExt, a[i], type);
     r = CONVERT(FPTrunc, emit_float(e, which, a), narrow);
     if (which == SM_B_FRACT) /* below 1 in half, too */
-      r = min2(e, r, fc(e, r, 0.99951171875));
+      r = SELECT(FCMP(OGE, r, fc(e, r, 1.0)), fc(e, r, 0.99951171875), r);
   } else {
     r = emit_float(e, which, a);
   }

@@ -60,6 +60,7 @@
   X(FunctionType) X(StructTypeInContext) X(ArrayType) X(VectorType) \
   X(PointerTypeInContext) X(VoidTypeInContext) X(Int1TypeInContext) \
   X(IntTypeInContext) X(HalfTypeInContext) X(FloatTypeInContext) \
+  X(DoubleTypeInContext) \
   X(TypeOf) X(GetTypeKind) X(GetIntTypeWidth) X(GetElementType) \
   X(GetVectorSize) \
   X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) \

@@ -16,6 +16,7 @@
  *   msl_expr.c, msl_stmt.c, msl_init.c, msl_decl.c, msl_declarator.c,
  *   msl_struct.c, msl_kernel.c
  *                     one recursive descent that makes the checked tree
+ *   msl_log.c         os_log
  *   msl_parse.c       the door: sm_parse
  *   msl_dump.c        the tree as text
  *
@@ -157,6 +158,7 @@ double sm_round_to(sm_scalar type, double x);
 typedef struct sm_preprocessed {
   sm_tokens tokens; /* ends with END */
   bool has_stdlib;  /* a metal header was included */
+  bool has_logging; /* <metal_logging> was */
 } sm_preprocessed;
 
 sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
@@ -250,7 +252,7 @@ typedef struct sm_parser {
   sm_program *program;
   const sm_token *t; /* next token */
   const sm_token *end;
-  bool has_stdlib;
+  bool has_stdlib, has_logging;
 
   /* msl_types.c */
   tm_map types;        /* hash -> sm_type_node */
@@ -258,6 +260,8 @@ typedef struct sm_parser {
   const sm_type *scalars[SM_SCALARS];
   const sm_type *error_type, *null_type; /* of nullptr */
   const sm_type *simd_vote, *quad_vote;
+  const sm_type *log_type; /* of os_log */
+  sm_var *default_log;     /* os_log_default; NULL until it is used */
   sm_enum_info *mem_flags, *memory_order, *thread_scope;
   tm_map enums;        /* sm_type -> sm_enum_info */
   tm_map size_structs; /* sm_struct that holds a size_t */
@@ -641,6 +645,16 @@ void sm_kernel_check(sm_parser *p, sm_function *f);
 void sm_function_attributes(sm_parser *p, sm_function *f,
                             const sm_attributes *attributes,
                             bool *is_kernel);
+
+/* ---- msl_log.c ---------------------------------------------------------- */
+
+/* The type os_log; NULL unless <metal_logging> and MSL 3.2 give it. */
+const sm_type *sm_log_type(sm_parser *p);
+/* ("subsystem", "category") after the name of an os_log; NULL (reported). */
+sm_log *sm_parse_logger(sm_parser *p);
+/* logger.method("format", ...): after '('. */
+sm_expr *sm_parse_log(sm_parser *p, const sm_expr *logger, tm_name method,
+                      tm_loc loc);
 
 /* ---- msl_stmt.c, msl_expr.c --------------------------------------------- */
 

@@ -424,6 +424,11 @@ static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
     if (strcmp(d.attributes.data[i].name, "maybe_unused") != 0)
       sm_error(p, d.attributes.data[i].loc, "attribute '%s' does not apply to "
                "a local variable", d.attributes.data[i].name);
+  if (d.type && d.type == p->log_type) {
+    sm_error(p, d.loc, "an os_log must be a program scope variable in the "
+             "constant address space");
+    return false;
+  }
   bool placed = local_space(p, s, &d, &kind);
   const sm_type *type = placed && d.type ? d.type : p->error_type;
   sm_var *var = sm_new_var(p, kind, d.name, type, d.loc);
@@ -877,6 +882,10 @@ static bool parse_global(sm_parser *p, const sm_specifiers *s,
     symbol = sm_bind(p, SM_SYM_VAR, d->name, d->loc);
     if (symbol) symbol->var = var;
   }
+  if (type == p->log_type) {
+    var->log = sm_parse_logger(p);
+    return var->log != NULL;
+  }
   const sm_type *target = type;
   sm_expr *init = parse_init(p, &target, d->unsized, &is_list);
   if (s->is_auto) {
@@ -942,7 +951,7 @@ static void parse_external(sm_parser *p) {
       sm_recover(p);
       return;
     }
-    if (d.is_function) {
+    if (d.is_function && d.type != p->log_type) {
       if (!parse_function(p, &s, &d)) sm_recover(p);
       return;
     }

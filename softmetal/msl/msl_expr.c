@@ -231,6 +231,13 @@ static sm_expr *parse_library_name(sm_parser *p, tm_name name,
     sm_error(p, loc, "library function '%s' must be called", name);
     return sm_error_expr(p, loc);
   }
+  if (ns == SM_NS_PLAIN && sm_log_type(p) &&
+      strcmp(name, "os_log_default") == 0) {
+    if (!p->default_log)
+      p->default_log = sm_new_var(p, SM_V_GLOBAL, name, p->log_type, loc);
+    p->default_log->is_const = true;
+    return sm_var_ref(p, p->default_log, loc);
+  }
   sm_expr *e = ns == SM_NS_PLAIN ? sm_library_constant(p, name, loc) : NULL;
   if (e) return e;
   if (ns != SM_NS_PLAIN)
@@ -270,7 +277,8 @@ static sm_expr *parse_qualified(sm_parser *p) {
   bool known = sm_library_function(p, name) != SM_BUILTINS ||
                name == p->n.as_type || name == p->n.numeric_limits ||
                strncmp(name, "memory_order_", 13) == 0 ||
-               strncmp(name, "thread_scope_", 13) == 0;
+               strncmp(name, "thread_scope_", 13) == 0 ||
+               strcmp(name, "os_log_default") == 0;
   if (known) return parse_library_name(p, name, SM_NS_PLAIN, loc);
   sm_error(p, loc, "no member named '%s' in namespace 'metal'", name);
   return sm_error_expr(p, loc);
@@ -308,6 +316,11 @@ static sm_expr *parse_symbol(sm_parser *p, sm_symbol *s) {
   sm_skip(p);
   switch (s->kind) {
     case SM_SYM_VAR:
+      if (s->var && s->var->type == p->log_type && !sm_at(p, SM_P_DOT)) {
+        sm_error(p, loc, "an os_log can do nothing but log: %s.log(...)",
+                 s->name);
+        return sm_error_expr(p, loc);
+      }
       return s->var ? sm_var_ref(p, s->var, loc) : sm_error_expr(p, loc);
     case SM_SYM_ENUMERATOR: {
       sm_expr *e = sm_literal_int(p, s->type->scalar, (uint64_t)s->value, loc);
@@ -436,7 +449,8 @@ static sm_expr *parse_primary(sm_parser *p) {
   if (t->kind == SM_TK_NUMBER) return parse_number(p);
   if (t->kind == SM_TK_CHAR) return parse_character(p);
   if (t->kind == SM_TK_STRING) {
-    sm_unsupported(p, t->loc, "string literals are not supported");
+    sm_unsupported(p, t->loc, "string literals are only supported in "
+                   "messages of an os_log");
     sm_skip(p);
     return sm_error_expr(p, t->loc);
   }
@@ -494,6 +508,8 @@ static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
   }
   if (!sm_at(p, SM_P_LPAREN)) return sm_select_member(p, e, name, loc);
   sm_skip(p);
+  if (e->type == p->log_type && e->kind == SM_VAR)
+    return sm_parse_log(p, e, name, loc);
   sm_exprs args = {0};
   if (!sm_parse_arguments(p, &args)) return sm_error_expr(p, loc);
   const sm_type *t = e->type;

@@ -384,6 +384,9 @@ void sm_types_init(sm_parser *p) {
   p->null_type = null;
   p->simd_vote = vote_type(p, "simd_vote");
   p->quad_vote = vote_type(p, "quad_vote");
+  sm_type *log = sm_type_struct(p, tm_intern_cstr(p->names, "os_log"));
+  sm_type_layout(log, NULL);
+  p->log_type = log;
   library_enums(p);
 }
 
@@ -464,6 +467,8 @@ const sm_type *sm_type_library(sm_parser *p, tm_name name) {
     type = p->simd_vote;
   else if (strcmp(name, "quad_vote") == 0)
     type = p->quad_vote;
+  else if (strcmp(name, "os_log") == 0)
+    type = sm_log_type(p);
   else if (strcmp(name, "mem_flags") == 0)
     type = p->mem_flags->type;
   else if (strcmp(name, "memory_order") == 0)

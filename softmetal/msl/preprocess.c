@@ -55,7 +55,7 @@ typedef struct preprocessor {
   unsigned n_conditions;
   unsigned depth;
   uint32_t steps; /* macro uses so far: they may yield no token at all */
-  bool has_stdlib, too_large;
+  bool has_stdlib, has_logging, too_large;
   const char *line_name;           /* of #line; NULL: none yet */
   uint32_t line_file, line_offset;
   tm_name n_defined, n_va_args, n_pragma;
@@ -439,7 +439,7 @@ static bool is_metal_header(const char *name) {
     "metal_relational", "metal_types", "metal_pack", "metal_config",
     "metal_limits", "metal_numeric", "metal_assert", "metal_uniform",
     "metal_array", "metal_type_traits", "metal_utility",
-    "metal_extended_vector",
+    "metal_extended_vector", "metal_logging",
   };
   for (size_t i = 0; i < TM_COUNT(headers); i++)
     if (strcmp(headers[i], name) == 0) return true;
@@ -470,13 +470,14 @@ static void do_include(preprocessor *pp, const sm_token *t,
   }
   if (is_metal_header(name)) {
     pp->has_stdlib = true;
+    pp->has_logging |= strcmp(name, "metal_logging") == 0;
     return;
   }
   tm_diag *diag = tm_error_at(pp->diags, TM_DIAG_UNSUPPORTED, loc,
                               "'%s' file not found", name);
   tm_diag_hint(pp->diags, diag,
                "only the library's headers, as <metal_stdlib>, can be "
-               "included; textures, tensors and logging are not provided");
+               "included; textures and tensors are not provided");
 }
 
 static void push_condition(preprocessor *pp, bool value, tm_loc loc) {
@@ -876,5 +877,6 @@ sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
   }
   tm_push(arena, &result.tokens, last);
   result.has_stdlib = pp.has_stdlib;
+  result.has_logging = pp.has_logging;
   return result;
 }

@@ -111,6 +111,18 @@ typedef enum sm_var_kind {
   SM_V_INPUT             /* kernel parameter with a built-in attribute */
 } sm_var_kind;
 
+/* What os_log.log(...) says; the values are the args of its node. */
+typedef enum sm_log_level {
+  SM_LOG_DEFAULT, SM_LOG_DEBUG, SM_LOG_INFO, SM_LOG_ERROR, SM_LOG_FAULT
+} sm_log_level;
+
+typedef struct sm_log {
+  sm_log_level level;
+  const char *format;    /* with its escapes undone; its conversions are known
+                            to fit the args: see msl_log.c */
+  const char *subsystem, *category; /* NULL: os_log_default */
+} sm_log;
+
 typedef struct sm_var {
   sm_var_kind kind;
   tm_name name;
@@ -120,6 +132,7 @@ typedef struct sm_var {
   uint32_t index;            /* buffer, threadgroup or function-constant */
   sm_builtin_input input;
   struct sm_expr *init;      /* locals and globals; NULL: uninitialised */
+  const sm_log *log;         /* of an os_log, which no code can read */
   uint32_t id;               /* unique in the program, dense from 0 */
 } sm_var;
 
@@ -214,6 +227,7 @@ typedef struct sm_expr {
     uint32_t member;          /* index into structure->members */
   } u;
   const sm_type *operand_type;/* COMPOUND: the type op works in */
+  const sm_log *log;          /* BUILTIN OS_LOG */
   sm_precision precision;     /* BUILTIN math functions; FAST division */
   bool contract;              /* BINARY +,-: may fuse a product operand */
   uint8_t swizzle[4], swizzle_len;

@@ -1,5 +1,5 @@
 // rule: no strings
-// expect: 7:10 string literals are not supported
+// expect: 7:10 string literals are only supported in messages of an os_log
 #include <metal_stdlib>
 using namespace metal;
 kernel void f(device float *y [[buffer(0)]],
