@@ -82,36 +82,75 @@ static void explain(sm_parser *p, tm_diag *diag, const sm_callable *c,
   }
 }
 
-static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
-                            const sm_exprs *args, tm_loc loc) {
-  sm_callable *best = NULL;
-  for (uint32_t i = 0; i < symbol->overloads.len; i++) {
-    sm_callable *c = symbol->overloads.data[i];
-    if (!is_viable(p, c, args)) continue;
-    if (!best || is_better(p, c->function, best->function, args)) best = c;
+typedef struct option { /* something that the call may mean */
+  sm_callable *callable;
+  sm_instance *instance; /* of a template; NULL: an ordinary function */
+} option;
+
+typedef TM_VEC(option) options;
+
+static void gather(sm_parser *p, const sm_symbol *symbol,
+                   const sm_template_args *given, const sm_exprs *args,
+                   tm_loc loc, options *out) {
+  for (uint32_t i = 0; !given && i < symbol->overloads.len; i++) {
+    option o = {symbol->overloads.data[i], NULL};
+    if (is_viable(p, o.callable, args)) tm_push(p->arena, out, o);
   }
+  for (uint32_t i = 0; i < symbol->templates.len; i++) {
+    sm_instance *made = sm_deduce_instance(p, symbol->templates.data[i], given,
+                                           args, loc);
+    if (!made || !is_viable(p, made->callable, args)) continue;
+    option o = {made->callable, made};
+    tm_push(p->arena, out, o);
+  }
+}
+
+/* [over.match.best]: by conversions, then a function before a template, then
+ * the more specialized template. */
+static bool beats(sm_parser *p, const option *a, const option *b,
+                  const sm_exprs *args) {
+  const sm_function *f = a->callable->function, *g = b->callable->function;
+  if (is_better(p, f, g, args)) return true;
+  if (is_better(p, g, f, args)) return false;
+  for (uint32_t i = 0; i < args->len; i++)
+    if (rank_argument(p, args->data[i], f->params.data[i]->type) !=
+        rank_argument(p, args->data[i], g->params.data[i]->type))
+      return false;
+  if (!a->instance || !b->instance) return b->instance != NULL;
+  return sm_more_specialized(p, a->instance->pattern, b->instance->pattern);
+}
+
+static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
+                            const sm_template_args *given,
+                            const sm_exprs *args, tm_loc loc) {
+  options list = {0};
+  uint32_t errors = p->diags->errors;
+  gather(p, symbol, given, args, loc, &list);
+  if (p->diags->errors != errors) return NULL;
+  const option *best = NULL;
+  for (uint32_t i = 0; i < list.len; i++)
+    if (!best || beats(p, &list.data[i], best, args)) best = &list.data[i];
   if (!best) {
     tm_diag *diag = sm_error(p, loc, "no matching function for call to '%s'",
                              symbol->name);
-    if (symbol->overloads.len == 1)
+    if (symbol->overloads.len == 1 && !symbol->templates.len)
       explain(p, diag, symbol->overloads.data[0], args);
     return NULL;
   }
-  for (uint32_t i = 0; i < symbol->overloads.len; i++) {
-    sm_callable *c = symbol->overloads.data[i];
-    if (c == best || !is_viable(p, c, args)) continue;
-    if (is_better(p, best->function, c->function, args)) continue;
+  for (uint32_t i = 0; i < list.len; i++) {
+    if (&list.data[i] == best || beats(p, best, &list.data[i], args)) continue;
     sm_error(p, loc, "call to '%s' is ambiguous", symbol->name);
     return NULL;
   }
-  return best;
+  if (best->instance) sm_define_instance(p, best->instance, loc);
+  return best->callable;
 }
 
-sm_expr *sm_call(sm_parser *p, sm_symbol *symbol, sm_exprs *args,
-                 tm_loc loc) {
+sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
+                 const sm_template_args *given, sm_exprs *args, tm_loc loc) {
   for (uint32_t i = 0; i < args->len; i++)
     if (sm_is_error(p, args->data[i])) return sm_error_expr(p, loc);
-  sm_callable *c = resolve(p, symbol, args, loc);
+  sm_callable *c = resolve(p, symbol, given, args, loc);
   if (!c) return sm_error_expr(p, loc);
   sm_function *f = c->function;
   if (f->is_kernel) {

@@ -17,6 +17,7 @@
  *   msl_struct.c, msl_kernel.c
  *                     one recursive descent that makes the checked tree
  *   msl_log.c         os_log
+ *   msl_template.c    templates of the program
  *   msl_parse.c       the door: sm_parse
  *   msl_dump.c        the tree as text
  *
@@ -177,7 +178,8 @@ bool sm_evaluate_condition(tm_diags *diags, const sm_tokens *tokens,
 typedef enum sm_symbol_kind {
   SM_SYM_VAR, SM_SYM_TYPE, SM_SYM_FUNCTION, SM_SYM_ENUMERATOR,
   SM_SYM_LIBRARY,  /* using metal::name */
-  SM_SYM_NAMESPACE
+  SM_SYM_NAMESPACE,
+  SM_SYM_TEMPLATE  /* of a struct or an alias */
 } sm_symbol_kind;
 
 /* A function with what only the front end needs to know of it. */
@@ -203,6 +205,10 @@ typedef struct sm_symbol {
   bool is_size_type;          /* TYPE that hides size_t or ptrdiff_t */
   int64_t value;              /* ENUMERATOR */
   TM_VEC(sm_callable *) overloads;
+  TM_VEC(struct sm_template *) templates; /* FUNCTION */
+  struct sm_template *pattern;/* TEMPLATE; TYPE: the name of an instance in
+                                 itself, which is its template's name too */
+  bool is_template_param;     /* found before members of open scopes */
 } sm_symbol;
 
 /* Enumerators of `enum class` are found through the type. */
@@ -227,6 +233,53 @@ typedef struct sm_named_scope {
   struct sm_named_scope *outer;
 } sm_named_scope;
 
+typedef struct sm_template_arg {
+  bool is_set, is_type;
+  bool is_given;       /* written in the call: nothing is deduced */
+  const sm_type *type; /* the type, or that of the value */
+  int64_t value;
+} sm_template_arg;
+
+typedef TM_VEC(sm_template_arg) sm_template_args;
+
+typedef struct sm_template_param {
+  tm_name name;
+  bool is_type;
+  const sm_token *type;      /* of a value: its tokens, ended by END */
+  const sm_token *otherwise; /* default, likewise; NULL: none */
+} sm_template_param;
+
+typedef struct sm_instance {
+  struct sm_template *pattern;
+  sm_template_args args;
+  sm_type *type;           /* of a struct or alias */
+  sm_callable *callable;   /* of a function */
+  const sm_token *body;    /* at its '{', until it is parsed */
+  bool failed;             /* its signature is none for these args */
+} sm_instance;
+
+/* A template is its tokens: an instance parses them with the parameters bound
+ * to arguments. See msl_template.c. */
+typedef enum sm_template_kind {
+  SM_TEMPLATE_FUNCTION, SM_TEMPLATE_STRUCT, SM_TEMPLATE_ALIAS
+} sm_template_kind;
+
+typedef struct sm_template {
+  sm_template_kind kind;
+  tm_name name;
+  tm_loc loc;
+  TM_VEC(sm_template_param) params;
+  const sm_token *tokens;  /* after template <...>, ended by END */
+  uint32_t n_tokens;
+  TM_VEC(const sm_token *) patterns; /* parameters of a function, each ended
+                                        by END */
+  uint32_t required;       /* of these, how many have no default */
+  sm_named_scope *scope;   /* open where it was declared */
+  TM_VEC(sm_instance *) instances;
+  TM_VEC(struct sm_template *) specials; /* template <> struct S<...> */
+  sm_template_args special_args;
+} sm_template;
+
 /* What only the front end needs to know of a struct. */
 typedef struct sm_struct_info {
   tm_name prefix;              /* of its static members and types */
@@ -236,6 +289,7 @@ typedef struct sm_struct_info {
   uint32_t align;              /* of the struct, by alignas */
   bool has_defaults, has_const;
   bool is_array;               /* array<T, n>: one member */
+  sm_instance *instance;       /* of a template; or NULL */
 } sm_struct_info;
 
 typedef struct sm_type_node {
@@ -292,6 +346,14 @@ typedef struct sm_parser {
   bool gave_up; /* nested too deep: the rest is not parsed */
   bool too_high;/* an expression's height was reported */
   bool in_template_args; /* '>' ends the expression */
+
+  /* msl_template.c */
+  sm_instance *instance;  /* whose signature is being parsed */
+  uint32_t instantiating; /* how deep */
+  uint32_t instances;     /* made so far */
+  const sm_token *bad_template; /* at its '<': reported by a look ahead */
+  bool has_broken;        /* the body of an instance has errors */
+  const sm_type *function_type; /* decltype of a function */
 
   /* floating point, by pragma */
   sm_math_mode math;
@@ -538,8 +600,9 @@ bool sm_writable(sm_parser *p, const sm_expr *e, tm_loc loc);
 
 /* ---- check_overload.c --------------------------------------------------- */
 
-sm_expr *sm_call(sm_parser *p, sm_symbol *symbol, sm_exprs *args,
-                 tm_loc loc);
+/* given (may be NULL): explicit template arguments. */
+sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
+                 const sm_template_args *given, sm_exprs *args, tm_loc loc);
 /* After the whole text: recursion, undefined callees, barriers. */
 void sm_check_calls(sm_parser *p);
 
@@ -606,6 +669,8 @@ bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
 /* A type without a name: casts, sizeof, template arguments. */
 const sm_type *sm_parse_type_name(sm_parser *p);
 void sm_parse_attributes(sm_parser *p, sm_attributes *out);
+/* After '<' to after its '>'; NULL if there is none before ';' or '{'. */
+const sm_token *sm_after_template(const sm_parser *p, const sm_token *t);
 /* At alignas: raises *align to what it asks for. */
 void sm_parse_alignas(sm_parser *p, uint32_t *align);
 /* [metal::]name[<...>] where it names a type: consumes it. NULL otherwise
@@ -635,6 +700,12 @@ void sm_parse_namespace(sm_parser *p);
 /* Binds what a typedef declares, to its ';'. */
 void sm_parse_typedef(sm_parser *p, const sm_specifiers *specifiers);
 const sm_type *sm_parse_struct(sm_parser *p);
+/* At struct, in an instance: its members become those of type. */
+void sm_parse_struct_instance(sm_parser *p, sm_type *type);
+/* At the declaration of an instance: its signature, and the body to come. */
+void sm_parse_function_instance(sm_parser *p, sm_instance *instance);
+/* At the '{' of a function whose parameters are known. */
+void sm_parse_definition(sm_parser *p, sm_callable *c);
 const sm_type *sm_parse_enum(sm_parser *p);
 
 /* One kernel parameter: kind, index and input are set from attributes. */
@@ -645,6 +716,25 @@ void sm_kernel_check(sm_parser *p, sm_function *f);
 void sm_function_attributes(sm_parser *p, sm_function *f,
                             const sm_attributes *attributes,
                             bool *is_kernel);
+
+/* ---- msl_template.c ----------------------------------------------------- */
+
+/* At template: a declaration or an explicit instantiation, to its end. */
+void sm_parse_template(sm_parser *p);
+/* name<...> at '<' after the name of a struct or alias template. */
+const sm_type *sm_parse_template_id(sm_parser *p, sm_template *t, tm_loc loc);
+/* <a, b, ...>: at '<'. False (reported) if they are no arguments. */
+bool sm_parse_template_args(sm_parser *p, sm_template_args *out);
+/* The instance of a function template that a call with these arguments means,
+ * explicit ones first; NULL if there is none. Only its signature is parsed. */
+sm_instance *sm_deduce_instance(sm_parser *p, sm_template *t,
+                                const sm_template_args *given,
+                                const sm_exprs *args, tm_loc loc);
+/* Parses the body of an instance that is called, once. */
+void sm_define_instance(sm_parser *p, sm_instance *instance, tm_loc loc);
+/* Is a better fit for a call than b, by the form of their parameters? */
+bool sm_more_specialized(sm_parser *p, const sm_template *a,
+                         const sm_template *b);
 
 /* ---- msl_log.c ---------------------------------------------------------- */
 

@@ -619,6 +619,20 @@ static bool add_defaults(sm_parser *p, sm_callable *c,
   return true;
 }
 
+static sm_callable *new_callable(sm_parser *p, const sm_declarator *d,
+                                 const parameters *params,
+                                 const sm_type *result, bool is_kernel) {
+  sm_callable *c = TM_NEW(p->arena, sm_callable);
+  c->function = TM_NEW(p->arena, sm_function);
+  c->function->name = d->name;
+  c->function->result = result;
+  c->function->is_kernel = is_kernel;
+  c->function->loc = d->loc;
+  if (!add_defaults(p, c, params, d->loc)) return NULL;
+  tm_push(p->arena, &p->callables, c);
+  return c;
+}
+
 /* The overload of the same parameters, or a new one. NULL after an error. */
 static sm_callable *declare(sm_parser *p, const sm_declarator *d,
                             const parameters *params, const sm_type *result,
@@ -653,15 +667,8 @@ static sm_callable *declare(sm_parser *p, const sm_declarator *d,
              "cannot be overloaded");
     return NULL;
   }
-  sm_callable *c = TM_NEW(p->arena, sm_callable);
-  c->function = TM_NEW(p->arena, sm_function);
-  c->function->name = d->name;
-  c->function->result = result;
-  c->function->is_kernel = is_kernel;
-  c->function->loc = d->loc;
-  if (!add_defaults(p, c, params, d->loc)) return NULL;
-  tm_push(p->arena, &s->overloads, c);
-  tm_push(p->arena, &p->callables, c);
+  sm_callable *c = new_callable(p, d, params, result, is_kernel);
+  if (c) tm_push(p->arena, &s->overloads, c);
   return c;
 }
 
@@ -686,15 +693,14 @@ static bool has_name(const sm_parser *p, tm_name name) {
   return false;
 }
 
-static void parse_definition(sm_parser *p, sm_callable *c,
-                             const parameters *params) {
+void sm_parse_definition(sm_parser *p, sm_callable *c) {
   sm_function *f = c->function;
   p->callable = c;
   sm_math_mode math = p->math;
   bool contract = p->contract;
   sm_scope_enter(p);
-  for (uint32_t i = 0; i < params->vars.len; i++) {
-    sm_var *var = params->vars.data[i];
+  for (uint32_t i = 0; i < f->params.len; i++) {
+    sm_var *var = f->params.data[i];
     if (!var->name) continue;
     sm_symbol *symbol = sm_bind(p, SM_SYM_VAR, var->name, var->loc);
     if (symbol) symbol->var = var;
@@ -730,7 +736,9 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
     is_kernel |= strcmp(attributes.data[i].name, "kernel") == 0;
   check_signature(p, d);
   sm_function_attributes(p, &parsed, &attributes, &is_kernel);
-  sm_callable *c = declare(p, d, &params, d->type, is_kernel);
+  sm_instance *instance = p->instance;
+  sm_callable *c = instance ? new_callable(p, d, &params, d->type, is_kernel)
+                            : declare(p, d, &params, d->type, is_kernel);
   if (!c) return false;
   sm_function *f = c->function;
   bool defines = sm_at(p, SM_P_LBRACE);
@@ -740,7 +748,7 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
   }
   f->name = parsed.name;
   f->max_threads = parsed.max_threads;
-  if (f->is_kernel && has_name(p, f->name))
+  if (f->is_kernel && !instance && has_name(p, f->name))
     sm_error(p, d->loc, "two kernels are called '%s'", f->name);
   if (!f->body) {
     f->params.data = params.vars.data;
@@ -748,9 +756,14 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
     f->params.cap = params.vars.cap;
     apply_param_attributes(p, f, &params);
   }
+  if (instance) {
+    instance->callable = c;
+    instance->body = defines ? p->t : NULL;
+    return true;
+  }
   if (!defines) return sm_expect(p, SM_P_SEMI, "after the function");
   f->loc = d->loc;
-  parse_definition(p, c, &params);
+  sm_parse_definition(p, c);
   return true;
 }
 
@@ -934,6 +947,19 @@ bool sm_parse_static_member(sm_parser *p, const sm_specifiers *s,
   return parse_global(p, s, d);
 }
 
+void sm_parse_function_instance(sm_parser *p, sm_instance *instance) {
+  sm_specifiers s;
+  sm_declarator d;
+  p->instance = instance;
+  if (sm_parse_specifiers(p, &s) && sm_parse_declarator(p, &s, false, &d)) {
+    if (d.is_function)
+      parse_function(p, &s, &d);
+    else
+      sm_unsupported(p, d.loc, "variable templates are not supported");
+  }
+  p->instance = NULL;
+}
+
 static void parse_external(sm_parser *p) {
   sm_specifiers s;
   if (!sm_parse_specifiers(p, &s)) {
@@ -998,7 +1024,9 @@ void sm_parse_declarations(sm_parser *p) {
                (sm_at_word(p, SM_K_inline) &&
                 sm_ahead(p)->keyword == SM_K_namespace)) {
       sm_parse_namespace(p);
-    } else if (sm_at_word(p, SM_K_template) || sm_at_word(p, SM_K_class) ||
+    } else if (sm_at_word(p, SM_K_template)) {
+      sm_parse_template(p);
+    } else if (sm_at_word(p, SM_K_class) ||
                sm_at_word(p, SM_K_extern) ||
                sm_at_word(p, SM_K_union)) {
       skip_refused(p);

@@ -19,8 +19,7 @@ static const struct {
   {SM_K_new, "'new' is not supported in Metal", NULL},
   {SM_K_delete, "'delete' is not supported in Metal", NULL},
   {SM_K_virtual, "virtual functions are not supported in Metal", NULL},
-  {SM_K_template, "templates are not supported by this front end",
-   "write the instance out, or use a macro"},
+  {SM_K_template, "a template cannot be declared here", NULL},
   {SM_K_operator, "operator overloading is not supported by this front end",
    "use a named function"},
   {SM_K_this, "methods are not supported by this front end", NULL},
@@ -110,7 +109,7 @@ static bool is_specifier_word(uint8_t word) {
 }
 
 /* After '<' to after its '>'; NULL if there is none before ';' or '{'. */
-static const sm_token *after_template(const sm_parser *p, const sm_token *t) {
+const sm_token *sm_after_template(const sm_parser *p, const sm_token *t) {
   int depth = 0, parens = 0;
   for (; t < p->end; t++) {
     if (t->kind != SM_TK_PUNCT) continue;
@@ -158,6 +157,23 @@ static const sm_type *member_type(sm_parser *p, const sm_type *type) {
   return type;
 }
 
+/* The token after <...>::member... at t. What is wrong with it is reported
+ * now and not again when it is read. */
+static const sm_token *after_template_id(sm_parser *p, sm_template *pattern,
+                                         const sm_token *t) {
+  const sm_token *closed = sm_after_template(p, t), *start = p->t;
+  if (!closed || t == p->bad_template) return closed;
+  uint32_t errors = p->diags->errors;
+  p->t = t;
+  const sm_type *type = sm_parse_template_id(p, pattern, t->loc);
+  const sm_token *after = after_members(p, type, p->t);
+  if (p->gave_up) return NULL;
+  p->t = start;
+  if (p->diags->errors == errors) return after;
+  p->bad_template = t;
+  return closed;
+}
+
 /* If a type is named at t, the token after its name; NULL otherwise. */
 static const sm_token *after_named_type(sm_parser *p, const sm_token *t) {
   bool qualified = false;
@@ -169,12 +185,14 @@ static const sm_token *after_named_type(sm_parser *p, const sm_token *t) {
   if (!is_name(t)) return NULL;
   if (!qualified) {
     sm_symbol *s = sm_find_at(p, &t);
+    if (s && s->pattern && sm_token_is(t + 1, SM_P_LT))
+      return after_template_id(p, s->pattern, t + 1);
     if (s && s->kind == SM_SYM_TYPE) return after_members(p, s->type, t + 1);
     if (s && s->kind != SM_SYM_LIBRARY) return NULL;
     if (!s && !sm_library_visible(p)) return NULL;
   }
   if (is_type_template(p, t->name))
-    return sm_token_is(t + 1, SM_P_LT) ? after_template(p, t + 1) : NULL;
+    return sm_token_is(t + 1, SM_P_LT) ? sm_after_template(p, t + 1) : NULL;
   const sm_type *type = sm_type_library(p, t->name);
   if (!type) return NULL;
   bool vote = type == p->simd_vote || type == p->quad_vote;
@@ -297,6 +315,15 @@ const sm_type *sm_parse_named_type(sm_parser *p, bool *is_size_type) {
     sm_skip(p);
   } else {
     sm_symbol *s = sm_find_at(p, &p->t);
+    if (s && s->pattern && sm_token_is(sm_ahead(p), SM_P_LT)) {
+      tm_loc loc = p->t->loc;
+      sm_skip(p);
+      if (p->t == p->bad_template) {
+        p->t = sm_after_template(p, p->t);
+        return p->error_type;
+      }
+      return member_type(p, sm_parse_template_id(p, s->pattern, loc));
+    }
     if (s && s->kind == SM_SYM_TYPE) {
       if (is_size_type) *is_size_type |= s->is_size_type;
       sm_skip(p);
@@ -415,7 +442,16 @@ void sm_parse_alignas(sm_parser *p, uint32_t *align) {
 static const sm_type *parse_decltype(sm_parser *p) {
   sm_skip(p);
   if (!sm_expect(p, SM_P_LPAREN, "after decltype")) return p->error_type;
-  const sm_token *start = p->t;
+  const sm_token *start = p->t, *name = p->t;
+  sm_symbol *s = p->t->kind == SM_TK_NAME ? sm_find_at(p, &name) : NULL;
+  if (s && s->kind == SM_SYM_FUNCTION) { /* of f or f<...>, not of a call */
+    const sm_token *after = sm_token_is(name + 1, SM_P_LT)
+                                ? sm_after_template(p, name + 1) : name + 1;
+    if (after && sm_token_is(after, SM_P_RPAREN)) {
+      p->t = after + 1;
+      return p->function_type;
+    }
+  }
   sm_expr *e = sm_parse_expr(p);
   if (!sm_expect(p, SM_P_RPAREN, "after the expression of decltype"))
     return p->error_type;
@@ -633,7 +669,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
       out->type = p->error_type;
       sm_skip(p);
       if (sm_at(p, SM_P_LT)) { /* texture2d<float> and the like */
-        const sm_token *after = after_template(p, p->t);
+        const sm_token *after = sm_after_template(p, p->t);
         if (after) p->t = after;
       }
     } else {

@@ -292,8 +292,9 @@ static sm_expr *parse_static_member(sm_parser *p, const sm_type *type) {
   if (p->t->kind != SM_TK_NAME) return expected_expression(p);
   sm_symbol *s = sm_find_in(p, sm_struct_of(p, type)->prefix, p->t->name);
   if (s) return parse_symbol(p, s);
-  sm_error(p, p->t->loc, "no member named '%s' in '%s'", p->t->name,
-           type->spelling);
+  if (type != p->error_type)
+    sm_error(p, p->t->loc, "no member named '%s' in '%s'", p->t->name,
+             type->spelling);
   sm_skip(p);
   return sm_error_expr(p, p->t->loc);
 }
@@ -301,6 +302,13 @@ static sm_expr *parse_static_member(sm_parser *p, const sm_type *type) {
 static sm_expr *parse_type_led(sm_parser *p) {
   tm_loc loc = p->t->loc;
   const sm_type *type = sm_parse_named_type(p, NULL);
+  if (!type) { /* a template whose '<' is not closed */
+    if (!p->gave_up)
+      tm_error_at(p->diags, TM_DIAG_SYNTAX, loc, "expected '>' after the "
+                  "template arguments");
+    sm_skip(p);
+    return sm_error_expr(p, loc);
+  }
   if (sm_at(p, SM_P_SCOPE))
     return type->kind == SM_T_STRUCT ? parse_static_member(p, type)
                                      : parse_enumerator(p, type);
@@ -327,15 +335,23 @@ static sm_expr *parse_symbol(sm_parser *p, sm_symbol *s) {
       e->type = s->type;
       return e;
     }
+    case SM_SYM_TEMPLATE:
+      sm_error(p, loc, "use of template '%s' requires template arguments",
+               s->name);
+      break;
     case SM_SYM_FUNCTION: {
       sm_exprs args = {0};
+      sm_template_args given = {0};
+      bool explicit_args = s->templates.len && sm_at(p, SM_P_LT);
+      if (explicit_args && !sm_parse_template_args(p, &given))
+        return sm_error_expr(p, loc);
       if (!sm_accept(p, SM_P_LPAREN)) {
         sm_unsupported(p, loc, "function pointers are not supported: '%s' "
                        "must be called", s->name);
         return sm_error_expr(p, loc);
       }
       if (!sm_parse_arguments(p, &args)) return sm_error_expr(p, loc);
-      return sm_call(p, s, &args, loc);
+      return sm_call(p, s, explicit_args ? &given : NULL, &args, loc);
     }
     case SM_SYM_LIBRARY:
       return parse_library_name(p, s->name, SM_NS_PLAIN, loc);
@@ -468,6 +484,8 @@ static sm_expr *parse_primary(sm_parser *p) {
   }
   if (t->kind != SM_TK_NAME) return expected_expression(p);
   sm_symbol *s = sm_find_at(p, &t);
+  if (s && s->kind == SM_SYM_TEMPLATE && sm_token_is(t + 1, SM_P_LT))
+    return parse_type_led(p);
   if (s && s->kind != SM_SYM_TYPE && s->kind != SM_SYM_LIBRARY) {
     p->t = t;
     return parse_symbol(p, s);

@@ -104,6 +104,7 @@ sm_symbol *sm_find(sm_parser *p, tm_name name) {
   if (!p->scope && !p->opened.len) return s;
   for (const sm_named_scope *at = p->scope; at; at = at->outer) {
     if (s && s->depth > at->depth) return s; /* a local name */
+    if (s && s->is_template_param) return s;
     sm_symbol *member = sm_find_in(p, at->prefix, name);
     if (member) return member;
   }

@@ -192,6 +192,10 @@ sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,
   if (diags->errors == errors) { /* a broken macro makes noise below */
     sm_parse_file(p);
     if (!p->gave_up) sm_check_calls(p);
+    if (p->has_broken && diags->errors == errors)
+      tm_error_at(diags, TM_DIAG_SEMANTIC, p->end->loc,
+                  "an instance of a template that only a declaration needs "
+                  "has errors");
   }
   return diags->errors == errors ? p->program : NULL;
 }

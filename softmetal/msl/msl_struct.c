@@ -212,6 +212,22 @@ const sm_type *sm_parse_struct(sm_parser *p) {
   return type;
 }
 
+void sm_parse_struct_instance(sm_parser *p, sm_type *type) {
+  sm_attributes attributes = {0};
+  uint32_t align = 0;
+  sm_skip(p); /* struct */
+  sm_parse_attributes(p, &attributes);
+  while (sm_at_word(p, SM_K_alignas)) sm_parse_alignas(p, &align);
+  sm_skip(p); /* its name */
+  if (sm_at(p, SM_P_LT)) p->t = sm_after_template(p, p->t);
+  if (align) sm_struct_of(p, type)->align = align;
+  if (sm_at(p, SM_P_COLON))
+    sm_unsupported(p, p->t->loc, "derived structs are not supported in "
+                   "Metal");
+  else if (sm_at(p, SM_P_LBRACE))
+    parse_members(p, type);
+}
+
 /* ---- enums ------------------------------------------------------------ */
 
 static sm_scalar parse_underlying(sm_parser *p) {

@@ -384,6 +384,7 @@ void sm_types_init(sm_parser *p) {
   p->null_type = null;
   p->simd_vote = vote_type(p, "simd_vote");
   p->quad_vote = vote_type(p, "quad_vote");
+  p->function_type = sm_type_struct(p, tm_intern_cstr(p->names, "function"));
   sm_type *log = sm_type_struct(p, tm_intern_cstr(p->names, "os_log"));
   sm_type_layout(log, NULL);
   p->log_type = log;

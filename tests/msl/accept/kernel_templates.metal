@@ -1,0 +1,17 @@
+// rule: kernels instantiated by name
+#include <metal_stdlib>
+using namespace metal;
+namespace impl {
+template <typename T> struct Scale { T by; };
+}
+template <typename T, int N>
+[[kernel]] void scale(device T *y [[buffer(0)]],
+                      constant impl::Scale<T> &s [[buffer(1)]],
+                      uint i [[thread_position_in_grid]]) {
+  for (int k = 0; k < N; k++) y[i * N + k] *= s.by;
+}
+template [[host_name("scale_f32")]] [[kernel]] decltype(scale<float, 4>) scale<float, 4>;
+template [[host_name("scale_f16")]] kernel void scale<half, 2>(device half *y [[buffer(0)]], constant impl::Scale<half> &s [[buffer(1)]], uint i [[thread_position_in_grid]]);
+typedef decltype(scale<int, 1>) scale_t;
+#define SCALE(name, T, N) template [[host_name(name)]] kernel scale_t scale<T, N>;
+SCALE("scale_i32_" "1", int, 1)
