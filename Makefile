@@ -175,6 +175,24 @@ test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 an
 	@BUILD=$(BUILD) sh tests/upstream.sh
 .PHONY: test-upstream
 
+# libFuzzer where clang has it, else the driver of the file's own.
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := tests/fuzz/msl_fuzz.c $(wildcard softmetal/msl/*.c) $(BASE_SRC)
+FUZZ_IN  := tests/fuzz/msl_corpus tests/msl/accept tests/msl/reject
+fuzz-msl: $(SETUP) ## damage MSL texts for FUZZ_SECONDS under the address sanitizer
+	@mkdir -p build/fuzz/found
+	@if clang -fsanitize=fuzzer,address -DMSL_LIBFUZZER -g -O1 \
+	  -o build/fuzz/msl_fuzz $(FUZZ_SRC) -lm 2>build/fuzz/log; then \
+	  build/fuzz/msl_fuzz -max_len=6000 -timeout=10 -rss_limit_mb=2000 \
+	    -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ \
+	    -print_final_stats=1 build/fuzz/found $(FUZZ_IN); \
+	else \
+	  $(CC) -std=c11 -fsanitize=address,undefined -g -O1 \
+	    -o build/fuzz/msl_fuzz $(FUZZ_SRC) -lm && \
+	  build/fuzz/msl_fuzz $(FUZZ_SECONDS) $(FUZZ_IN); \
+	fi
+.PHONY: fuzz-msl
+
 demo: $(SETUP) ## build and run the four example kernels, with a table
 	+@$(SUBMAKE) products
 	+@$(SUBMAKE) $(BUILD)/bench/demo

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "../softmetal/msl/tree.h"
+#include "fuzz/msl_mutate.h"
 
 #ifndef TM_TEST_DIR
 #define TM_TEST_DIR "tests/"
@@ -136,9 +137,9 @@ static void read_sample(const char *path, sample *s) {
   memcpy(s->text, buffer, s->len);
 }
 
-static size_t read_folder(const char *folder, sample *out) {
+static size_t read_files(const char *folder, sample *out) {
   char path[512];
-  snprintf(path, sizeof path, "%s/msl/%s", test_dir(), folder);
+  snprintf(path, sizeof path, "%s/%s", test_dir(), folder);
   DIR *dir = opendir(path);
   assert_non_null(dir);
   size_t n = 0;
@@ -154,6 +155,12 @@ static size_t read_folder(const char *folder, sample *out) {
   closedir(dir);
   qsort(out, n, sizeof *out, by_name);
   return n;
+}
+
+static size_t read_folder(const char *folder, sample *out) {
+  char path[64];
+  snprintf(path, sizeof path, "msl/%s", folder);
+  return read_files(path, out);
 }
 
 static void free_samples(sample *s, size_t n) {
@@ -301,6 +308,26 @@ static void flipped_samples_never_crash(void **state) {
       copy[at] = (char)(old ^ (char)(1u << (random >> 29)));
       parse_damaged(copy, samples[i].len);
       copy[at] = old;
+    }
+  }
+  free_samples(samples, n);
+}
+
+/* What fuzzing found once, as it was and damaged again by whole tokens, and
+ * the samples damaged so. */
+static void fuzzed_texts_never_crash(void **state) {
+  static sample samples[MOST_SAMPLES];
+  static char copy[2 << 16];
+  size_t found = read_files("fuzz/msl_corpus", samples), n = found;
+  assert_true(found > 0);
+  n += read_folder("accept", samples + n);
+  n += read_folder("reject", samples + n);
+  for (size_t i = 0; i < n; i++) {
+    if (i < found) parse_damaged(samples[i].text, samples[i].len);
+    for (uint64_t k = 0; k < 40; k += STRIDE) {
+      memcpy(copy, samples[i].text, samples[i].len);
+      size_t len = msl_mutate(copy, samples[i].len, sizeof copy, i * 100 + k);
+      parse_damaged(copy, len);
     }
   }
   free_samples(samples, n);
@@ -629,6 +656,7 @@ int main(void) {
     cmocka_unit_test(a_full_arena_jumps_to_its_boundary),
     cmocka_unit_test(truncated_samples_never_crash),
     cmocka_unit_test(flipped_samples_never_crash),
+    cmocka_unit_test(fuzzed_texts_never_crash),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -625,6 +625,7 @@ sm_expr *sm_library_call(sm_parser *p, sm_builtin id, sm_namespace ns,
              "constant expression", rows[id].name);
     return sm_error_expr(p, loc);
   }
+  if (sm_is_packing(id)) return sm_library_pack(p, id, args, loc);
   switch ((int)id) {
     case SM_B_THREADGROUP_BARRIER:
     case SM_B_SIMDGROUP_BARRIER: return call_barrier(p, id, args, loc);

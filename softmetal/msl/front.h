@@ -13,6 +13,7 @@
  *   check_operate.c   operators
  *   check_overload.c  calls of the program's functions; the call graph
  *   check_library.c   calls of library functions: builtins.def
+ *   check_pack.c      pack_... and unpack_...
  *   msl_expr.c, msl_stmt.c, msl_init.c, msl_decl.c, msl_declarator.c,
  *   msl_struct.c, msl_kernel.c
  *                     one recursive descent that makes the checked tree
@@ -621,6 +622,12 @@ sm_expr *sm_library_fragment(sm_parser *p, sm_builtin id, const sm_type *type,
                              sm_exprs *args, tm_loc loc);
 sm_expr *sm_library_as_type(sm_parser *p, const sm_type *to, sm_expr *e,
                             tm_loc loc);
+
+/* ---- check_pack.c ------------------------------------------------------- */
+
+bool sm_is_packing(sm_builtin id);
+sm_expr *sm_library_pack(sm_parser *p, sm_builtin id, sm_exprs *args,
+                         tm_loc loc);
 
 /* ---- msl_declarator.c --------------------------------------------------- */
 

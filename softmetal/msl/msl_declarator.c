@@ -665,6 +665,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
       out->names_type = true;
       out->type = sm_parse_named_type(p, &out->is_size_type);
       if (out->type) continue;
+      if (p->gave_up) return false; /* while an instance was made */
       unknown_type(p);
       out->type = p->error_type;
       sm_skip(p);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_pack.c - the packing functions of <metal_pack> (spec 6.14), spelt out
+ * as the operations that define them: the emitter never sees their rows.
+ *
+ *   unpack: as_type to integers, scaled to [0, 1] or [-1, 1]
+ *   pack:   clamped, scaled, rounded to nearest even; NaN gives the least
+ */
+#include "front.h"
+
+static const struct {
+  sm_builtin id;
+  bool packs, is_half, is_signed;
+  uint32_t count; /* elements, of 32 / count bits; 10a2 is four of 10, 2 */
+  bool is_10a2;
+} rows[] = {
+  {SM_B_PACK_FLOAT_UNORM4X8, true, false, false, 4, false},
+  {SM_B_PACK_FLOAT_SNORM4X8, true, false, true, 4, false},
+  {SM_B_PACK_HALF_UNORM4X8, true, true, false, 4, false},
+  {SM_B_PACK_HALF_SNORM4X8, true, true, true, 4, false},
+  {SM_B_PACK_FLOAT_UNORM2X16, true, false, false, 2, false},
+  {SM_B_PACK_FLOAT_SNORM2X16, true, false, true, 2, false},
+  {SM_B_PACK_HALF_UNORM2X16, true, true, false, 2, false},
+  {SM_B_PACK_HALF_SNORM2X16, true, true, true, 2, false},
+  {SM_B_UNPACK_UNORM4X8_FLOAT, false, false, false, 4, false},
+  {SM_B_UNPACK_SNORM4X8_FLOAT, false, false, true, 4, false},
+  {SM_B_UNPACK_UNORM4X8_HALF, false, true, false, 4, false},
+  {SM_B_UNPACK_SNORM4X8_HALF, false, true, true, 4, false},
+  {SM_B_UNPACK_UNORM2X16_FLOAT, false, false, false, 2, false},
+  {SM_B_UNPACK_SNORM2X16_FLOAT, false, false, true, 2, false},
+  {SM_B_UNPACK_UNORM2X16_HALF, false, true, false, 2, false},
+  {SM_B_UNPACK_SNORM2X16_HALF, false, true, true, 2, false},
+  {SM_B_UNPACK_UNORM10A2_FLOAT, false, false, false, 4, true},
+  {SM_B_UNPACK_UNORM10A2_HALF, false, true, false, 4, true},
+};
+
+static sm_expr *call(sm_parser *p, sm_builtin id, sm_expr *a, sm_expr *b,
+                     sm_expr *c) {
+  sm_exprs args = {0};
+  tm_push(p->arena, &args, a);
+  if (b) tm_push(p->arena, &args, b);
+  if (c) tm_push(p->arena, &args, c);
+  return sm_library_call(p, id, SM_NS_PLAIN, &args, a->loc);
+}
+
+/* (v0, v1, ...) of a vector type */
+static sm_expr *vector(sm_parser *p, const sm_type *type, const double *v,
+                       tm_loc loc) {
+  sm_exprs args = {0};
+  for (uint32_t i = 0; i < type->count; i++)
+    tm_push(p->arena, &args,
+            sm_is_floating(type->scalar)
+                ? sm_literal_float(p, type->scalar, v[i], loc)
+                : sm_literal_int(p, type->scalar, (uint64_t)v[i], loc));
+  return sm_node_args(p, SM_CONSTRUCT, type, loc, &args);
+}
+
+static sm_expr *splat(sm_parser *p, const sm_type *type, double v,
+                      tm_loc loc) {
+  double all[4] = {v, v, v, v};
+  return vector(p, type, all, loc);
+}
+
+/* 10-bit fields at 0, 10 and 20, two bits at 30. */
+static const double shifts[4] = {0, 10, 20, 30}, masks[4] = {1023, 1023, 1023,
+                                                             3};
+
+static void scales(size_t row, double out[4]) {
+  double most = rows[row].count == 4 ? 255 : 65535;
+  if (rows[row].is_signed) most = rows[row].count == 4 ? 127 : 32767;
+  for (int i = 0; i < 4; i++) out[i] = rows[row].is_10a2 ? masks[i] : most;
+}
+
+static sm_expr *unpack(sm_parser *p, size_t row, sm_expr *x, tm_loc loc) {
+  uint32_t n = rows[row].count;
+  const sm_type *real = sm_type_vector(p, SM_FLOAT, n, false);
+  sm_scalar s = n == 4 ? SM_UCHAR : SM_USHORT;
+  if (rows[row].is_signed) s = (sm_scalar)(s - 1);
+  double scale[4];
+  scales(row, scale);
+  sm_expr *parts;
+  if (rows[row].is_10a2) {
+    const sm_type *uint4 = sm_type_vector(p, SM_UINT, 4, false);
+    parts = sm_binary(p, SM_SHR, sm_convert_known(p, x, uint4),
+                      vector(p, uint4, shifts, loc), loc);
+    parts = sm_binary(p, SM_BIT_AND, parts, vector(p, uint4, masks, loc), loc);
+  } else {
+    parts = sm_library_as_type(p, sm_type_vector(p, s, n, false), x, loc);
+  }
+  parts = sm_explicit_cast(p, parts, real, SM_CAST_C, loc);
+  sm_expr *r = sm_binary(p, SM_DIV, parts, vector(p, real, scale, loc), loc);
+  if (rows[row].is_signed) r = call(p, SM_B_MAX, r, splat(p, real, -1, loc),
+                                    NULL);
+  if (!rows[row].is_half) return r;
+  return sm_explicit_cast(p, r, sm_type_vector(p, SM_HALF, n, false),
+                          SM_CAST_C, loc);
+}
+
+static sm_expr *pack(sm_parser *p, size_t row, sm_expr *x, tm_loc loc) {
+  uint32_t n = rows[row].count;
+  const sm_type *real = sm_type_vector(p, SM_FLOAT, n, false);
+  const sm_type *whole = sm_type_vector(
+      p, rows[row].is_signed ? SM_INT : SM_UINT, n, false);
+  double scale[4];
+  scales(row, scale);
+  x = sm_explicit_cast(p, x, real, SM_CAST_C, loc);
+  /* max first: of NaN and a number it is the number */
+  x = call(p, SM_B_MAX, x, splat(p, real, rows[row].is_signed ? -1 : 0, loc),
+           NULL);
+  x = call(p, SM_B_MIN, x, splat(p, real, 1, loc), NULL);
+  x = sm_binary(p, SM_MUL, x, vector(p, real, scale, loc), loc);
+  x = sm_explicit_cast(p, call(p, SM_B_RINT, x, NULL, NULL), whole, SM_CAST_C,
+                       loc);
+  sm_scalar s = n == 4 ? SM_UCHAR : SM_USHORT;
+  x = sm_explicit_cast(p, x, sm_type_vector(p, s, n, false), SM_CAST_C, loc);
+  return sm_library_as_type(p, p->scalars[SM_UINT], x, loc);
+}
+
+bool sm_is_packing(sm_builtin id) {
+  return id >= SM_B_PACK_FLOAT_UNORM4X8 && id <= SM_B_UNPACK_UNORM10A2_HALF;
+}
+
+sm_expr *sm_library_pack(sm_parser *p, sm_builtin id, sm_exprs *args,
+                         tm_loc loc) {
+  size_t row = 0;
+  while (rows[row].id != id) row++;
+  const sm_type *type = rows[row].packs
+      ? sm_type_vector(p, rows[row].is_half ? SM_HALF : SM_FLOAT,
+                       rows[row].count, false)
+      : p->scalars[SM_UINT];
+  if (args->len != 1 || sm_rank_of(p, args->data[0], type) == SM_RANK_NONE) {
+    tm_diag *diag = sm_error(p, loc, "no matching function for call to '%s'",
+                             sm_builtin_name(id));
+    sm_hint(p, diag, "it takes one %s", type->spelling);
+    return sm_error_expr(p, loc);
+  }
+  sm_expr *x = sm_convert_known(p, args->data[0], type);
+  return rows[row].packs ? pack(p, row, x, loc) : unpack(p, row, x, loc);
+}
