@@ -183,13 +183,12 @@ static bool fold_compare(sm_op op, const sm_value *a, const sm_value *b,
   return true;
 }
 
-static bool fold_binary(sm_parser *p, const sm_expr *e, sm_value *out) {
-  sm_value a, b;
-  if (!sm_fold(p, e->a[0], &a) || !sm_fold(p, e->a[1], &b)) return false;
-  if (e->op >= SM_EQ && e->op <= SM_GE)
-    return fold_compare(e->op, &a, &b, out);
-  out->type = e->type->scalar;
-  switch (e->op) {
+bool sm_fold_values(sm_op op, sm_scalar type, sm_value a, sm_value b,
+                    sm_value *out) {
+  out->type = type;
+  out->i = 0;
+  out->f = 0;
+  switch (op) {
     case SM_SHL: /* the count is taken modulo the width: spec 3.1 */
       out->i = wrapped(a.i << (b.i & (width_of(a.type) - 1)), a.type);
       return true;
@@ -203,10 +202,18 @@ static bool fold_binary(sm_parser *p, const sm_expr *e, sm_value *out) {
     case SM_BIT_XOR: out->i = a.i ^ b.i; return true;
     default: break;
   }
-  if (sm_is_floating(out->type)) return fold_float(e->op, a.f, b.f, out);
+  if (sm_is_floating(out->type)) return fold_float(op, a.f, b.f, out);
   if (sm_is_signed(out->type))
-    return fold_signed(e->op, (int64_t)a.i, (int64_t)b.i, out);
-  return fold_unsigned(e->op, a.i, b.i, out);
+    return fold_signed(op, (int64_t)a.i, (int64_t)b.i, out);
+  return fold_unsigned(op, a.i, b.i, out);
+}
+
+static bool fold_binary(sm_parser *p, const sm_expr *e, sm_value *out) {
+  sm_value a, b;
+  if (!sm_fold(p, e->a[0], &a) || !sm_fold(p, e->a[1], &b)) return false;
+  if (e->op >= SM_EQ && e->op <= SM_GE)
+    return fold_compare(e->op, &a, &b, out);
+  return sm_fold_values(e->op, e->type->scalar, a, b, out);
 }
 
 static bool fold_unary(sm_parser *p, const sm_expr *e, sm_value *out) {
@@ -267,7 +274,17 @@ bool sm_fold(sm_parser *p, const sm_expr *e, sm_value *out) {
     case SM_OR: return fold_logical(p, e, out);
     case SM_SELECT:
       return sm_fold(p, e->a[0], &v) && sm_fold(p, e->a[v.i ? 1 : 2], out);
+    case SM_CALL: return sm_fold_call(p, e, out);
+    case SM_ASSIGN: case SM_COMPOUND: case SM_PRE: case SM_POST:
+      return p->frame && sm_fold_effect(p, e, out);
     case SM_READ: {
+      if (p->frame && e->a[0]->kind == SM_VAR &&
+          sm_frame_value(p, e->a[0]->u.var, out))
+        return true;
+      if (p->frame && (e->a[0]->kind == SM_ASSIGN ||
+                       e->a[0]->kind == SM_COMPOUND ||
+                       e->a[0]->kind == SM_PRE))
+        return sm_fold_effect(p, e->a[0], out);
       bool is_zero = false;
       const sm_expr *init = constant_object(p, e->a[0], &is_zero);
       if (is_zero) out->type = e->type->scalar;

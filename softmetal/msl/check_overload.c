@@ -157,10 +157,6 @@ sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
     sm_error(p, loc, "kernel function '%s' cannot be called", symbol->name);
     return sm_error_expr(p, loc);
   }
-  if (!p->callable) {
-    sm_error(p, loc, "functions cannot be called at program scope");
-    return sm_error_expr(p, loc);
-  }
   for (uint32_t i = 0; i < args->len; i++) {
     const sm_type *type = f->params.data[i]->type;
     args->data[i] = type->kind == SM_T_REFERENCE
@@ -169,10 +165,20 @@ sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
   }
   for (uint32_t i = args->len; i < f->params.len; i++)
     tm_push(p->arena, args, c->defaults.data[i]);
+  sm_expr *e = sm_node_args(p, SM_CALL, f->result, loc, args);
+  if (sm_is_error(p, e)) return e;
+  e->u.function = f;
+  sm_value v;
+  if (!p->callable && sm_fold(p, e, &v))
+    return sm_is_floating(v.type) ? sm_literal_float(p, v.type, v.f, loc)
+                                  : sm_literal_int(p, v.type, v.i, loc);
+  if (!p->callable) {
+    sm_error(p, loc, "the call of '%s' is no constant expression, as program "
+             "scope needs", symbol->name);
+    return sm_error_expr(p, loc);
+  }
   tm_push(p->arena, &p->callable->calls, c);
   tm_push(p->arena, &p->callable->call_locs, loc);
-  sm_expr *e = sm_node_args(p, SM_CALL, f->result, loc, args);
-  e->u.function = f;
   return e;
 }
 

@@ -9,6 +9,7 @@
  *   msl_types.c       unique types and the library's type names
  *   msl_names.c       scopes, symbols, library constants
  *   check_fold.c      constant expressions
+ *   check_constexpr.c calls of constexpr functions in them
  *   check_convert.c   implicit and explicit conversions
  *   check_operate.c   operators
  *   check_overload.c  calls of the program's functions; the call graph
@@ -356,6 +357,11 @@ typedef struct sm_parser {
   bool has_broken;        /* the body of an instance has errors */
   const sm_type *function_type; /* decltype of a function */
 
+  /* check_constexpr.c */
+  tm_map constexprs;       /* constexpr sm_function -> 1 */
+  struct sm_frame *frame;  /* of the call being run; NULL: none */
+  uint32_t frame_depth, frame_steps, all_steps;
+
   /* floating point, by pragma */
   sm_math_mode math;
   bool contract;
@@ -500,6 +506,26 @@ typedef struct sm_value {
   uint64_t i; /* integers: the value modulo 2^width, sign-extended to 64 */
   double f;   /* floating: exactly representable in type */
 } sm_value;
+
+/* a op b in an arithmetic type; comparisons are not among the operators. */
+bool sm_fold_values(sm_op op, sm_scalar type, sm_value a, sm_value b,
+                    sm_value *out);
+
+/* ---- check_constexpr.c -------------------------------------------------- */
+
+typedef struct sm_frame_var {
+  const sm_var *var;
+  sm_value value;
+} sm_frame_var;
+
+/* The variables of a constexpr function that is being run. */
+typedef struct sm_frame {
+  TM_VEC(sm_frame_var) vars;
+} sm_frame;
+
+bool sm_fold_call(sm_parser *p, const sm_expr *e, sm_value *out);
+bool sm_fold_effect(sm_parser *p, const sm_expr *e, sm_value *out);
+bool sm_frame_value(sm_parser *p, const sm_var *var, sm_value *out);
 
 /* The value of a scalar constant expression; false if it is none. */
 bool sm_fold(sm_parser *p, const sm_expr *e, sm_value *out);

@@ -742,6 +742,7 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
   if (!c) return false;
   sm_function *f = c->function;
   bool defines = sm_at(p, SM_P_LBRACE);
+  if (s->is_constexpr) tm_map_put(&p->constexprs, TM_KEY(f), 1);
   if (f->body && defines) {
     sm_error(p, d->loc, "redefinition of '%s'", d->name);
     return false;

@@ -364,6 +364,7 @@ void sm_types_init(sm_parser *p) {
   p->size_structs = tm_map_in(p->arena);
   p->structs = tm_map_in(p->arena);
   p->array_types = tm_map_in(p->arena);
+  p->constexprs = tm_map_in(p->arena);
   for (int s = 0; s < SM_SCALARS; s++) {
     sm_type key = {0};
     key.kind = SM_T_SCALAR;
