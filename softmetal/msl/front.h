@@ -20,6 +20,7 @@
  *                     one recursive descent that makes the checked tree
  *   msl_log.c         os_log
  *   msl_template.c    templates of the program
+ *   msl_traits.c      is_same_v, conditional_t, ...
  *   msl_parse.c       the door: sm_parse
  *   msl_dump.c        the tree as text
  *
@@ -768,6 +769,14 @@ void sm_define_instance(sm_parser *p, sm_instance *instance, tm_loc loc);
 /* Is a better fit for a call than b, by the form of their parameters? */
 bool sm_more_specialized(sm_parser *p, const sm_template *a,
                          const sm_template *b);
+
+/* ---- msl_traits.c ------------------------------------------------------- */
+
+bool sm_is_trait(tm_name name);      /* is_same_v, ... */
+bool sm_is_type_trait(tm_name name); /* conditional_t, enable_if_t */
+/* After the name, at '<'. */
+sm_expr *sm_parse_trait(sm_parser *p, tm_name name, tm_loc loc);
+const sm_type *sm_parse_type_trait(sm_parser *p, tm_name name, tm_loc loc);
 
 /* ---- msl_log.c ---------------------------------------------------------- */
 

@@ -127,7 +127,7 @@ const sm_token *sm_after_template(const sm_parser *p, const sm_token *t) {
 static bool is_type_template(const sm_parser *p, tm_name name) {
   return name == p->n.vec || name == p->n.packed_vec || name == p->n.matrix ||
          name == p->n.simdgroup_matrix || name == p->n.atomic ||
-         name == p->n.array;
+         name == p->n.array || sm_is_type_trait(name);
 }
 
 /* Moves over ::name after a struct as long as the names are types in it. */
@@ -275,6 +275,10 @@ static const sm_type *parse_type_template(sm_parser *p) {
   sm_skip(p);
   sm_skip(p); /* '<' was seen */
   if (name == p->n.array) return parse_array_template(p);
+  if (sm_is_type_trait(name)) {
+    p->t--; /* back to '<' */
+    return sm_parse_type_trait(p, name, loc);
+  }
   const sm_type *scalar = template_scalar(p), *type = NULL;
   uint32_t n = 0, rows = 0;
   sm_scalar s = scalar->scalar;

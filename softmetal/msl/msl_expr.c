@@ -220,6 +220,7 @@ static sm_expr *parse_library_name(sm_parser *p, tm_name name,
     if (name == p->n.as_type) return parse_as_type(p, loc);
     if (name == p->n.filled) return parse_filled(p, loc);
     if (name == p->n.numeric_limits) return parse_limits(p, loc);
+    if (sm_is_trait(name)) return sm_parse_trait(p, name, loc);
   }
   sm_builtin id = sm_library_function(p, name);
   if (id != SM_BUILTINS && sm_accept(p, SM_P_LPAREN)) {
@@ -278,7 +279,7 @@ static sm_expr *parse_qualified(sm_parser *p) {
                name == p->n.as_type || name == p->n.numeric_limits ||
                strncmp(name, "memory_order_", 13) == 0 ||
                strncmp(name, "thread_scope_", 13) == 0 ||
-               strcmp(name, "os_log_default") == 0;
+               strcmp(name, "os_log_default") == 0 || sm_is_trait(name);
   if (known) return parse_library_name(p, name, SM_NS_PLAIN, loc);
   sm_error(p, loc, "no member named '%s' in namespace 'metal'", name);
   return sm_error_expr(p, loc);
