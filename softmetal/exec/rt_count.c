@@ -7,8 +7,8 @@
  * floats costs one and a column of them 32. Threadgroup memory has 32 banks
  * of 4 bytes: an access takes as many passes as the busiest bank has
  * different words, and conflicts are the passes over the least that so many
- * words need. (Apple does not document its banks; 32 of 4 bytes is what
- * measurements of M1 fit.)
+ * words need. (Apple does not document its banks: 32 of 4 bytes is what
+ * kernels are commonly written for, an assumption and no measurement.)
  */
 #include "watch.h"
 
