@@ -321,6 +321,10 @@ bool sm_is_small_loop(sm_emit *e, const sm_stmt *s);
  * that do not take part, that no branch around them is needed. */
 bool sm_is_straight(sm_emit *e, const sm_stmt *s);
 
+/* ---- emit_log.c ------------------------------------------------------- */
+
+sm_value sm_emit_log(sm_emit *e, const sm_expr *x);
+
 /* ---- emit_builtin.c, emit_math.c, emit_group.c ------------------------ */
 
 sm_value sm_emit_builtin(sm_emit *e, const sm_expr *x);

@@ -696,6 +696,7 @@ static bool is_geometry(sm_builtin b) {
 
 sm_value sm_emit_builtin(sm_emit *e, const sm_expr *x) {
   sm_builtin which = x->u.builtin;
+  if (which == SM_B_OS_LOG) return sm_emit_log(e, x);
   if (sm_is_group(which)) return sm_emit_group(e, x);
   if (which >= SM_B_ATOMIC_LOAD && which <= SM_B_ATOMIC_MIN)
     return atomic(e, x);
@@ -718,7 +719,6 @@ sm_value sm_emit_builtin(sm_emit *e, const sm_expr *x) {
   if (which == SM_B_ALL || which == SM_B_ANY)
     return one(e, x->type, fold_bools(e, which == SM_B_ALL, &a[0]));
   if (which == SM_B_AS_TYPE) return as_type(e, x, &a[0]);
-  if (which == SM_B_OS_LOG) return sm_value_new(e, x->type); /* unheard */
   if (is_geometry(which)) return geometry(e, x, a);
   sm_value r = sm_value_new(e, x->type);
   for (uint32_t i = 0; i < r.n; i++) {

@@ -94,6 +94,20 @@ typedef struct sm_watch sm_watch;
 sm_watch *sm_watch_new(void);          /* NULL: no memory */
 void sm_watch_free(sm_watch *watch);   /* NULL is fine */
 
+/* What kernels said with os_log, in the order in which they said it. */
+typedef struct sm_log_entry {
+  struct sm_log_entry *next;
+  uint32_t level;             /* sm_log_level */
+  uint32_t category, message; /* where they start in text */
+  char text[];                /* the subsystem, then those two */
+} sm_log_entry;
+typedef struct sm_log_list {
+  sm_log_entry *first, *last;
+  uint64_t bytes, room; /* of messages; more are dropped */
+  uint64_t dropped;
+} sm_log_list;
+void sm_log_list_free(sm_log_list *list); /* its entries */
+
 typedef struct sm_dispatch {
   const sm_code *code;
   uint64_t grid_threads[3];  /* threads in the whole grid */
@@ -105,6 +119,7 @@ typedef struct sm_dispatch {
   const sm_binding *reachable; /* memory besides the buffers; for checks */
   uint32_t n_reachable;
   softmetal_counters *counters; /* filled by code compiled with counters */
+  sm_log_list *log;          /* NULL: nobody hears os_log */
   uint64_t shuffle_seed;     /* 0: in order; else order of simdgroups and
                                 threadgroups is shuffled by it */
   uint64_t deadline_ns;      /* 0: none; else a budget for the dispatch */

@@ -47,6 +47,13 @@ void sm_rt_matrix_load_half(float *d, const char *s, int64_t row);
 void sm_rt_matrix_store_half(const float *s, char *d, int64_t row);
 #endif
 
+/* os_log by the active lanes: rt_log.c; types and values as emit_log.c lays
+ * them out. */
+void sm_rt_log(sm_frame *frame, uint32_t mask, uint32_t level,
+               const char *format, const char *subsystem,
+               const char *category, const char *types,
+               const uint64_t *values);
+
 /* x[i] = f(x[i]) or f(x[i], y[i]) for 32 floats, by the names of math.def
  * (rt_math.c). */
 #define SM_RT_MATH1(X) \

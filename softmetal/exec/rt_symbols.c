@@ -89,6 +89,7 @@ static void fill(void) {
   ADD(sm_rt_check);
   ADD(sm_rt_check_store);
   ADD(sm_rt_check_divisor);
+  ADD(sm_rt_log);
   ADD(sm_rt_check_shuffle);
   ADD(sm_rt_watch_barrier);
   ADD(sm_rt_watch_fence);

@@ -101,6 +101,7 @@ typedef struct run {
   sm_settings settings;
   sm_watch *watch;      /* of the dispatches of one interval */
   uint32_t interval;
+  sm_log_list log;      /* of the whole buffer */
   NSInteger code;       /* of what failed */
   char text[1400];
 } run;
@@ -134,6 +135,24 @@ static void take_watch(run *r, sm_command *command) {
   command->dispatch.n_reachable = (uint32_t)r->buffer->n_reachable;
 }
 
+/* MTLLogLevel of what kernels say. */
+static NSInteger log_level(uint32_t level) {
+  switch (level) {
+    case SM_LOG_DEBUG: return 1;
+    case SM_LOG_INFO: return 2;
+    case SM_LOG_ERROR: return 4;
+    case SM_LOG_FAULT: return 5;
+    default: return 3; /* Notice */
+  }
+}
+
+static void deliver_log(run *r) {
+  for (const sm_log_entry *e = r->log.first; e; e = e->next)
+    sm_log_deliver(r->buffer->log_state, e->text, e->text + e->category,
+                   log_level(e->level), e->text + e->message);
+  sm_log_list_free(&r->log);
+}
+
 static bool run_dispatch(run *r, sm_command *command) {
   static const NSInteger codes[] = {
       [SM_RUN_FAULT] = SM_CB_PAGE_FAULT, [SM_RUN_TIMEOUT] = SM_CB_TIMEOUT,
@@ -151,6 +170,7 @@ static bool run_dispatch(run *r, sm_command *command) {
   dispatch->deadline_ns = r->settings.deadline_ns;
   if (command->pipeline->counters) dispatch->counters = sm_counters_add(self);
   take_watch(r, command);
+  if (command->pipeline->logging) dispatch->log = &r->log;
   char *message = NULL;
   sm_run_status status = sm_run(dispatch, &message);
   if (status == SM_RUN_OK) return true;
@@ -257,8 +277,10 @@ void sm_command_buffer_run(sm_command_buffer *self) {
   sm_command_set_status(self, SM_SCHEDULED);
   call_handlers(self, &self->scheduled, &self->n_scheduled);
   double begun = sm_now_seconds();
+  r.log.room = sm_log_room(self->log_state);
   run_all(&r);
   sm_watch_free(r.watch);
+  deliver_log(&r);
   double ended = sm_now_seconds();
   pthread_mutex_lock(&self->lock);
   self->gpu_start = begun;

@@ -145,6 +145,7 @@ id sm_library_new(sm_device *device, id source, id options, id *error) {
     const sm_compile_options_object *o = (void *)options;
     self->max_threads = o->max_total_threads;
     self->required = o->required_threads;
+    self->logging = o->enable_logging;
     sm_set(&self->install_name, o->install_name);
   }
   char *message = self->text ? parse(self, options) : NULL;

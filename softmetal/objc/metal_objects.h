@@ -111,6 +111,7 @@ typedef struct sm_library {
   sm_parse_options options; /* what the text was parsed with; macros too */
   NSUInteger max_threads;   /* of kernels without an attribute; 0 */
   MTLSize required;         /* of kernels; 0: any */
+  bool logging;             /* enableLogging */
 } sm_library;
 
 typedef struct sm_function_object {
@@ -167,6 +168,7 @@ typedef struct sm_pipeline {
   NSUInteger max_threads;
   bool check, counters; /* what its code is instrumented for */
   bool multiple_of_width; /* promised by the descriptor */
+  bool logging;           /* os_log is heard */
   MTLSize required;       /* threads of every threadgroup; 0: any */
   bool indirect;
   NSInteger shader_validation;

@@ -264,6 +264,7 @@ static id finish(request *r, sm_code *code, const char **refused) {
   self->required = required;
   self->check = settings.check;
   self->counters = settings.counters;
+  self->logging = r->function->library->logging;
   self->multiple_of_width = d && d->multiple_of_width;
   self->shader_validation = d ? d->shader_validation : 0;
   sm_set(&self->label, d ? d->label : NULL);
