@@ -60,7 +60,6 @@ UNARY = {
     "-x": lambda s, x: x.__neg__(_semantic=s),
     "+x": lambda s, x: x.__pos__(_semantic=s) if hasattr(x, "__pos__") else s.plus(x),
     "~x": lambda s, x: x.__invert__(_semantic=s),
-    "not x": lambda s, x: s.not_(x),
     "tl.abs(x)": lambda s, x: tl.abs(x, _semantic=s),
 }
 UNARY.update({f"tl.{n}(x)": (lambda f: lambda s, x: f(x, _semantic=s))(getattr(tl, n))

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - loads and stores: through pointers, block pointers and tensor
- * descriptors.
+ * memory.c - loads and stores through pointers and block pointers; making
+ * those and tensor descriptors is block_memory.c's.
  *
  * A boolean in memory is a byte: pointers to int1 load and store int8 and
- * convert. Block pointers are gone from the newest Triton; they follow the
- * 3.x releases that had them. Cache modifiers and eviction policies are
- * checked and kept as attributes, which later stages may ignore.
+ * convert. A pointer in memory is its 64-bit address: pointers to pointers
+ * load and store int64 and convert. Block pointers are gone from the newest
+ * Triton; they follow the 3.x releases that had them. Cache modifiers and
+ * eviction policies are checked and kept as attributes, which later stages
+ * may ignore.
  */
 #include "value.h"
 
-static bool is_block_pointer(tm_lv v) {
+bool tm_lv_is_block_pointer(tm_lv v) {
   return tm_lv_is_run(v) && v->type->kind == TM_LT_POINTER &&
          v->type->element->kind == TM_LT_BLOCK;
 }
@@ -56,6 +58,19 @@ static bool cache_hints(tm_low *l, tm_lv cache, tm_lv evict, bool is_load,
   return true;
 }
 
+/* layout="COALESCED" | "BLOCK", a hint of our own: the compiler already gives
+ * loads and stores the widest contiguous accesses that it can prove, so that
+ * either is what happens anyway. */
+static bool layout_hint(tm_low *l, tm_lv v) {
+  const char *text;
+  if (!tm_want_text(l, v, "layout", &text)) return false;
+  if (!text || !*text || strcmp(text, "COALESCED") == 0 ||
+      strcmp(text, "BLOCK") == 0)
+    return true;
+  tm_low_error(l, "use 'COALESCED' or 'BLOCK'", "unknown layout '%s'", text);
+  return false;
+}
+
 /* ---- block pointers' options -------------------------------------------- */
 
 static bool boundary(tm_low *l, tm_lv v, tm_ltype block, hints *h,
@@ -83,7 +98,8 @@ static bool boundary(tm_low *l, tm_lv v, tm_ltype block, hints *h,
   return true;
 }
 
-static bool padding(tm_low *l, tm_lv v, tm_ltype block, hints *h) {
+bool tm_want_padding(tm_low *l, tm_lv v, tm_ltype block, tm_attr *out,
+                     uint32_t *n) {
   const char *text;
   if (!tm_want_text(l, v, "padding_option", &text)) return false;
   if (!text || !*text) return true;
@@ -97,7 +113,7 @@ static bool padding(tm_low *l, tm_lv v, tm_ltype block, hints *h) {
     tm_low_error(l, "use 'zero'", "integers cannot be padded with nan");
     return false;
   }
-  h->attrs[h->n++] = tm_attr_int(TM_ATTR_PADDING, nan ? 2 : 1);
+  out[(*n)++] = tm_attr_int(TM_ATTR_PADDING, nan ? 2 : 1);
   return true;
 }
 
@@ -115,17 +131,24 @@ static tm_lv load_block(tm_low *l, const tm_builtin_call *c, hints *h) {
     return tm_low_error(l, "use boundary_check and padding_option",
                         "a load through a block pointer takes no mask");
   if (!boundary(l, c->args[3], block, h, dims) ||
-      !padding(l, c->args[4], block, h))
+      !tm_want_padding(l, c->args[4], block, h->attrs, &h->n))
     return TM_POISONED;
   tm_inst i = tm_build(&l->b, TM_LOAD, 1, &c->args[0]->value, 1, &block->ir,
                        0, NULL, h->n, h->attrs);
   return tm_lv_run(l, tm_get(l->ir, i)->results, block);
 }
 
-/* A pointer to int1 as one to int8. */
-static tm_lv byte_pointer(tm_low *l, tm_lv pointer) {
-  tm_ltype byte = tm_lt_scalar(l, TM_DT_I8);
-  return tm_sem_cast(l, pointer, tm_lt_pointer(l, byte));
+/* How an element lies in memory, where that is another type. */
+static tm_ltype memory_type(tm_low *l, tm_ltype element) {
+  if (tm_lt_is_pointer(element)) return tm_lt_scalar(l, TM_DT_I64);
+  return tm_lt_is_bool(element) ? tm_lt_scalar(l, TM_DT_I8) : element;
+}
+
+tm_lv tm_low_memory_pointer(tm_low *l, tm_lv pointer) {
+  tm_ltype element = tm_lt_element(pointer->type)->element;
+  tm_ltype in_memory = memory_type(l, element);
+  if (in_memory == element) return pointer;
+  return tm_sem_cast(l, pointer, tm_lt_pointer(l, in_memory));
 }
 
 static tm_lv check_pointer(tm_low *l, tm_lv v, const char *what) {
@@ -167,10 +190,11 @@ tm_lv tm_fn_load(tm_low *l, const tm_builtin_call *c) {
   bool is_volatile;
   if (tm_lv_is_poison(pointer) ||
       !cache_hints(l, c->args[5], c->args[6], true, &h) ||
+      !layout_hint(l, c->args[8]) ||
       !tm_want_bool(l, c->args[7], "volatile", &is_volatile))
     return TM_POISONED;
   if (is_volatile) h.attrs[h.n++] = tm_attr_int(TM_ATTR_VOLATILE, 1);
-  if (is_block_pointer(pointer)) return load_block(l, c, &h);
+  if (tm_lv_is_block_pointer(pointer)) return load_block(l, c, &h);
   if (!is_unset(c->args[3]) || !is_unset(c->args[4]))
     return tm_low_error(l, "use mask and other",
                         "boundary_check and padding_option are for block "
@@ -190,11 +214,9 @@ tm_lv tm_fn_load(tm_low *l, const tm_builtin_call *c) {
       !tm_sem_broadcast(l, &pointer, &mask))
     return TM_POISONED;
   tm_ltype element = tm_lt_element(pointer->type)->element;
-  bool is_bool = tm_lt_is_bool(element);
-  if (is_bool) {
-    pointer = byte_pointer(l, pointer);
-    element = tm_lt_scalar(l, TM_DT_I8);
-  }
+  tm_ltype wanted = element;
+  pointer = tm_low_memory_pointer(l, pointer);
+  element = memory_type(l, element);
   if (has_other) other = tm_sem_cast(l, other, element);
   if (tm_lv_is_poison(pointer) || tm_lv_is_poison(other)) return TM_POISONED;
   tm_value operands[3] = {pointer->value};
@@ -205,7 +227,7 @@ tm_lv tm_fn_load(tm_low *l, const tm_builtin_call *c) {
   tm_inst i = tm_build(&l->b, TM_LOAD, n, operands, 1, &type->ir, 0, NULL,
                        h.n, h.attrs);
   tm_lv r = tm_lv_run(l, tm_get(l->ir, i)->results, type);
-  return is_bool ? tm_sem_cast(l, r, tm_lt_scalar(l, TM_DT_I1)) : r;
+  return wanted == element ? r : tm_sem_cast(l, r, wanted);
 }
 
 /* ---- store -------------------------------------------------------------- */
@@ -252,236 +274,23 @@ tm_lv tm_fn_store(tm_low *l, const tm_builtin_call *c) {
   tm_lv value = tm_want_tensor(l, c->args[1], "the value to store");
   hints h = {.n = 0};
   if (tm_lv_is_poison(pointer) || !value ||
-      !cache_hints(l, c->args[4], c->args[5], false, &h))
+      !cache_hints(l, c->args[4], c->args[5], false, &h) ||
+      !layout_hint(l, c->args[6]))
     return TM_POISONED;
-  if (is_block_pointer(pointer)) return store_block(l, c, value, &h);
+  if (tm_lv_is_block_pointer(pointer)) return store_block(l, c, value, &h);
   if (!is_unset(c->args[3]))
     return tm_low_error(l, "use mask", "boundary_check is for block pointers");
   tm_lv mask = c->args[2]->kind == TM_LV_NONE ? NULL : c->args[2];
   if (!store_shapes(l, &pointer, &value, &mask)) return TM_POISONED;
   tm_ltype element = tm_lt_element(pointer->type)->element;
   value = tm_sem_cast(l, value, element);
-  if (tm_lt_is_bool(element)) {
-    pointer = byte_pointer(l, pointer);
-    value = tm_sem_cast(l, value, tm_lt_scalar(l, TM_DT_I8));
-  }
+  pointer = tm_low_memory_pointer(l, pointer);
+  if (!tm_lv_is_poison(value))
+    value = tm_sem_cast(l, value, memory_type(l, element));
   if (tm_lv_is_poison(value)) return value;
   tm_value operands[3] = {pointer->value, value->value,
                           mask ? mask->value : 0};
   tm_build(&l->b, TM_STORE, mask ? 3 : 2, operands, 0, NULL, 0, NULL, h.n,
            h.attrs);
-  return TM_NONE_LV;
-}
-
-/* ---- block pointers and descriptors ------------------------------------- */
-
-/* A tuple of integers, compile-time or scalar, as values of one type. */
-static bool int_list(tm_low *l, tm_lv v, tm_dtype dtype, const char *what,
-                     uint32_t *n, tm_lv *out) {
-  const tm_lv *items = &v;
-  *n = 1;
-  if (v->kind == TM_LV_TUPLE) {
-    items = v->items;
-    *n = v->n_items;
-  }
-  if (*n > TM_MAX_RANK) {
-    tm_low_error(l, NULL, "%s has too many items", what);
-    return false;
-  }
-  for (uint32_t i = 0; i < *n; i++) {
-    tm_lv x = items[i];
-    if (tm_lv_is_run(x) && tm_lt_is_block(x->type) &&
-        tm_lt_numel(x->type) == 1)
-      x = tm_sem_reshape(l, x, 0, NULL, false);
-    bool ok = x->kind == TM_LV_INT || x->kind == TM_LV_BOOL ||
-              (tm_lv_is_run(x) && !tm_lt_is_block(x->type) &&
-               tm_lt_is_int(x->type));
-    if (!ok) {
-      if (!tm_lv_is_poison(x))
-        tm_low_error(l, NULL, "%s must be integers, got %s", what,
-                     tm_lv_describe(l, x));
-      return false;
-    }
-    if (tm_lv_is_run(x) && tm_dtype_infos[dtype].bits < tm_lt_bits(x->type)) {
-      tm_low_error(l, "convert with .to(tl.int32)",
-                   "%s are 32-bit integers, got %s", what,
-                   tm_lv_describe(l, x));
-      return false;
-    }
-    tm_ltype type = tm_lt_scalar(l, dtype);
-    out[i] = tm_lv_is_run(x) ? tm_sem_cast(l, x, type)
-                             : tm_sem_constant(l, x, type);
-    if (tm_lv_is_poison(out[i])) return false;
-  }
-  return true;
-}
-
-static bool base_pointer(tm_low *l, tm_lv *base, const char *what) {
-  if (!tm_lv_is_run(*base) || (*base)->type->kind != TM_LT_POINTER ||
-      (*base)->type->element->kind != TM_LT_SCALAR) {
-    if (!tm_lv_is_poison(*base))
-      tm_low_error(l, NULL, "%s needs a scalar pointer as its base, got %s",
-                   what, tm_lv_describe(l, *base));
-    return false;
-  }
-  if (tm_lt_is_bool((*base)->type->element)) *base = byte_pointer(l, *base);
-  return true;
-}
-
-static bool same_lengths(tm_low *l, const char *what, uint32_t rank,
-                         uint32_t a, uint32_t b) {
-  if (a == rank && b == rank) return true;
-  tm_low_error(l, NULL, "%s: shape, strides, offsets and block_shape must "
-                        "have the same length",
-               what);
-  return false;
-}
-
-tm_lv tm_fn_make_block_ptr(tm_low *l, const tm_builtin_call *c) {
-  tm_lv base = c->args[0], lists[3][TM_MAX_RANK];
-  int64_t block[TM_MAX_RANK], order[TM_MAX_RANK];
-  uint32_t rank, n[3];
-  if (!base_pointer(l, &base, "make_block_ptr") ||
-      !int_list(l, c->args[1], TM_DT_I64, "shape", &n[0], lists[0]) ||
-      !int_list(l, c->args[2], TM_DT_I64, "strides", &n[1], lists[1]) ||
-      !int_list(l, c->args[3], TM_DT_I32, "offsets", &n[2], lists[2]) ||
-      !tm_want_shape(l, c->args[4], "block_shape", &rank, block) ||
-      !same_lengths(l, "make_block_ptr", rank, n[0], n[1]) ||
-      !same_lengths(l, "make_block_ptr", rank, n[2], n[2]))
-    return TM_POISONED;
-  tm_lv o = c->args[5];
-  uint32_t seen = 0, given = o->kind == TM_LV_TUPLE ? o->n_items : 1;
-  for (uint32_t d = 0; d < rank && given == rank; d++) {
-    if (!tm_want_int(l, o->kind == TM_LV_TUPLE ? o->items[d] : o, "order", 0,
-                    rank - 1, &order[d]))
-      return TM_POISONED;
-    seen |= 1u << order[d];
-  }
-  if (given != rank || seen != (1u << rank) - 1)
-    return tm_low_error(l, NULL, "order must name each of the %u dimensions",
-                        rank);
-  tm_value operands[1 + 3 * TM_MAX_RANK] = {base->value};
-  for (uint32_t k = 0; k < 3; k++)
-    for (uint32_t d = 0; d < rank; d++)
-      operands[1 + k * rank + d] = lists[k][d]->value;
-  tm_ltype type = tm_lt_pointer(
-      l, tm_lt_block(l, base->type->element, rank, block));
-  if (rank == 0)
-    return tm_low_error(l, NULL, "a block pointer has a dimension at least");
-  tm_attr attr = {.key = TM_ATTR_ORDER, .kind = TM_ATTR_INTS, .ints = order,
-                  .n_ints = rank};
-  tm_inst i = tm_build(&l->b, TM_MAKE_TENSOR_PTR, 1 + 3 * rank, operands, 1,
-                       &type->ir, 0, NULL, 1, &attr);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, type);
-}
-
-tm_lv tm_fn_advance(tm_low *l, const tm_builtin_call *c) {
-  tm_lv base = c->args[0], offsets[TM_MAX_RANK];
-  uint32_t n;
-  if (!is_block_pointer(base))
-    return tm_low_error(l, "add offsets to other pointers with +",
-                        "advance needs a block pointer, got %s",
-                        tm_lv_describe(l, base));
-  if (!int_list(l, c->args[1], TM_DT_I32, "offsets", &n, offsets))
-    return TM_POISONED;
-  uint32_t rank = base->type->element->rank;
-  if (n != rank)
-    return tm_low_error(l, NULL, "advance needs %u offsets, got %u", rank, n);
-  tm_value operands[1 + TM_MAX_RANK] = {base->value};
-  for (uint32_t d = 0; d < n; d++) operands[1 + d] = offsets[d]->value;
-  tm_inst i = tm_build(&l->b, TM_ADVANCE, 1 + n, operands, 1, &base->type->ir,
-                       0, NULL, 0, NULL);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, base->type);
-}
-
-tm_lv tm_fn_make_descriptor(tm_low *l, const tm_builtin_call *c) {
-  tm_lv base = c->args[0], lists[2][TM_MAX_RANK];
-  int64_t block[TM_MAX_RANK];
-  uint32_t rank, n[2];
-  hints h = {.n = 0};
-  if (!base_pointer(l, &base, "make_tensor_descriptor") ||
-      !int_list(l, c->args[1], TM_DT_I32, "shape", &n[0], lists[0]) ||
-      !int_list(l, c->args[2], TM_DT_I64, "strides", &n[1], lists[1]) ||
-      !tm_want_shape(l, c->args[3], "block_shape", &rank, block) ||
-      !same_lengths(l, "make_tensor_descriptor", rank, n[0], n[1]))
-    return TM_POISONED;
-  if (rank < 1 || rank > 5)
-    return tm_low_error(l, NULL, "a descriptor has 1 to 5 dimensions, got %u",
-                        rank);
-  int64_t last;
-  tm_lv last_stride =
-      c->args[2]->kind == TM_LV_TUPLE ? c->args[2]->items[rank - 1]
-                                      : c->args[2];
-  if (!tm_want_int(l, last_stride, "the last stride", 1, 1, &last))
-    return TM_POISONED;
-  int64_t bytes = block[rank - 1] * tm_lt_bits(base->type->element) / 8;
-  if (bytes < 16)
-    return tm_low_error(l, NULL, "the last dimension of a descriptor's block "
-                                 "must hold 16 bytes, this one holds %lld",
-                        (long long)bytes);
-  tm_ltype type = tm_lt_block(l, base->type->element, rank, block);
-  if (!padding(l, c->args[4], type, &h)) return TM_POISONED;
-  tm_value operands[1 + 2 * TM_MAX_RANK] = {base->value};
-  for (uint32_t k = 0; k < 2; k++)
-    for (uint32_t d = 0; d < rank; d++)
-      operands[1 + k * rank + d] = lists[k][d]->value;
-  type = tm_lt_descriptor(l, type);
-  tm_inst i = tm_build(&l->b, TM_MAKE_TENSOR_DESC, 1 + 2 * rank, operands, 1,
-                       &type->ir, 0, NULL, h.n, h.attrs);
-  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
-  tm_lv parts[2] = {tm_lv_tuple(l, lists[0], rank),
-                    tm_lv_tuple(l, lists[1], rank)};
-  v->kind = TM_LV_RUN;
-  v->value = tm_get(l->ir, i)->results;
-  v->type = type;
-  v->self = tm_lv_tuple(l, parts, 2);
-  return v;
-}
-
-static bool descriptor_offsets(tm_low *l, tm_lv desc, tm_lv offsets_arg,
-                               tm_lv *offsets) {
-  uint32_t n;
-  if (!tm_lv_is_run(desc) || desc->type->kind != TM_LT_DESCRIPTOR) {
-    tm_low_error(l, "make one with tl.make_tensor_descriptor",
-                 "expected a tensor descriptor, got %s",
-                 tm_lv_describe(l, desc));
-    return false;
-  }
-  uint32_t rank = desc->type->element->rank;
-  if (!int_list(l, offsets_arg, TM_DT_I32, "offsets", &n, offsets))
-    return false;
-  if (n == rank) return true;
-  tm_low_error(l, NULL, "the descriptor needs %u offsets, got %u", rank, n);
-  return false;
-}
-
-tm_lv tm_fn_descriptor_load(tm_low *l, const tm_builtin_call *c) {
-  tm_lv desc = c->args[0], offsets[TM_MAX_RANK];
-  if (!descriptor_offsets(l, desc, c->args[1], offsets)) return TM_POISONED;
-  tm_ltype block = desc->type->element;
-  tm_value operands[1 + TM_MAX_RANK] = {desc->value};
-  for (uint32_t d = 0; d < block->rank; d++)
-    operands[1 + d] = offsets[d]->value;
-  tm_inst i = tm_build(&l->b, TM_DESC_LOAD, 1 + block->rank, operands, 1,
-                       &block->ir, 0, NULL, 0, NULL);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, block);
-}
-
-tm_lv tm_fn_descriptor_store(tm_low *l, const tm_builtin_call *c) {
-  tm_lv desc = c->args[0], offsets[TM_MAX_RANK];
-  tm_lv value = tm_want_tensor(l, c->args[2], "the value to store");
-  if (!value || !descriptor_offsets(l, desc, c->args[1], offsets))
-    return TM_POISONED;
-  tm_ltype block = desc->type->element;
-  if (!tm_lt_same_shape(value->type, block))
-    return tm_low_error(l, NULL, "cannot store %s through a descriptor of %s",
-                        tm_lt_text(l, value->type), tm_lt_text(l, block));
-  value = tm_sem_cast(l, value, block->element);
-  if (tm_lv_is_poison(value)) return value;
-  tm_value operands[2 + TM_MAX_RANK] = {desc->value, value->value};
-  for (uint32_t d = 0; d < block->rank; d++)
-    operands[2 + d] = offsets[d]->value;
-  tm_build(&l->b, TM_DESC_STORE, 2 + block->rank, operands, 0, NULL, 0, NULL,
-           0, NULL);
   return TM_NONE_LV;
 }

@@ -538,6 +538,17 @@ tm_lv tm_sem_reshape(tm_low *l, tm_lv v, uint32_t rank, const int64_t *shape,
                      bool reorder);
 tm_lv tm_sem_permute(tm_low *l, tm_lv v, uint32_t rank, const int64_t *order);
 
+/* ---- memory.c ------------------------------------------------------------ */
+
+bool tm_lv_is_block_pointer(tm_lv v);
+/* A pointer to int1 as one to the byte in memory, a pointer to pointers as
+ * one to their addresses, any other as it is. */
+tm_lv tm_low_memory_pointer(tm_low *l, tm_lv pointer);
+/* padding_option for blocks of a type, as an attribute after the *n that are
+ * in out; false when reported. */
+bool tm_want_padding(tm_low *l, tm_lv v, tm_ltype block, tm_attr *out,
+                     uint32_t *n);
+
 /* ---- arith.c: operators ------------------------------------------------- */
 
 tm_lv tm_sem_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);

@@ -18,7 +18,8 @@
  * MTLMathModeSafe (or fastMathEnabled = NO before macOS 15). From MSL 3.2 on
  * the text also says so itself by `#pragma METAL fp math_mode(safe)`, behind
  * a check of __METAL_VERSION__. Contraction of a * b + c stays on, as Triton
- * allows. The text needs MSL 3.1 and Apple7 (M1) and nothing newer.
+ * allows. The text needs MSL 3.1 and Apple7 (M1) and nothing newer, but for
+ * atomic operations that order other accesses (MSL 3.2, emitter_atomic.c).
  *
  * The threadgroup bound is never declared below 64, although one simdgroup
  * may be all that runs: a bound of 32 is miscompiled (METAL-FACTS B1).
@@ -27,6 +28,7 @@
 
 enum {
   LANGUAGE_VERSION = 3 << 16 | 1, /* MSL 3.1 */
+  ORDER_VERSION = 3 << 16 | 2,    /* with coherent(device) and fences */
   FAMILY = 7,                     /* Apple7: M1 */
   MIN_THREAD_BOUND = 64,
   MAX_UNROLLED = 64               /* trips of a loop that is unrolled */
@@ -197,10 +199,6 @@ static void refuse_op(emitter *e, tm_inst inst) {
      "write the function on whole tiles"},
     {TM_INLINE_ASM, "tl.inline_asm_elementwise",
      "inline assembly is for another vendor's GPU: use Triton operations"},
-    {TM_PTR_TO_INT, "a cast from pointer to integer",
-     "keep the pointer and add offsets to it"},
-    {TM_INT_TO_PTR, "a cast from integer to pointer",
-     "pass the buffer as an argument of its own"},
     {TM_CALL, "a call that was not inlined", "do not mark it noinline"},
   };
   tm_op op = tm_get(e->ir, inst)->op;
@@ -249,8 +247,7 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
       return;
     default: break;
   }
-  if (!(flags & TM_PURE) || d->n_results != 1 || d->op == TM_PTR_TO_INT ||
-      d->op == TM_INT_TO_PTR) {
+  if (!(flags & TM_PURE) || d->n_results != 1) {
     refuse_op(e, inst);
     return;
   }
@@ -401,6 +398,9 @@ static void collective(emitter *e, tm_inst inst) {
   if (!late) msl_source(e, inst);
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+      msl_atomic_collective(e, inst);
+      break;
     case TM_SCAN: msl_scan(e, inst); break;
     case TM_GATHER: msl_gather(e, inst); break;
     case TM_HISTOGRAM: msl_histogram(e, inst); break;
@@ -676,8 +676,9 @@ static void pool(emitter *e, tm_buf *out) {
 
 static void claim_fixed_names(emitter *e) {
   static const char *const fixed[] = {
-    "args", "device_log", "log_value", "program_id", "num_programs", "tid", "lane", "simdgroup", "pool",
-    "load_masked", "store_masked", "to_int", "to_long", "to_uint",
+    "args", "device_log", "log_value", "program_id", "num_programs", "tid",
+    "lane", "simdgroup", "pool", "load_masked", "store_masked",
+    "toward_zero", "to_int", "to_long", "to_uint",
     "to_ulong", "max_nan", "min_nan", "bf16_to_float", "bf16_bits",
     "bf16_round", "e4m3_to_float", "e4m3_bits", "e4m3_round",
     "e5m2_to_float", "e5m2_bits", "e5m2_round",
@@ -750,6 +751,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   out->family = FAMILY;
   tm_buf structs = tm_buf_in(arena);
   if (!msl_plan(e) || !arguments(e, struct_name, &structs)) return false;
+  if (e->orders) out->language_version = ORDER_VERSION;
   e->to = &e->body;
   e->indent = 1;
   msl_block(e, e->func->body);

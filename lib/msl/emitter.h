@@ -182,6 +182,8 @@ typedef struct emitter {
                                access moves, while its group is printed */
   msl_point outer;          /* the point of those 16 bytes' first element */
   const char *half_var;     /* the variable that walks their vectors */
+  bool orders;              /* some atomic operation orders other accesses of
+                               several programs: emitter_atomic.c */
   uint32_t writable;        /* roots that may not be const */
   uint32_t read_roots, write_roots;
   TM_VEC(msl_region) regions;
@@ -367,7 +369,6 @@ void msl_copy(emitter *e, tm_value dst, tm_value src);
 
 void msl_load(emitter *e, tm_inst inst, const msl_point *point);
 void msl_store(emitter *e, tm_inst inst, const msl_point *point);
-void msl_atomic(emitter *e, tm_inst inst, const msl_point *point);
 /* An access of 16 bytes that are more than one MSL vector (8 halfs): log2 of
  * the vectors in it, or 0. Its group walks them in an inner loop, between
  * the load and the store of all 16 bytes. */
@@ -380,6 +381,27 @@ void msl_declare_wide(emitter *e, tm_inst inst);
 const char *msl_one_copy(emitter *e, const tm_layout *layout);
 /* Condition that these bits of the thread index are zero; NULL: no bits. */
 const char *msl_when_zero(emitter *e, uint32_t mask);
+
+/* A mask that holds for every element; 0 is one. */
+bool msl_mask_is_true(const emitter *e, tm_value mask);
+/* The pointer of the element at point, as an operand of a cast; NULL with an
+ * error at user when it has no form. */
+const char *msl_place_text(emitter *e, tm_inst user, tm_value pointer,
+                           const msl_point *point);
+
+/* ---- emitter_atomic.c ------------------------------------------------- */
+
+#define MSL_COHERENT_DEVICE "coherent(device) device"
+
+void msl_atomic(emitter *e, tm_inst inst, const msl_point *point);
+/* True for a tile that no group may hold: it has barriers of its own. */
+bool msl_atomic_is_collective(emitter *e, tm_inst inst);
+void msl_atomic_collective(emitter *e, tm_inst inst);
+void msl_atomic_plan(emitter *e, tm_inst inst);
+/* Notes in e->orders whether inst makes this kernel one with order. */
+void msl_find_order(emitter *e, tm_inst inst);
+/* A load of what other programs may change meanwhile. */
+bool msl_is_volatile(const emitter *e, tm_inst inst);
 
 /* ---- emitter_reduce.c, _scan.c, _gather.c, _dot.c, _convert.c, _control.c */
 
@@ -473,7 +495,8 @@ bool msl_has_copies(const tm_layout *layout);
 /* ---- emitter_prelude.c ------------------------------------------------ */
 
 typedef enum msl_helper_id {
-  MSL_H_LOAD_MASKED, MSL_H_STORE_MASKED, MSL_H_REM, MSL_H_TO_INT,
+  MSL_H_LOAD_MASKED, MSL_H_STORE_MASKED, MSL_H_REM, MSL_H_TOWARD_ZERO,
+  MSL_H_TO_INT,
   MSL_H_TO_LONG, MSL_H_TO_UINT, MSL_H_TO_ULONG, MSL_H_MAX_NAN, MSL_H_MIN_NAN,
   MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_E4M3_LOAD,
   MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND, MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS,

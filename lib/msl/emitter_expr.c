@@ -259,6 +259,22 @@ static msl_expr eval_choice(emitter *e, tm_inst inst, tm_value v,
                     MSL_TERNARY, 1};
 }
 
+/* The addresses of a tile of pointers, or of one, as numbers. */
+static msl_expr addresses(emitter *e, tm_inst inst, const msl_point *point) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  uint32_t lanes = 1u << point->n_comp;
+  tm_buf buf = tm_buf_in(e->arena);
+  if (lanes > 1) tm_buf_printf(&buf, "long%u(", (unsigned)lanes);
+  for (uint32_t j = 0; j < lanes; j++) {
+    msl_point one = msl_point_component(point, j);
+    const char *place = msl_place_text(e, inst, d->operands[0], &one);
+    tm_buf_printf(&buf, "%slong((ulong)%s)", j ? ", " : "",
+                  place ? place : "0");
+  }
+  if (lanes > 1) tm_buf_puts(&buf, ")");
+  return msl_primary(tm_buf_text(&buf), lanes);
+}
+
 /* The value itself, not through a variable of its own. */
 static msl_expr compute(emitter *e, tm_value v, const msl_point *point) {
   tm_inst inst = tm_val(e->ir, v)->def;
@@ -284,6 +300,7 @@ static msl_expr compute(emitter *e, tm_value v, const msl_point *point) {
       for (uint32_t d = 0; d < layout->rank; d++) bits += layout->dim_bits[d];
       return eval_choice(e, inst, v, point, 1u << (bits - 1));
     }
+    case TM_PTR_TO_INT: return addresses(e, inst, point);
     case TM_GET_PROGRAM_ID:
       e->uses_program = true;
       return msl_primary(

@@ -21,8 +21,14 @@ typedef struct access {
   tm_inst inst;
   tm_value pointer, mask, other, value;
   tm_scalar scalar;   /* of the pointee */
+  bool is_volatile;
   tm_loc loc;
 } access;
+
+/* "device", or a form of it whose accesses reach other threadgroups. */
+static const char *space_of(const emitter *e) {
+  return e->orders ? MSL_COHERENT_DEVICE : "device";
+}
 
 static access access_of(emitter *e, tm_inst inst) {
   const tm_inst_data *data = tm_get(e->ir, inst);
@@ -33,6 +39,7 @@ static access access_of(emitter *e, tm_inst inst) {
   if (data->op == TM_LOAD && data->n_operands > 2) a.other = data->operands[2];
   tm_type type = tm_type_element(tm_type_of(e->ir, a.pointer));
   a.scalar = msl_scalar_of(type->element);
+  a.is_volatile = msl_is_volatile(e, inst);
   return a;
 }
 
@@ -44,14 +51,50 @@ typedef struct address {
   const char *cast; /* pointer type that base becomes; NULL: its own */
 } address;
 
+static uint32_t element_bytes(tm_type pointer) {
+  tm_type t = pointer->element;
+  return t->kind == TM_TYPE_SCALAR ? msl_memory_bytes(t->scalar) : 8;
+}
+
 /* Offsets of either count the same bytes. */
 static bool same_size(const emitter *e, tm_value a, tm_value b) {
   tm_type x = tm_type_element(tm_type_of(e->ir, a));
   tm_type y = tm_type_element(tm_type_of(e->ir, b));
-  return x->element->kind == TM_TYPE_SCALAR &&
-         y->element->kind == TM_TYPE_SCALAR &&
-         msl_memory_bytes(x->element->scalar) ==
-             msl_memory_bytes(y->element->scalar);
+  return element_bytes(x) == element_bytes(y);
+}
+
+static bool take_apart(emitter *e, tm_inst user, tm_value pointer,
+                       const msl_point *point, address *out);
+static const char *pointer_text(emitter *e, const address *a);
+
+/* The pointer of one element where a tile has no common one: made from an
+ * address in memory, chosen by a tile of conditions, or cast to elements of
+ * another size. */
+static msl_expr element_pointer(emitter *e, tm_inst user, tm_value pointer,
+                                const msl_point *point) {
+  tm_inst def = tm_val(e->ir, pointer)->def;
+  const tm_inst_data *d = tm_get(e->ir, def);
+  if (d->op == TM_INT_TO_PTR) {
+    msl_expr x = msl_eval(e, d->operands[0], point);
+    return msl_primary(
+        msl_text(e, "((%s)ulong(%s))", msl_pointer_type(e, pointer), x.text),
+        1);
+  }
+  address yes, no;
+  if (d->op == TM_BITCAST) {
+    if (!take_apart(e, user, d->operands[0], point, &yes))
+      return msl_primary("0", 1);
+    return msl_primary(msl_text(e, "((%s)(%s))", msl_pointer_type(e, pointer),
+                                pointer_text(e, &yes)), 1);
+  }
+  msl_expr c = msl_eval(e, d->operands[0], point);
+  if (!take_apart(e, user, d->operands[1], point, &yes) ||
+      !take_apart(e, user, d->operands[2], point, &no))
+    return msl_primary("0", 1);
+  return msl_primary(msl_text(e, "(%s ? %s : %s)",
+                              msl_paren(e, c, MSL_EQUALITY),
+                              pointer_text(e, &yes), pointer_text(e, &no)),
+                     1);
 }
 
 /* Takes a tile of pointers apart at a scalar point. */
@@ -89,6 +132,14 @@ static bool take_apart(emitter *e, tm_inst user, tm_value pointer,
       if (!out->cast) out->cast = msl_pointer_type(e, pointer);
       pointer = data->operands[0];
       continue;
+    }
+    if (data && (data->op == TM_INT_TO_PTR || data->op == TM_SELECT ||
+                 data->op == TM_BITCAST)) {
+      out->base = element_pointer(e, user, pointer, &p);
+      if (out->cast)
+        out->base = msl_primary(msl_text(e, "((%s)%s)", out->cast,
+                                         out->base.text), 1);
+      return out->base.text != NULL;
     }
     if (!data || data->op != TM_ADDPTR || out->offset.n >= 8) break;
     msl_sum_add(&out->offset, msl_eval(e, data->operands[1], &p));
@@ -186,13 +237,28 @@ static msl_expr mask_at(emitter *e, const access *a, const msl_point *point) {
 
 /* ---- loads ------------------------------------------------------------ */
 
+/* An element that another threadgroup may change: every reading of it counts.
+ * Compilers take plain loads out of loops; atomic ones stay. */
+static const char *volatile_text(emitter *e, const access *a,
+                                 const address *at) {
+  const char *p = pointer_text(e, at);
+  if (a->scalar == TM_I32 || a->scalar == TM_F32)
+    return msl_text(e, "atomic_load_explicit((%s %s *)(%s), "
+                       "memory_order_relaxed)",
+                    space_of(e),
+                    a->scalar == TM_F32 ? "atomic_float" : "atomic_int", p);
+  return msl_text(e, "*(volatile %s %s *)(%s)", space_of(e),
+                  msl_memory_type(e, a->scalar, 1), p);
+}
+
 /* One element; mask says for which points it may be read (NULL: ask). */
 static msl_expr load_element(emitter *e, const access *a,
                              const msl_point *point, const msl_expr *known) {
   address at;
   if (!take_apart(e, a->inst, a->pointer, point, &at))
     return msl_primary("0", 1);
-  const char *text = element_text(e, &at);
+  const char *text = a->is_volatile ? volatile_text(e, a, &at)
+                                    : element_text(e, &at);
   msl_expr x = {text, text[0] == '*' ? MSL_UNARY : MSL_PRIMARY, 1};
   x = from_memory(e, a->scalar, x);
   if (is_always_true(e, a->mask)) return x;
@@ -302,7 +368,7 @@ uint32_t msl_wide_bits(emitter *e, tm_inst inst) {
   if (op != TM_LOAD && op != TM_STORE) return 0;
   access a = access_of(e, inst);
   uint32_t width = e->layouts->width[inst];
-  if (width <= 1u << MSL_MAX_VECTOR_BITS ||
+  if (width <= 1u << MSL_MAX_VECTOR_BITS || a.is_volatile || e->orders ||
       width * msl_memory_bytes(a.scalar) != 16 ||
       needs_inner_loop(e, a.pointer, e->group_of[inst], 0) ||
       (a.mask && needs_inner_loop(e, a.mask, e->group_of[inst], 0)))
@@ -423,7 +489,8 @@ void msl_load(emitter *e, tm_inst inst, const msl_point *point) {
   const msl_value *value = &e->values[v];
   uint32_t lanes = 1u << point->n_comp;
   bool is_tile = tm_type_is_tensor(type);
-  bool vector = lanes > 1 && e->layouts->width[inst] >= lanes;
+  bool vector = lanes > 1 && e->layouts->width[inst] >= lanes &&
+                !a.is_volatile && !e->orders;
   bool same = lanes > 1 && !varies(e, a.pointer, point) &&
               (is_always_true(e, a.mask) ||
                e->layouts->mask_width[inst] >= lanes) && !a.other;
@@ -507,7 +574,7 @@ void msl_store(emitter *e, tm_inst inst, const msl_point *point) {
   const tm_layout *layout = msl_layout(e, a.pointer);
   const char *guard = msl_one_copy(e, layout);
   uint32_t lanes = 1u << point->n_comp;
-  if (lanes == 1 || e->layouts->width[inst] < lanes) {
+  if (lanes == 1 || e->layouts->width[inst] < lanes || e->orders) {
     for (uint32_t j = 0; j < lanes; j++) {
       msl_point one = msl_point_component(point, j);
       store_element(e, &a, guard, &one);
@@ -540,162 +607,17 @@ void msl_store(emitter *e, tm_inst inst, const msl_point *point) {
   else msl_line(e, "%s", text);
 }
 
-/* ---- atomics ---------------------------------------------------------- */
+/* ---- for emitter_atomic.c --------------------------------------------- */
 
-/* The function and atomic type for an operation, or NULL. */
-static const char *rmw_function(tm_rmw op, tm_scalar scalar,
-                                const char **type) {
-  *type = scalar == TM_F32 ? "atomic_float" : "atomic_int";
-  if (scalar != TM_I32 && scalar != TM_F32) return NULL;
-  bool is_float = scalar == TM_F32;
-  switch (op) {
-    case TM_RMW_FADD: return is_float ? "atomic_fetch_add_explicit" : NULL;
-    case TM_RMW_XCHG: return "atomic_exchange_explicit";
-    case TM_RMW_ADD: return is_float ? NULL : "atomic_fetch_add_explicit";
-    case TM_RMW_AND: return is_float ? NULL : "atomic_fetch_and_explicit";
-    case TM_RMW_OR: return is_float ? NULL : "atomic_fetch_or_explicit";
-    case TM_RMW_XOR: return is_float ? NULL : "atomic_fetch_xor_explicit";
-    case TM_RMW_MAX: return is_float ? NULL : "atomic_fetch_max_explicit";
-    case TM_RMW_MIN: return is_float ? NULL : "atomic_fetch_min_explicit";
-    case TM_RMW_UMAX: *type = "atomic_uint";
-      return is_float ? NULL : "atomic_fetch_max_explicit";
-    case TM_RMW_UMIN: *type = "atomic_uint";
-      return is_float ? NULL : "atomic_fetch_min_explicit";
-  }
-  return NULL;
+bool msl_mask_is_true(const emitter *e, tm_value mask) {
+  return is_always_true(e, mask);
 }
 
-static void refuse_atomic(emitter *e, tm_inst inst, tm_scalar scalar) {
-  tm_diag *diag = msl_refuse(e, inst,
-                             "this atomic operation on %s is not in Metal",
-                             tm_scalar_name(scalar));
-  tm_diag_hint(e->diags, diag,
-               "32-bit integers have all operations, tl.float32 has "
-               "tl.atomic_add and tl.atomic_xchg");
-}
-
-/* Metal's atomics are relaxed; stronger orders need a fence of MSL 3.2. */
-static bool order_is_relaxed(emitter *e, tm_inst inst) {
-  int64_t sem = tm_inst_int(e->ir, inst, TM_ATTR_SEM, 1);
-  return sem == 1; /* upstream's numbers: relaxed 1, acquire 2, ... */
-}
-
-/* Statement that leaves the old value in `name`, if that is not NULL. */
-static void atomic_text(emitter *e, const access *a, const char *place,
-                        const msl_point *point, const char *name) {
-  const tm_inst_data *data = tm_get(e->ir, a->inst);
-  const char *set = name ? msl_text(e, "%s = ", name) : "";
-  if (data->op == TM_ATOMIC_CAS) {
-    msl_expr want = msl_eval(e, data->operands[1], point);
-    msl_expr with = msl_eval(e, data->operands[2], point);
-    const char *old = msl_name(e, "expected");
-    msl_line(e, "int %s = %s;", old, want.text);
-    msl_line(e, "// The weak form may fail without cause: try until it "
-                "succeeds or the value differs.");
-    msl_open(e, "while (!atomic_compare_exchange_weak_explicit("
-                "(device atomic_int *)%s, &%s, %s, memory_order_relaxed, "
-                "memory_order_relaxed) && %s == %s)",
-             place, old, with.text, old, want.text);
-    msl_close(e);
-    if (name) msl_line(e, "%s = %s;", name, old);
-    return;
-  }
-  const char *type = NULL;
-  tm_rmw op = (tm_rmw)tm_inst_int(e->ir, a->inst, TM_ATTR_RMW_OP, 0);
-  const char *f = rmw_function(op, a->scalar, &type);
-  msl_expr x = msl_eval(e, a->value, point);
-  bool is_unsigned = strcmp(type, "atomic_uint") == 0;
-  msl_line(e, is_unsigned ? "%sint(%s((device %s *)%s, uint(%s), "
-                            "memory_order_relaxed));"
-                          : "%s%s((device %s *)%s, %s, "
-                            "memory_order_relaxed);",
-           set, f, type, place, x.text);
-}
-
-static void atomic_element(emitter *e, const access *a, const char *guard,
-                           const msl_point *point, const char *name) {
+const char *msl_place_text(emitter *e, tm_inst user, tm_value pointer,
+                           const msl_point *point) {
   address at;
-  const char *mask = NULL;
-  bool cas = tm_get(e->ir, a->inst)->op == TM_ATOMIC_CAS;
-  if (!cas && !is_always_true(e, a->mask))
-    mask = msl_paren(e, msl_eval(e, a->mask, point), MSL_EQUALITY);
-  if (!take_apart(e, a->inst, a->pointer, point, &at)) return;
+  if (!take_apart(e, user, pointer, point, &at)) return NULL;
   const char *place = pointer_text(e, &at);
-  if (at.offset.n || at.base.prec > MSL_UNARY)
-    place = msl_text(e, "(%s)", place);
-  const char *condition = joined(e, guard, mask);
-  if (condition) msl_open(e, "if (%s)", condition);
-  atomic_text(e, a, place, point, name);
-  if (condition) msl_close(e);
-}
-
-static bool atomic_is_supported(emitter *e, const access *a) {
-  const tm_inst_data *data = tm_get(e->ir, a->inst);
-  const char *type = NULL;
-  tm_rmw op = (tm_rmw)tm_inst_int(e->ir, a->inst, TM_ATTR_RMW_OP, 0);
-  bool fine = data->op == TM_ATOMIC_CAS
-                  ? a->scalar == TM_I32
-                  : rmw_function(op, a->scalar, &type) != NULL;
-  if (!fine) refuse_atomic(e, a->inst, a->scalar);
-  if (fine && !order_is_relaxed(e, a->inst)) {
-    /* A sum, maximum or bit set whose old value nobody reads cannot acquire,
-     * and what it releases could be acquired in this grid only by an
-     * operation that is refused here; the next dispatch is ordered anyway.
-     * An exchange may be the release of a lock. */
-    bool used = e->values[data->results].uses > 0;
-    if (data->op == TM_ATOMIC_RMW && op != TM_RMW_XCHG && !used) return true;
-    tm_diag *diag = msl_refuse(
-        e, a->inst, "an atomic operation that orders other accesses");
-    tm_diag_hint(e->diags, diag,
-                 "pass sem='relaxed' if only the value matters");
-    return false;
-  }
-  return fine;
-}
-
-void msl_atomic(emitter *e, tm_inst inst, const msl_point *point) {
-  access a = access_of(e, inst);
-  tm_value v = tm_get(e->ir, inst)->results;
-  if (!atomic_is_supported(e, &a)) return;
-  bool used = e->values[v].uses > 0;
-  const tm_layout *layout = msl_layout(e, a.pointer);
-  const char *guard = msl_one_copy(e, layout);
-  const char *type = msl_type(e, a.scalar, 1);
-  if (!layout) { /* one program, one operation */
-    const char *name = used ? msl_name_of(e, v, "old") : NULL;
-    msl_region *region = used ? msl_region_of(e, inst, 0) : NULL;
-    if (region) msl_region_write(e, region);
-    atomic_element(e, &a, guard, point,
-                   region ? msl_text(e, "*%s", region->name) : NULL);
-    if (!region) return;
-    msl_region_read(e, region);
-    msl_line(e, "const %s %s = *%s;", type, name, region->name);
-    msl_bind(e, v, name);
-    return;
-  }
-  if (used && guard) {
-    msl_refuse(e, inst, "the result of an atomic operation on a tile that "
-               "several threads hold");
-    return;
-  }
-  uint32_t lanes = 1u << point->n_comp;
-  const char *entry =
-      used && e->values[v].place == MSL_IN_ARRAY ? "" : NULL;
-  const char *name = NULL;
-  if (used && !entry) {
-    name = msl_name_of(e, v, "old");
-    msl_line(e, "%s %s = %s(0);", msl_type(e, a.scalar, lanes), name,
-             msl_type(e, a.scalar, lanes));
-  } else if (used && msl_reg_bits(e, v) == e->values[v].width) {
-    msl_declare_array(e, v);
-  }
-  for (uint32_t j = 0; j < lanes; j++) {
-    msl_point one = msl_point_component(point, j);
-    const char *to = NULL;
-    if (entry) to = msl_array_entry(e, v, &one);
-    else if (used)
-      to = lanes > 1 ? msl_text(e, "%s.%c", name, "xyzw"[j]) : name;
-    atomic_element(e, &a, guard, &one, to);
-  }
-  if (name) msl_remember(e, v, point, msl_primary(name, lanes));
+  bool loose = at.offset.n || at.base.prec > MSL_UNARY;
+  return loose ? msl_text(e, "(%s)", place) : place;
 }

@@ -335,6 +335,26 @@ static msl_expr float_cast(const ops *o) {
   return rounded(o, x); /* to f32 is nothing */
 }
 
+/* A cast that rounds toward zero: the digits that the type has not go first,
+ * what is left casts exactly. */
+static msl_expr cut_off(const ops *o) {
+  emitter *e = o->e;
+  static const struct { tm_scalar to; const char *how; } table[] = {
+    {TM_F16, "0xffffe000u, 6.103515625e-05f, 16777216.0f, 65504.0f"},
+    {TM_BF16, "0xffff0000u, 0.0f, 1.0f, as_type<float>(0x7f7f0000u)"},
+    {TM_FP8E4NV, "0xfff00000u, 0.015625f, 512.0f, 448.0f"},
+    {TM_FP8E5, "0xffe00000u, 6.103515625e-05f, 65536.0f, 57344.0f"}};
+  msl_expr x = o->x[0];
+  if (o->from == TM_F16)
+    x = convert_to(o, msl_type(e, TM_F32, x.lanes), x);
+  const char *f = msl_use(e, MSL_H_TOWARD_ZERO, "float", x.lanes);
+  for (size_t i = 0; i < TM_COUNT(table); i++)
+    if (table[i].to == o->to)
+      x = msl_primary(msl_text(e, "%s(%s, %s)", f, x.text, table[i].how),
+                      x.lanes);
+  return o->to == TM_F16 ? as_signed(o, x) : rounded(o, x);
+}
+
 static msl_expr reinterpreted(const ops *o) {
   msl_expr x = o->x[0];
   emitter *e = o->e;
@@ -495,9 +515,7 @@ msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands) {
       bool toward_zero = tm_inst_int(e->ir, inst, TM_ATTR_ROUNDING, 1) == 0;
       bool narrows = tm_scalar_bits(o.to) < tm_scalar_bits(o.from) ||
                      (o.from != o.to && tm_scalar_bits(o.to) == 16);
-      if (!toward_zero || !narrows) return float_cast(&o);
-      msl_refuse(e, inst, "a cast that rounds toward zero");
-      return msl_primary("0", 1);
+      return toward_zero && narrows ? cut_off(&o) : float_cast(&o);
     }
     case TM_SITOFP: return int_to_float(&o, false);
     case TM_UITOFP: return int_to_float(&o, true);
@@ -507,6 +525,10 @@ msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands) {
       return tm_type_element(result)->kind == TM_TYPE_POINTER
                  ? pointer_cast(&o)
                  : reinterpreted(&o);
+    case TM_INT_TO_PTR:
+      return (msl_expr){msl_text(e, "(%s)ulong(%s)",
+                                 msl_pointer_type(e, data->results),
+                                 operands[0].text), MSL_UNARY, 1};
     case TM_ADDPTR:
       return (msl_expr){msl_text(e, "%s + %s",
                                  msl_paren(e, operands[0], MSL_ADD),

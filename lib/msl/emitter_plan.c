@@ -44,6 +44,16 @@ static bool has_tile(const emitter *e, const tm_inst_data *data) {
   return false;
 }
 
+/* A tile of pointers made by tt.addptr, a cast or a choice: nothing keeps it,
+ * accesses take it apart (emitter_memory.c). */
+static bool makes_pointers(const emitter *e, const tm_inst_data *d) {
+  if (d->op == TM_ADDPTR) return true;
+  if (d->op != TM_INT_TO_PTR && d->op != TM_SELECT && d->op != TM_BITCAST)
+    return false;
+  tm_type type = tm_type_of(e->ir, d->results);
+  return tm_type_is_tensor(type) && type->element->kind == TM_TYPE_POINTER;
+}
+
 static op_class class_of(emitter *e, tm_inst inst) {
   const tm_inst_data *data = tm_get(e->ir, inst);
   switch (data->op) {
@@ -56,8 +66,10 @@ static op_class class_of(emitter *e, tm_inst inst) {
   switch (data->op) {
     case TM_CONSTANT: case TM_MAKE_RANGE: case TM_SPLAT: case TM_POISON:
       return CLASS_LEAF;
-    case TM_LOAD: case TM_STORE: case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
-      return CLASS_MEMORY;
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+      return msl_atomic_is_collective(e, inst) ? CLASS_COLLECTIVE
+                                               : CLASS_MEMORY;
+    case TM_LOAD: case TM_STORE: return CLASS_MEMORY;
     case TM_JOIN: case TM_CAT: return CLASS_ELEMENT;
     default: break;
   }
@@ -247,6 +259,11 @@ static void count_uses(emitter *e, tm_inst inst, void *data) {
   }
 }
 
+static void order_of_inst(emitter *e, tm_inst inst, void *data) {
+  (void)data;
+  msl_find_order(e, inst);
+}
+
 typedef struct changed { bool any; } changed;
 
 static void add_roots(emitter *e, tm_value from, tm_value to, void *data) {
@@ -261,6 +278,14 @@ static void roots_of_inst(emitter *e, tm_inst inst, void *data) {
   if (tm_type_element(tm_type_of(e->ir, d->results))->kind !=
       TM_TYPE_POINTER)
     return;
+  /* An address in memory may be one into any buffer. */
+  if (d->op == TM_INT_TO_PTR) {
+    e->out->uses_addresses = true;
+    if (e->values[d->results].roots != UINT32_MAX)
+      ((changed *)data)->any = true;
+    e->values[d->results].roots = UINT32_MAX;
+    return;
+  }
   for (uint32_t i = 0; i < d->n_operands; i++)
     add_roots(e, d->operands[i], d->results, data);
 }
@@ -433,11 +458,11 @@ static void cost_of_inst(emitter *e, tm_inst inst, void *data) {
     if (x->depth > depth) depth = x->depth;
   }
   if (class == CLASS_ELEMENT) {
-    cheap = (cheap && is_cheap_op(d->op)) || d->op == TM_ADDPTR;
+    cheap = (cheap && is_cheap_op(d->op)) || makes_pointers(e, d);
     cost += 1;
   }
   if (class == CLASS_MEMORY || class == CLASS_SCALAR) cheap = false;
-  if (cost > CHEAP_COST && d->op != TM_ADDPTR) cheap = false;
+  if (cost > CHEAP_COST && !makes_pointers(e, d)) cheap = false;
   for (uint32_t i = 0; i < d->n_results; i++) {
     msl_value *v = &e->values[d->results + i];
     v->cheap = cheap;
@@ -525,7 +550,7 @@ static uint32_t earliest_of(emitter *e, tm_inst inst, uint32_t n_reg,
     if (!tm_type_is_tensor(tm_type_of(e->ir, v))) continue;
     tm_value source = msl_look_through(e, v, &p);
     tm_inst def = tm_val(e->ir, source)->def;
-    if (!def || tm_get(e->ir, def)->op != TM_ADDPTR) continue;
+    if (!def || !makes_pointers(e, tm_get(e->ir, def))) continue;
     uint32_t bits = msl_reg_bits(e, source);
     uint32_t more = earliest_of(e, def, bits, first, depth + 1);
     bool same = bits == n_reg && msl_point_is_identity(&p, n_reg);
@@ -636,9 +661,9 @@ static void mark_escapes(emitter *e, tm_inst user, tm_value v,
   tm_inst def = tm_val(e->ir, v)->def;
   if (!def) return;
   const tm_inst_data *d = tm_get(e->ir, def);
-  if (d->op == TM_ADDPTR) { /* evaluated where the access is */
+  if (makes_pointers(e, d)) { /* evaluated where the access is */
     if (depth > 16) return;
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < d->n_operands; i++)
       if (tm_type_is_tensor(tm_type_of(e->ir, d->operands[i])))
         mark_escapes(e, user, d->operands[i], group, &p, depth + 1);
     return;
@@ -654,7 +679,7 @@ static void mark_escapes(emitter *e, tm_inst user, tm_value v,
 static void escapes_of_inst(emitter *e, tm_inst inst, void *data) {
   (void)data;
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (msl_is_view(e, inst) || d->op == TM_ADDPTR) return;
+  if (msl_is_view(e, inst) || makes_pointers(e, d)) return;
   for (uint32_t i = 0; i < d->n_operands; i++) {
     tm_value v = d->operands[i];
     if (!tm_type_is_tensor(tm_type_of(e->ir, v))) continue;
@@ -832,13 +857,8 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
   if (d->op == TM_SCAN) msl_scan_plan(e, inst);
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
   if (d->op == TM_CONVERT_LAYOUT) msl_convert_plan(e, inst);
-  bool atomic = d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS;
-  if (atomic && !tm_type_is_tensor(tm_type_of(e->ir, d->results)) &&
-      e->values[d->results].uses > 0) {
-    tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, d->results));
-    msl_region_add(e, inst, 0, "old_value", msl_type(e, scalar, 1), 4, 1, 1,
-                   inst, inst);
-  }
+  if (d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS)
+    msl_atomic_plan(e, inst);
 }
 
 /* Walking and printing recurse once for each level of nesting. */
@@ -875,6 +895,7 @@ bool msl_plan(emitter *e) {
   if (!depth_is_fine(e)) return false;
   uint32_t position = 0;
   each_inst(e, body, count_uses, &position);
+  each_inst(e, body, order_of_inst, NULL);
   find_roots(e);
   find_index_values(e);
   each_inst(e, body, sign_of_inst, NULL);

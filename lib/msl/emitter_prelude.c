@@ -47,6 +47,15 @@ static const helper_text helpers[MSL_HELPERS] = {
     "// The remainder of division toward zero; MSL's % is for operands that\n"
     "// are not negative.\n"
     "METAL_FUNC $T rem($T a, $T b) { return $T(a - a / b * b); }\n"},
+  [MSL_H_TOWARD_ZERO] = {"toward_zero",
+    "// x cut off to the digits that mask keeps; below `normal` to multiples\n"
+    "// of 1 / steps, above to the largest number.\n"
+    "METAL_FUNC $F toward_zero($F x, uint mask, float normal, float steps,\n"
+    "                          float most) {\n"
+    "  const $F y = as_type<$F>(as_type<$U>(x) & mask);\n"
+    "  const $F z = select(y, trunc(x * steps) / steps, fabs(x) < normal);\n"
+    "  return select(x, clamp(z, -most, most), isfinite(x));\n"
+    "}\n"},
   [MSL_H_TO_INT] = {"to_int",
     "// Toward zero; out of range the nearest end, NaN 0.\n"
     "METAL_FUNC $I to_int($F x) {\n"

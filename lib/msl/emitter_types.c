@@ -68,7 +68,9 @@ uint32_t msl_memory_bytes(tm_scalar scalar) {
 static const char *reason_for(tm_scalar scalar, const char **hint) {
   switch (scalar) {
     case TM_F64:
-      *hint = "use tl.float32; no Apple GPU has double precision";
+      *hint = "no Apple GPU has double precision: convert on the host and "
+              "use tl.float32, two of them (a sum and its rounding error) "
+              "where that is too little";
       return "Metal has no 64-bit floating point type";
     case TM_FP8E4B8: case TM_FP8E5B16:
     case TM_FP8E4B15:
@@ -82,16 +84,19 @@ static const char *reason_for(tm_scalar scalar, const char **hint) {
 
 bool msl_type_is_supported(emitter *e, tm_inst inst, tm_type type) {
   type = tm_type_element(type);
-  tm_type pointee = type;
-  if (type->kind == TM_TYPE_POINTER) pointee = type->element;
-  if (pointee->kind == TM_TYPE_SCALAR && base_type(pointee->scalar))
+  tm_type to = type;
+  if (type->kind == TM_TYPE_POINTER) to = type->element;
+  if (to->kind == TM_TYPE_SCALAR && base_type(to->scalar))
+    return true;
+  if (type->kind == TM_TYPE_POINTER && to->kind == TM_TYPE_POINTER &&
+      to->element->kind == TM_TYPE_SCALAR)
     return true;
   tm_buf name = tm_buf_in(e->arena);
   tm_type_print(&name, type);
   const char *hint = NULL;
   const char *reason =
-      pointee->kind == TM_TYPE_SCALAR
-          ? reason_for(pointee->scalar, &hint)
+      to->kind == TM_TYPE_SCALAR
+          ? reason_for(to->scalar, &hint)
           : "only pointers to numbers reach the code generator";
   tm_loc loc = inst ? tm_get(e->ir, inst)->loc : e->func->loc;
   tm_diag *diag = tm_error_at(e->diags, TM_DIAG_UNSUPPORTED, loc,
@@ -101,11 +106,19 @@ bool msl_type_is_supported(emitter *e, tm_inst inst, tm_type type) {
   return false;
 }
 
+/* What a pointer points to in memory; a pointer is its address there. */
+static tm_scalar pointee(tm_type pointer) {
+  tm_type t = pointer->element;
+  return t->kind == TM_TYPE_POINTER ? TM_I64 : msl_scalar_of(t);
+}
+
 const char *msl_pointer_type(emitter *e, tm_value pointer) {
   tm_type type = tm_type_element(tm_type_of(e->ir, pointer));
   bool is_const = !(e->values[pointer].roots & e->writable);
-  return msl_text(e, "device %s%s *", is_const ? "const " : "",
-                  msl_memory_type(e, msl_scalar_of(type->element), 1));
+  return msl_text(e, "%s %s%s *",
+                  e->orders ? MSL_COHERENT_DEVICE : "device",
+                  is_const ? "const " : "",
+                  msl_memory_type(e, pointee(type), 1));
 }
 
 /* ---- literals --------------------------------------------------------- */

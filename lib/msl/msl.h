@@ -81,6 +81,8 @@ typedef struct tm_msl {
   uint32_t n_places;
   uint32_t language_version; /* (major << 16) + minor that the text needs */
   uint32_t family;           /* lowest AppleN it runs on */
+  bool uses_addresses;       /* it makes pointers of numbers: buffers that are
+                                no arguments must be resident */
 } tm_msl;
 
 /* Emits the kernel. False with errors in diags: an operation that has no

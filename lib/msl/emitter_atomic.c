@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emitter_atomic.c - atomic operations on scalars and tiles.
+ *
+ * Widths. Metal's atomics are of 32 bits. Those of 16 bits are a
+ * compare-and-swap loop on the aligned word that holds the element; the weak
+ * form may fail without cause, so every use of it is a loop. Of 64 bits there
+ * are only the unsigned minimum and maximum, without the old value, from
+ * Apple8 on (METAL-FACTS 2.4).
+ *
+ * Order. Metal's atomics are relaxed, and plain accesses to device memory are
+ * coherent in a threadgroup only. A program is a threadgroup, so that scope
+ * cta asks for nothing; acquire and release in wider scopes are made of what
+ * MSL 3.2 has (METAL-FACTS 3.2, 6.30): every pointer becomes
+ * coherent(device), and around the operation stand, for all threads,
+ *
+ *     atomic_thread_fence(device, seq_cst)     what this thread wrote is out
+ *     threadgroup_barrier(device)              ... and what the others wrote
+ *     one thread: the relaxed operation
+ *     threadgroup_barrier(device)
+ *     atomic_thread_fence(device, seq_cst)     what follows reads anew
+ *
+ * That costs, so it is left out where it cannot be observed: in a kernel in
+ * which no atomic operation gives its old value to anybody, nothing acquires,
+ * and what sums, maxima and bit sets release is ordered by the end of the
+ * dispatch anyway. Default semantics of tl.atomic_add are acq_rel, although
+ * nearly all kernels only want the sum.
+ *
+ * A tile that several threads hold is done by one of them; where the old
+ * values are wanted they go through threadgroup memory.
+ */
+#include "emitter.h"
+
+typedef struct atomic {
+  tm_inst inst;
+  tm_value pointer, value, mask; /* value: what is added or stored */
+  tm_scalar scalar;
+  tm_rmw op;
+  bool is_cas, used;
+} atomic;
+
+static bool is_atomic(tm_op op) {
+  return op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS;
+}
+
+static atomic atomic_of(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  atomic a = {.inst = inst, .pointer = d->operands[0],
+              .is_cas = d->op == TM_ATOMIC_CAS};
+  a.value = d->operands[a.is_cas ? 2 : 1];
+  if (!a.is_cas && d->n_operands > 2) a.mask = d->operands[2];
+  a.scalar = msl_scalar_of(
+      tm_type_element(tm_type_of(e->ir, a.pointer))->element);
+  a.op = (tm_rmw)tm_inst_int(e->ir, inst, TM_ATTR_RMW_OP, 0);
+  a.used = e->values[d->results].uses > 0;
+  return a;
+}
+
+/* ---- order ------------------------------------------------------------ */
+
+enum { RELAXED = 1, SCOPE_CTA = 2 }; /* upstream's numbers */
+
+static bool may_order(const emitter *e, tm_inst inst) {
+  return tm_inst_int(e->ir, inst, TM_ATTR_SEM, RELAXED) != RELAXED &&
+         tm_inst_int(e->ir, inst, TM_ATTR_SCOPE, 1) != SCOPE_CTA;
+}
+
+/* Something that can acquire, or release to another program's polling. */
+static bool synchronizes(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (!is_atomic(d->op) || !may_order(e, inst)) return false;
+  atomic a = atomic_of(e, inst);
+  return a.is_cas || a.used || a.op == TM_RMW_XCHG;
+}
+
+bool msl_is_volatile(const emitter *e, tm_inst inst) {
+  enum { CACHE_CV = 7 }; /* ".cv": do not cache, fetch again */
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  return d->op == TM_LOAD &&
+         (tm_inst_int(e->ir, inst, TM_ATTR_VOLATILE, 0) != 0 ||
+          tm_inst_int(e->ir, inst, TM_ATTR_CACHE, 0) == CACHE_CV);
+}
+
+void msl_find_order(emitter *e, tm_inst inst) {
+  if (synchronizes(e, inst)) e->orders = true;
+}
+
+static bool is_ordered(const emitter *e, tm_inst inst) {
+  return e->orders && may_order(e, inst);
+}
+
+static void fence(emitter *e) {
+  msl_line(e, "atomic_thread_fence(mem_flags::mem_device, "
+              "memory_order_seq_cst, thread_scope_device);");
+}
+
+static void before_order(emitter *e) {
+  fence(e);
+  msl_barrier(e, "mem_flags::mem_device | mem_flags::mem_threadgroup");
+}
+
+static void after_order(emitter *e) {
+  msl_barrier(e, "mem_flags::mem_device | mem_flags::mem_threadgroup");
+  fence(e);
+}
+
+/* ---- what Metal has --------------------------------------------------- */
+
+static bool refuse(emitter *e, const atomic *a, const char *hint) {
+  tm_diag *diag = msl_refuse(e, a->inst,
+                             "this atomic operation on %s is not in Metal",
+                             tm_scalar_name(a->scalar));
+  tm_diag_hint(e->diags, diag, "%s", hint);
+  return false;
+}
+
+static bool is_supported(emitter *e, const atomic *a) {
+  bool extreme = a->op == TM_RMW_UMAX || a->op == TM_RMW_UMIN;
+  bool is_float = tm_scalar_is_float(a->scalar);
+  switch (a->scalar) {
+    case TM_I32: return true;
+    case TM_F32:
+      if (a->is_cas || a->op == TM_RMW_FADD || a->op == TM_RMW_XCHG)
+        return true;
+      return refuse(e, a, "tl.float32 has add, max, min, xchg and cas");
+    case TM_I16: case TM_F16: case TM_BF16:
+      if (a->is_cas || (is_float && a->op == TM_RMW_FADD)) return true;
+      return refuse(e, a, "elements of 16 bits have tl.atomic_cas, and "
+                          "floats of them tl.atomic_add");
+    case TM_I64:
+      if (!a->is_cas && extreme && !a->used && e->chip->family >= 8) {
+        e->out->family = 8;
+        return true;
+      }
+      return refuse(e, a, "Metal's 64-bit atomics are the unsigned minimum "
+                          "and maximum without the old value, from M2 on: "
+                          "count in 32 bits, or in two words");
+    default:
+      return refuse(e, a, "use a buffer of int32 or float32");
+  }
+}
+
+/* ---- one element ------------------------------------------------------ */
+
+static const char *function_of(tm_rmw op) {
+  switch (op) {
+    case TM_RMW_FADD: case TM_RMW_ADD: return "fetch_add";
+    case TM_RMW_XCHG: return "exchange";
+    case TM_RMW_AND: return "fetch_and";
+    case TM_RMW_OR: return "fetch_or";
+    case TM_RMW_XOR: return "fetch_xor";
+    case TM_RMW_MAX: case TM_RMW_UMAX: return "fetch_max";
+    case TM_RMW_MIN: case TM_RMW_UMIN: return "fetch_min";
+  }
+  return "exchange";
+}
+
+static const char *space(const emitter *e) {
+  return e->orders ? MSL_COHERENT_DEVICE : "device";
+}
+
+/* An element of 16 bits as its bits, and back. */
+static const char *to_bits(emitter *e, tm_scalar s, const char *x) {
+  if (s == TM_BF16)
+    return msl_text(e, "%s(%s)", msl_use_codec(e, s, MSL_CODE_OF, 1), x);
+  return s == TM_F16 ? msl_text(e, "as_type<ushort>(half(%s))", x)
+                     : msl_text(e, "ushort(%s)", x);
+}
+
+static const char *of_bits(emitter *e, tm_scalar s, const char *x) {
+  if (s == TM_BF16)
+    return msl_text(e, "%s(%s)", msl_use_codec(e, s, MSL_LOAD_CODE, 1), x);
+  return s == TM_F16 ? msl_text(e, "as_type<half>(%s)", x)
+                     : msl_text(e, "short(%s)", x);
+}
+
+/* The word that holds the element of 16 bits at place, and where in it. */
+typedef struct half_word { const char *word, *shift, *old; } half_word;
+
+static half_word open_word(emitter *e, const char *place) {
+  half_word h = {msl_name(e, "word"), msl_name(e, "shift"),
+                 msl_name(e, "old_word")};
+  const char *address = msl_name(e, "address");
+  msl_line(e, "const ulong %s = (ulong)%s;", address, place);
+  msl_line(e, "%s atomic_uint *%s = (%s atomic_uint *)(%s & ~3ul);", space(e),
+           h.word, space(e), address);
+  msl_line(e, "const uint %s = uint(%s & 2ul) * 8u;", h.shift, address);
+  msl_line(e, "uint %s = atomic_load_explicit(%s, memory_order_relaxed);",
+           h.old, h.word);
+  return h;
+}
+
+/* "!swap(word, old, with the element's bits = bits)" */
+static const char *no_swap(emitter *e, const half_word *h, const char *bits) {
+  return msl_text(e, "!atomic_compare_exchange_weak_explicit(%s, &%s, "
+                     "(%s & ~(0xffffu << %s)) | uint(%s) << %s, "
+                     "memory_order_relaxed, memory_order_relaxed)",
+                  h->word, h->old, h->old, h->shift, bits, h->shift);
+}
+
+static void cas_text(emitter *e, const atomic *a, const char *place,
+                     const msl_point *point, const char *name) {
+  const tm_inst_data *d = tm_get(e->ir, a->inst);
+  const char *want = msl_eval(e, d->operands[1], point).text;
+  const char *with = msl_eval(e, d->operands[2], point).text;
+  bool is_float = a->scalar == TM_F32;
+  msl_line(e, "// The weak form may fail without cause: try until it succeeds "
+              "or the value differs.");
+  if (tm_scalar_bits(a->scalar) == 16) {
+    const char *bits = msl_name(e, "wanted");
+    msl_line(e, "const ushort %s = %s;", bits, to_bits(e, a->scalar, want));
+    half_word h = open_word(e, place);
+    msl_open(e, "while (ushort(%s >> %s) == %s && %s)", h.old, h.shift, bits,
+             no_swap(e, &h, to_bits(e, a->scalar, with)));
+    msl_close(e);
+    if (name)
+      msl_line(e, "%s = %s;", name,
+               of_bits(e, a->scalar, msl_text(e, "ushort(%s >> %s)", h.old,
+                                              h.shift)));
+    return;
+  }
+  const char *old = msl_name(e, "expected"), *wanted = msl_name(e, "wanted");
+  msl_line(e, "const int %s = %s;", wanted,
+           is_float ? msl_text(e, "as_type<int>(%s)", want) : want);
+  msl_line(e, "int %s = %s;", old, wanted);
+  msl_open(e, "while (!atomic_compare_exchange_weak_explicit("
+              "(%s atomic_int *)%s, &%s, %s, memory_order_relaxed, "
+              "memory_order_relaxed) && %s == %s)",
+           space(e), place, old,
+           is_float ? msl_text(e, "as_type<int>(%s)", with) : with, old,
+           wanted);
+  msl_close(e);
+  if (name)
+    msl_line(e, "%s = %s;", name,
+             is_float ? msl_text(e, "as_type<float>(%s)", old) : old);
+}
+
+/* A sum of floats of 16 bits, each addition rounded to them. */
+static void half_sum_text(emitter *e, const atomic *a, const char *place,
+                          const msl_point *point, const char *name) {
+  const char *x = msl_eval(e, a->value, point).text;
+  half_word h = open_word(e, place);
+  const char *now = msl_name(e, "now"), *bits = msl_name(e, "sum");
+  const char *sum = msl_text(e, "%s + %s", now, x);
+  if (a->scalar == TM_BF16)
+    sum = msl_text(e, "%s(%s)", msl_use_codec(e, TM_BF16, MSL_ROUND, 1), sum);
+  sum = to_bits(e, a->scalar, sum);
+  const char *before = of_bits(
+      e, a->scalar, msl_text(e, "ushort(%s >> %s)", h.old, h.shift));
+  msl_line(e, "%s %s = %s;", msl_type(e, a->scalar, 1), now, before);
+  msl_line(e, "ushort %s = %s;", bits, sum);
+  msl_open(e, "while (%s)", no_swap(e, &h, bits));
+  msl_line(e, "%s = %s;", now, before);
+  msl_line(e, "%s = %s;", bits, sum);
+  msl_close(e);
+  if (name) msl_line(e, "%s = %s;", name, now);
+}
+
+/* Statements that leave the old value in `name`, if that is not NULL. */
+static void atomic_text(emitter *e, const atomic *a, const char *place,
+                        const msl_point *point, const char *name) {
+  if (a->is_cas) {
+    cas_text(e, a, place, point, name);
+    return;
+  }
+  if (tm_scalar_bits(a->scalar) == 16) {
+    half_sum_text(e, a, place, point, name);
+    return;
+  }
+  const char *set = name ? msl_text(e, "%s = ", name) : "";
+  const char *x = msl_eval(e, a->value, point).text;
+  bool is_unsigned = a->op == TM_RMW_UMAX || a->op == TM_RMW_UMIN;
+  if (a->scalar == TM_I64) {
+    msl_line(e, "atomic_%s_explicit((%s atomic_ulong *)%s, ulong(%s), "
+                "memory_order_relaxed);",
+             a->op == TM_RMW_UMAX ? "max" : "min", space(e), place, x);
+    return;
+  }
+  const char *type = a->scalar == TM_F32 ? "atomic_float"
+                     : is_unsigned       ? "atomic_uint"
+                                         : "atomic_int";
+  msl_line(e, is_unsigned ? "%sint(atomic_%s_explicit((%s %s *)%s, uint(%s), "
+                            "memory_order_relaxed));"
+                          : "%satomic_%s_explicit((%s %s *)%s, %s, "
+                            "memory_order_relaxed);",
+           set, function_of(a->op), space(e), type, place, x);
+}
+
+static void atomic_element(emitter *e, const atomic *a, const char *guard,
+                           const msl_point *point, const char *name) {
+  const char *mask = NULL;
+  if (!a->is_cas && !msl_mask_is_true(e, a->mask))
+    mask = msl_paren(e, msl_eval(e, a->mask, point), MSL_EQUALITY);
+  const char *place = msl_place_text(e, a->inst, a->pointer, point);
+  if (!place) return;
+  const char *condition = guard && mask ? msl_text(e, "%s && %s", guard, mask)
+                          : guard       ? guard
+                                        : mask;
+  bool block = condition || a->is_cas || tm_scalar_bits(a->scalar) == 16;
+  if (condition) msl_open(e, "if (%s)", condition);
+  else if (block) msl_open(e, "%s", "");
+  atomic_text(e, a, place, point, name);
+  if (block) msl_close(e);
+}
+
+/* ---- scalars ---------------------------------------------------------- */
+
+static void scalar_atomic(emitter *e, const atomic *a,
+                          const msl_point *point) {
+  const char *guard = msl_one_copy(e, NULL);
+  bool ordered = is_ordered(e, a->inst);
+  msl_region *region = a->used ? msl_region_of(e, a->inst, 0) : NULL;
+  if (ordered) before_order(e);
+  if (region) msl_region_write(e, region);
+  atomic_element(e, a, guard, point,
+                 region ? msl_text(e, "*%s", region->name) : NULL);
+  if (ordered) after_order(e);
+  if (!region) return;
+  tm_value v = tm_get(e->ir, a->inst)->results;
+  const char *name = msl_name_of(e, v, "old");
+  if (!ordered) msl_region_read(e, region);
+  else region->read = true;
+  msl_line(e, "const %s %s = *%s;", msl_type(e, a->scalar, 1), name,
+           region->name);
+  msl_bind(e, v, name);
+}
+
+/* ---- tiles ------------------------------------------------------------ */
+
+static uint32_t numel_of(const tm_layout *layout) {
+  uint32_t bits = 0;
+  for (uint32_t d = 0; d < layout->rank; d++) bits += layout->dim_bits[d];
+  return 1u << bits;
+}
+
+bool msl_atomic_is_collective(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (!is_atomic(d->op)) return false;
+  const tm_layout *layout = msl_layout(e, d->operands[0]);
+  if (!layout) return false;
+  if (is_ordered(e, inst)) return true;
+  return e->values[d->results].uses > 0 && msl_one_copy(e, layout);
+}
+
+/* The old values that other threads want go through a region. */
+void msl_atomic_plan(emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (e->values[d->results].uses == 0) return;
+  const tm_layout *layout = msl_layout(e, d->operands[0]);
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, d->results));
+  uint32_t size = msl_register_bytes(scalar), n = 1;
+  if (layout) {
+    if (!msl_atomic_is_collective(e, inst) || !msl_one_copy(e, layout))
+      return;
+    n = numel_of(layout);
+  }
+  msl_region_add(e, inst, 0, "old_value", msl_type(e, scalar, 1),
+                 n * size < 4 ? 4 : n * size, n, n, inst, inst);
+}
+
+/* A tile on its own: ordered, or with old values for several threads. */
+void msl_atomic_collective(emitter *e, tm_inst inst) {
+  atomic a = atomic_of(e, inst);
+  if (!is_supported(e, &a)) return;
+  tm_value v = tm_get(e->ir, inst)->results;
+  const tm_layout *layout = msl_layout(e, a.pointer);
+  const char *guard = msl_one_copy(e, layout);
+  bool ordered = is_ordered(e, inst);
+  msl_region *region = a.used && guard ? msl_region_of(e, inst, 0) : NULL;
+  if (a.used) {
+    e->values[v].name = msl_name_of(e, v, "old");
+    msl_declare_array(e, v);
+  }
+  if (ordered) before_order(e);
+  if (region) msl_region_write(e, region);
+  const char *var = msl_loop(e, "r", 1u << layout->n_reg);
+  msl_point p = msl_point_all(var, layout->n_reg, 0);
+  const char *to = NULL;
+  if (region)
+    to = msl_text(e, "%s[%s]", region->name,
+                  msl_tile_index(e, layout, &p, region->row,
+                                 region->pitch).text);
+  else if (a.used)
+    to = msl_array_entry(e, v, &p);
+  atomic_element(e, &a, guard, &p, to);
+  if (var) msl_close(e);
+  if (ordered) after_order(e);
+  if (!region) return;
+  if (!ordered) msl_region_read(e, region);
+  else region->read = true;
+  var = msl_loop(e, "r", 1u << layout->n_reg);
+  p = msl_point_all(var, layout->n_reg, 0);
+  msl_line(e, "%s = %s[%s];", msl_array_entry(e, v, &p), region->name,
+           msl_tile_index(e, layout, &p, region->row, region->pitch).text);
+  if (var) msl_close(e);
+}
+
+void msl_atomic(emitter *e, tm_inst inst, const msl_point *point) {
+  atomic a = atomic_of(e, inst);
+  tm_value v = tm_get(e->ir, inst)->results;
+  if (!is_supported(e, &a)) return;
+  const tm_layout *layout = msl_layout(e, a.pointer);
+  if (!layout) { /* one program, one operation */
+    scalar_atomic(e, &a, point);
+    return;
+  }
+  const char *guard = msl_one_copy(e, layout);
+  uint32_t lanes = 1u << point->n_comp;
+  const char *entry =
+      a.used && e->values[v].place == MSL_IN_ARRAY ? "" : NULL;
+  const char *name = NULL;
+  if (a.used && !entry) {
+    const char *type = msl_type(e, a.scalar, lanes);
+    name = msl_name_of(e, v, "old");
+    msl_line(e, "%s %s = %s(0);", type, name, type);
+  } else if (a.used && msl_reg_bits(e, v) == e->values[v].width) {
+    msl_declare_array(e, v);
+  }
+  for (uint32_t j = 0; j < lanes; j++) {
+    msl_point one = msl_point_component(point, j);
+    const char *to = NULL;
+    if (entry) to = msl_array_entry(e, v, &one);
+    else if (a.used)
+      to = lanes > 1 ? msl_text(e, "%s.%c", name, "xyzw"[j]) : name;
+    atomic_element(e, &a, guard, &one, to);
+  }
+  if (name) msl_remember(e, v, point, msl_primary(name, lanes));
+}
