@@ -292,3 +292,9 @@ tm_lv tm_fn_int_device(tm_low *l, const tm_builtin_call *c) {
     type = tm_lt_like(l, type, tm_lt_scalar(l, TM_DT_I32));
   return external(l, symbol, 1, &x, type);
 }
+
+/* Functions of one float that prelude.c has in Triton's own operations. */
+tm_lv tm_fn_float_prelude(tm_low *l, const tm_builtin_call *c) {
+  tm_lv x = float_arg(l, c, 0);
+  return tm_lv_is_poison(x) ? x : tm_low_call_prelude(l, c->row->name, 1, &x);
+}

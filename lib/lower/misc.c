@@ -101,6 +101,34 @@ tm_lv tm_fn_expect_zero(tm_low *l, const tm_builtin_call *c) {
   return c->args[0];
 }
 
+/* The function of elements is called with whole tensors: all that it does to
+ * one element it does to each. A branch on an element is refused there. */
+tm_lv tm_fn_map_elementwise(tm_low *l, const tm_builtin_call *c) {
+  int64_t pack;
+  tm_lv f = c->args[0], items = c->args[1];
+  if (!tm_want_int(l, c->args[2], "pack", 1, INT32_MAX, &pack))
+    return TM_POISONED;
+  if (f->kind != TM_LV_FUNCTION)
+    return tm_low_error(l, "pass a @triton.jit function",
+                        "map_elementwise begins with a function, got %s",
+                        tm_lv_describe(l, f));
+  if (pack != 1)
+    return tm_low_unsupported(l, "write the function for one element a call",
+                              "map_elementwise with pack=%lld is not "
+                              "supported",
+                              (long long)pack);
+  tm_lv *all = TM_NEW_ARRAY(l->arena, tm_lv, items->n_items + 1);
+  for (uint32_t i = 0; i < items->n_items; i++) {
+    all[i] = tm_want_tensor(l, items->items[i], "map_elementwise's argument");
+    if (!all[i]) return TM_POISONED;
+  }
+  for (uint32_t i = 0; i < items->n_items; i++)
+    for (uint32_t j = 0; j < items->n_items; j++)
+      if (!tm_sem_broadcast(l, &all[i], &all[j])) return TM_POISONED;
+  tm_args args = {all, items->n_items, NULL, 0};
+  return tm_low_call(l, f, &args);
+}
+
 tm_lv tm_fn_barrier(tm_low *l, const tm_builtin_call *c) {
   tm_build(&l->b, TM_BARRIER, 0, NULL, 0, NULL, 0, NULL, 0, NULL);
   return TM_NONE_LV;

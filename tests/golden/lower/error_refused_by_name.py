@@ -1,6 +1,6 @@
 # kernel: k
 # signature: *i32, i32
-# expect-error: 12:9 PTX assembly
+# expect-error: 12:9 PTX assembly cannot run on Apple GPUs, and `mov`
 # expect-error: 14:5 a nested function
 # upstream: differs
 import triton
