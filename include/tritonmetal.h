@@ -754,6 +754,17 @@ TM_API tm_status tm_buffer_import(tm_buffer **buffer, tm_context *context,
  * from the buffer.
  * Threads: any. Since: 0.1 */
 TM_API void *tm_buffer_contents(const tm_buffer *buffer);
+/* Where kernels see the buffer's first byte, for kernels that load pointers
+ * from memory: write such addresses into a buffer of i64, and let the kernel
+ * make pointers of them (.to(tl.pointer_type(...))). Host addresses will not
+ * do. From now on, until it is destroyed, every launch of a kernel that makes
+ * pointers of numbers uses the buffer for reading and writing. Launches of one
+ * stream are in order; nothing checks what such a kernel reaches.
+ * Errors: TM_E_ARGUMENT (NULL), TM_E_UNSUPPORTED (before macOS 13),
+ * TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_gpu_address(tm_buffer *buffer, uint64_t *address,
+                                       tm_error **error);
 /* Bytes; 0 for NULL.
  * Threads: any. Since: 0.1 */
 TM_API uint64_t tm_buffer_size(const tm_buffer *buffer);

@@ -53,6 +53,7 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   atomic_init(&context->references, 1);
   pthread_mutex_init(&context->lock, NULL);
   tmi_pool_init(&context->pool);
+  tmi_exposed_init(&context->exposed);
   tm_arena_init(&context->texts, 16 << 20);
   *out = context;
   return TM_OK;
@@ -65,6 +66,7 @@ void tmi_context_retain(tm_context *context) {
 void tmi_context_release(tm_context *context) {
   if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
   tmi_pool_free(&context->pool);
+  tmi_exposed_free(&context->exposed);
   if (context->has_device) tm_metal_device_close(&context->device);
   tm_store_close(context->store);
   tmi_settings_free(&context->settings);

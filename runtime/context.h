@@ -58,7 +58,25 @@ struct tm_buffer {
   uint64_t capacity;   /* pooled: bytes of its class; else bytes counted */
   int size_class;      /* -1: wrapped or imported, not pooled */
   _Atomic uint64_t batch; /* the last batch that retains it */
+  bool is_exposed;        /* kernels may have its address; see address.c */
 };
+
+/* ---- address.c ---------------------------------------------------------- */
+
+typedef struct tmi_exposed {
+  pthread_mutex_t lock;  /* over the rest and is_exposed of its buffers */
+  tm_buffer **list;
+  size_t n, room;
+} tmi_exposed;
+
+struct tmi_batch;
+void tmi_exposed_init(tmi_exposed *exposed);
+void tmi_exposed_free(tmi_exposed *exposed);
+/* Before the host's handle goes. */
+void tmi_exposed_forget(tm_buffer *buffer);
+/* Makes all of them usable by the batch's encoder, and keeps them until it
+ * has ended; false without memory. The stream's lock is held. */
+bool tmi_exposed_use(tm_context *context, struct tmi_batch *batch);
 
 void tmi_pool_init(tmi_pool *pool);
 /* Releases all that is kept. */
@@ -77,6 +95,7 @@ struct tm_context {
   tm_metal_device device;   /* valid when has_device */
   const tm_chip *device_chip;
   tmi_pool pool;
+  tmi_exposed exposed;
   tm_arena texts;           /* of the environment */
   bool has_environment;
   tm_environment_facts environment;

@@ -162,6 +162,7 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
                       .n_args = msl->n_args,
                       .scalars_slot = msl->scalars_slot,
                       .scalars_size = msl->scalars_size,
+                      .uses_addresses = msl->uses_addresses,
                       .uses_log = msl->uses_log,
                       .log_slot = msl->log_slot,
                       .sites = msl->sites,

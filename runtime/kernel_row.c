@@ -158,7 +158,7 @@ void tm_program_write(const tm_program *p, tm_buf *out) {
     put(out, arg->offset);
     put(out, (uint32_t)arg->reads | (uint32_t)arg->writes << 1);
   }
-  put(out, p->uses_log);
+  put(out, (uint32_t)p->uses_log | (uint32_t)p->uses_addresses << 1);
   put(out, p->log_slot);
   put(out, p->n_sites);
   for (uint32_t i = 0; i < p->n_sites; i++) put_site(out, &p->sites[i]);
@@ -233,12 +233,13 @@ static void take_site(reader *r, tm_msl_site *site) {
 }
 
 static void take_sites(reader *r, tm_program *out) {
-  uint32_t uses_log = take(r);
+  uint32_t uses = take(r);
   out->log_slot = take(r);
   uint32_t n = take(r);
-  if (uses_log > 1 || n > MOST_SITES) r->bad = true;
+  if (uses > 3 || n > MOST_SITES) r->bad = true;
   if (r->bad) return;
-  out->uses_log = uses_log;
+  out->uses_log = uses & 1;
+  out->uses_addresses = uses >> 1;
   out->n_sites = n;
   tm_msl_site *sites = TM_NEW_ARRAY(r->arena, tm_msl_site, n + 1);
   for (uint32_t i = 0; i < n && !r->bad; i++) take_site(r, &sites[i]);

@@ -15,6 +15,7 @@ typedef struct tm_program {
   const tm_msl_arg *args;
   uint32_t n_args;
   uint32_t scalars_slot, scalars_size;
+  bool uses_addresses;   /* buffers that are no arguments must be usable */
   bool uses_log;         /* prints or asserts: a buffer at log_slot */
   uint32_t log_slot;
   const tm_msl_site *sites;

@@ -234,6 +234,9 @@ static tm_status encode_locked(tm_stream *stream, tm_kernel *kernel,
   if (kernel->program.uses_log &&
       (status = tmi_log_attach(stream, batch, kernel, &log, error)))
     return status;
+  if (kernel->program.uses_addresses &&
+      !tmi_exposed_use(stream->context, batch))
+    return tmi_fail_memory(error);
   encode(batch, kernel, grid, args, scalars, log);
   return tmi_stream_count(stream, error);
 }

@@ -136,7 +136,10 @@ void tmi_buffer_release(tm_buffer *buffer) {
   tmi_context_release(context);
 }
 
-void tm_buffer_destroy(tm_buffer *buffer) { tmi_buffer_release(buffer); }
+void tm_buffer_destroy(tm_buffer *buffer) {
+  if (buffer) tmi_exposed_forget(buffer);
+  tmi_buffer_release(buffer);
+}
 
 /* ---- making buffers ----------------------------------------------------- */
 

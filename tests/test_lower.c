@@ -284,7 +284,8 @@ static void lower_broken(const char *path, tm_str text, uint64_t seed) {
                                              text.len - head_end) -
                         text.ptr) + 1;
   char *copy = tm_strndup(&w->arena, text.ptr, text.len);
-  break_text(copy + head_end, text.len - head_end, &seed);
+  uint64_t state = seed;
+  break_text(copy + head_end, text.len - head_end, &state);
   golden_file broken = {.path = path, .name = "broken"};
   golden_read_text(&w->arena, &broken, tm_cstr(copy));
   tm_ir *ir = golden_lower_broken(&w->arena, &w->diags, &broken);

@@ -164,6 +164,8 @@ tm_id tm_metal_buffer_wrap(const tm_metal_device *device, void *pointer,
 /* NULL for private storage. */
 void *tm_metal_buffer_contents(tm_id buffer);
 uint64_t tm_metal_buffer_length(tm_id buffer);
+/* Where kernels see its first byte; 0: this Metal does not say. */
+uint64_t tm_metal_buffer_address(tm_id buffer);
 /* Is it an MTLBuffer of that device, as far as can be told? */
 bool tm_metal_buffer_belongs(tm_id buffer, const tm_metal_device *device);
 
@@ -190,6 +192,11 @@ static inline void tm_metal_set_buffer(tm_id encoder, tm_id buffer,
   ((void (*)(tm_id, tm_sel, tm_id, unsigned long,
              unsigned long))tm_mtl.send)(encoder, tm_mtl.sel.set_buffer,
                                          buffer, (unsigned long)offset, index);
+}
+/* Read and write access to a buffer that is reached by address. */
+static inline void tm_metal_use_buffer(tm_id encoder, tm_id buffer) {
+  ((void (*)(tm_id, tm_sel, tm_id, unsigned long))tm_mtl.send)(
+      encoder, tm_mtl.sel.use_resource, buffer, TM_USAGE_READ_WRITE);
 }
 static inline void tm_metal_set_bytes(tm_id encoder, const void *bytes,
                                       size_t length, uint32_t index) {

@@ -34,6 +34,7 @@ enum {
   /* MTLResourceOptions: shared storage, tracked hazards [mg] */
   TM_STORAGE_SHARED_TRACKED = 0x0,
   TM_STORAGE_MODE_PRIVATE = 2, /* MTLStorageMode [mg] */
+  TM_USAGE_READ_WRITE = 3,     /* MTLResourceUsage: Read 1, Write 2 [mg] */
   /* MTLMathMode, MTLMathFloatingPointFunctions; macOS 15 [mg] */
   TM_MATH_SAFE = 0,
   TM_MATH_FUNCTIONS_PRECISE = 1,
@@ -114,6 +115,8 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(set_pipeline, "setComputePipelineState:")                              \
   X(set_buffer, "setBuffer:offset:atIndex:")                               \
   X(set_bytes, "setBytes:length:atIndex:")                                 \
+  X(gpu_address, "gpuAddress")                                             \
+  X(use_resource, "useResource:usage:")                                    \
   X(dispatch, "dispatchThreadgroups:threadsPerThreadgroup:")
 
 /* X(field, class): every class that is named. */

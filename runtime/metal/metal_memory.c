@@ -40,6 +40,15 @@ uint64_t tm_metal_buffer_length(tm_id buffer) {
   return length;
 }
 
+uint64_t tm_metal_buffer_address(tm_id buffer) {
+  void *pool = tm_mtl.pool_push();
+  uint64_t address = tm_metal_responds(buffer, tm_mtl.sel.gpu_address)
+                         ? tm_send_U(buffer, tm_mtl.sel.gpu_address)
+                         : 0;
+  tm_mtl.pool_pop(pool);
+  return address;
+}
+
 bool tm_metal_buffer_belongs(tm_id buffer, const tm_metal_device *device) {
   void *pool = tm_mtl.pool_push();
   bool belongs = tm_metal_responds(buffer, tm_mtl.sel.storage_mode) &&
