@@ -1288,11 +1288,6 @@ static void what_metal_lacks_is_refused_by_name(void **unused) {
       "  tt.store %p, %0 : !tt.ptr<f64>\n  tt.return\n} }\n",
       TM_DIAG_UNSUPPORTED, "64-bit floating point");
   expect_refusal(
-      SCALAR("  %0 = tt.ptr_to_int %p : !tt.ptr<i32> -> i64\n"
-             "  %1 = arith.trunci %0 : i64 to i32\n"
-             "  tt.store %p, %1 : !tt.ptr<i32>\n"),
-      TM_DIAG_UNSUPPORTED, "pointer to integer");
-  expect_refusal(
       "module { tt.func public @f(%p: !tt.ptr<i64>, %v: i64, %m: i1) {\n"
       "  %0 = tt.atomic_rmw add, relaxed, gpu, %p, %v, %m : (!tt.ptr<i64>, "
       "i64, i1) -> i64\n  tt.return\n} }\n",
