@@ -193,6 +193,7 @@ sm_val sm_shuffle(sm_emit *e, sm_val a, sm_val b, const int *mask,
                   unsigned n);
 sm_val sm_lanes(sm_emit *e, sm_ty type, uint64_t start, uint64_t step);
 bool sm_const_int(sm_val v, int64_t *out); /* a constant integer? */
+enum { SM_MOST_CALL_ARGS = 12 }; /* of the two below; more is refused */
 sm_val sm_intrinsic(sm_emit *e, const char *name, sm_ty *types, unsigned n,
                     sm_val *args, unsigned n_args);
 sm_val sm_intrinsic1(sm_emit *e, const char *name, sm_val a);

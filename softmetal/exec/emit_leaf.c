@@ -111,7 +111,9 @@ sm_val sm_intrinsic(sm_emit *e, const char *name, sm_ty *types, unsigned n,
   unsigned id = LL.LookupIntrinsicID(name, strlen(name));
   if (!id) sm_emit_fail(e, (tm_loc){0}, "LLVM lacks %s", name);
   sm_val f = LL.GetIntrinsicDeclaration(e->module, id, types, n);
-  sm_ty params[8];
+  sm_ty params[SM_MOST_CALL_ARGS];
+  if (n_args > SM_MOST_CALL_ARGS)
+    sm_emit_fail(e, (tm_loc){0}, "%s takes %u arguments", name, n_args);
   for (unsigned i = 0; i < n_args; i++) params[i] = LL.TypeOf(args[i]);
   sm_ty result = e->void_type;
   if (strncmp(name, "llvm.masked.store", 17) != 0 &&
@@ -135,7 +137,9 @@ sm_val sm_intrinsic2(sm_emit *e, const char *name, sm_val a, sm_val b) {
 
 sm_val sm_runtime(sm_emit *e, const char *name, sm_ty result, sm_val *args,
                   unsigned n) {
-  sm_ty params[8];
+  sm_ty params[SM_MOST_CALL_ARGS];
+  if (n > SM_MOST_CALL_ARGS)
+    sm_emit_fail(e, e->kernel->loc, "%s takes %u arguments", name, n);
   for (unsigned i = 0; i < n; i++) params[i] = LL.TypeOf(args[i]);
   sm_ty type = LL.FunctionType(result, params, n, false);
   sm_val f = LL.GetNamedFunction(e->module, name);
