@@ -214,9 +214,10 @@ static bool relocate(loader *l, const Elf64_Shdr *into, uint64_t at,
   if (r->r_offset > into->sh_size || bytes > into->sh_size - r->r_offset)
     return false;
   char *where = l->base + at + r->r_offset;
-  int64_t here = (int64_t)(uintptr_t)where, add = r->r_addend;
+  /* Unsigned: a damaged file's sums may wrap, and are refused or harmless. */
+  uint64_t here = (uintptr_t)where, add = (uint64_t)r->r_addend;
   uint32_t slot = l->slots[symbol];
-  int64_t target = (int64_t)address_of(l, symbol);
+  uint64_t target = (uint64_t)address_of(l, symbol);
   if (!target) return false;
   switch (type) {
   case R_X86_64_NONE: return true;
@@ -230,13 +231,12 @@ static bool relocate(loader *l, const Elf64_Shdr *into, uint64_t at,
     return true;
   case R_X86_64_PLT32: case R_X86_64_PC32:
     if (slot && l->symbols[symbol].st_shndx == SHN_UNDEF)
-      target = (int64_t)(uintptr_t)(l->base + l->stubs) +
-               STUB * (int64_t)(slot - 1);
-    return put32(where, target + add - here, true);
+      target = (uintptr_t)(l->base + l->stubs) + STUB * (uint64_t)(slot - 1);
+    return put32(where, (int64_t)(target + add - here), true);
   case R_X86_64_GOTPCREL: case R_X86_64_GOTPCRELX:
   case R_X86_64_REX_GOTPCRELX:
-    target = (int64_t)(uintptr_t)(l->base + l->table) + 8 * (int64_t)(slot - 1);
-    return put32(where, target + add - here, true);
+    target = (uintptr_t)(l->base + l->table) + 8 * (uint64_t)(slot - 1);
+    return put32(where, (int64_t)(target + add - here), true);
   default: return false;
   }
 }
