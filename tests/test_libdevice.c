@@ -5,11 +5,13 @@
  *
  * A bound is in units of the last place of the float32 result, for results
  * above `floor`, below which the error is bounded by that many units of floor:
- * lgamma has zeros there, and logarithms near 1. TM_TEST_SHOW=1 prints what
+ * lgamma has zeros there, and logarithms near 1; for Bessel functions floor
+ * is 1: their errors are absolute, in units of 1.2e-7. TM_TEST_SHOW=1 prints what
  * was measured. Where the text calls Metal's own function (sinh to log10 but
  * for erf, erfc, expm1, log1p and cbrt) this measures softmetal's, which
  * stands for it.
  */
+#define _GNU_SOURCE /* j0 and the like */
 #include "support/device.h"
 
 #include <math.h>
@@ -31,6 +33,14 @@ static const entry entries[] = {
     {"lgamma", lgamma, 3.5, 100, 4, 0},
     {"lgamma", lgamma, 100, 1e35, 4, 0},
     {"lgamma", lgamma, -10, -0.01, 16, 1},
+    {"j0", j0, -8, 8, 4, 1},
+    {"j0", j0, 8, 200, 12, 1},
+    {"j1", j1, -8, 8, 4, 1},
+    {"j1", j1, -200, -8, 12, 1},
+    {"y0", y0, 0.01, 8, 4, 1},
+    {"y0", y0, 8, 200, 12, 1},
+    {"y1", y1, 0.5, 8, 6, 1},
+    {"y1", y1, 8, 200, 12, 1},
     {"erf", erf, -5, 5, 4, 1e-30},
     {"erfc", erfc, -3, 9, 8, 1e-30},
     {"expm1", expm1, -10, 80, 4, 1e-30},
