@@ -19,7 +19,7 @@ bit.
 
 Files with `# expect-error` only have to be refused by both; `# upstream: WORD
 reason` says that a difference is wanted: `differs`, `refuses` when only
-upstream refuses the kernel, `lacks` when its IR does not have the operations
+upstream refuses the kernel, `aborts` when it ends the process, `lacks` when its IR does not have the operations
 any more. docs/ir.md lists the differences.
 """
 import argparse
@@ -184,6 +184,8 @@ def evaluate(theirs, ours, tools, d):
 
 def compare(path, options):
     d, kernel, entries, named = read_case(path)
+    if d.get("upstream", [""])[0].split(" ")[0] == "aborts":
+        return "not asked: upstream's process would end"
     upstream = Upstream()
     theirs, why = upstream.lower(path, kernel, entries, named)
     command = [f"{options.tools}/dump_ttir", path, kernel, ", ".join(entries)]

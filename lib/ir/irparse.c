@@ -75,7 +75,13 @@ tm_value tm_irp_value(tm_ir_parser *p) {
 
 /* ---- types ------------------------------------------------------------ */
 
+/* MLIR's signed and unsigned integers, which upstream writes in descriptors
+ * alone, are read as the signless ones: operations say whether a sign
+ * matters. */
 static bool scalar_named(tm_str text, tm_scalar *out) {
+  if (text.len > 2 && (text.ptr[0] == 's' || text.ptr[0] == 'u') &&
+      text.ptr[1] == 'i')
+    text = (tm_str){text.ptr + 1, text.len - 1};
   for (int s = TM_I1; s < TM_SCALARS; s++)
     if (tm_str_eq(text, tm_cstr(tm_scalar_name((tm_scalar)s)))) {
       *out = (tm_scalar)s;

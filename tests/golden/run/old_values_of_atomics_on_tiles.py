@@ -14,7 +14,7 @@ def k(c, o, f, n):
     i = tl.arange(0, 16)
     tl.store(o + i, tl.atomic_add(c + i, i, mask=i < n, sem="relaxed"), i < n)
     tl.store(o + 16 + i, tl.atomic_xchg(c + 16 + i, i))
-    tl.store(o + 32 + i, tl.atomic_cas(c + 32 + i, 3, 100 + i))
+    tl.store(o + 32 + i, tl.atomic_cas(c + 32 + i, tl.full([16], 3, tl.int32), 100 + i))
     old = tl.atomic_cas(f + i, tl.load(f + i), i.to(tl.float32))
     tl.store(f + 32 + i, old)
     j = tl.arange(0, 256)

@@ -2,6 +2,7 @@
 # signature: *fp32:16, *fp32:16, *i64:16, *fp32:16, i32, 64
 # grid: 1
 # scalars: 2
+# upstream: aborts its types have no pointers to pointers
 # k, grid 1, a, b f32[256], t i64[8], o f32
 # rows of buffers whose addresses lie in memory; pointers chosen by element
 import triton
