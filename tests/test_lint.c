@@ -302,6 +302,21 @@ static void the_end_of_a_loop_meets_its_beginning(void **state) {
          BARRIER "const float a = t[0];\n}\n");
 }
 
+/* A barrier in a loop counts behind it only if the loop surely runs. */
+static void loops_that_may_not_run_are_no_barriers(void **state) {
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\n"
+           "for (int i = 0; i < args.n; ++i) {\n" BARRIER "}\n"
+           "const float a = t[0];\n");
+  T_BROKEN("tile-hazard", "t[tid] = 1.0f;\n"
+           "for (int i = 2; i < 2; ++i) {\n" BARRIER "}\n"
+           "const float a = t[0];\n");
+  T_FINE("t[tid] = 1.0f;\nfor (int i = 0; i < 2; ++i) {\n" BARRIER "}\n"
+         "const float a = t[0];\n");
+  /* What follows the barrier in its body is not forgotten. */
+  T_BROKEN("tile-hazard", "for (int i = 0; i < 2; ++i) {\n" BARRIER
+           "t[tid] = 1.0f;\n}\nconst float a = t[0];\n");
+}
+
 static void branches_are_joined(void **state) {
   T_BROKEN("tile-hazard", "t[tid] = 1.0f;\nif (args.n > 1) {\n" BARRIER
            "}\nconst float a = t[0];\n");
@@ -436,6 +451,7 @@ int main(void) {
     cmocka_unit_test(reads_wait_for_writes),
     cmocka_unit_test(writes_wait_for_reads),
     cmocka_unit_test(the_end_of_a_loop_meets_its_beginning),
+    cmocka_unit_test(loops_that_may_not_run_are_no_barriers),
     cmocka_unit_test(branches_are_joined),
     cmocka_unit_test(tiles_that_share_bytes_wait_for_each_other),
     cmocka_unit_test(tiles_are_where_they_were_planned),

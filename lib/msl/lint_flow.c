@@ -358,7 +358,7 @@ static uint32_t branch(flow *f, uint32_t i, uint32_t depth) {
   return end;
 }
 
-/* Constant trips of for (int i = a; i < b; ...), else 1. */
+/* Constant trips of for (int i = a; i < b; ...) that runs; else 0. */
 static uint64_t trips_of(const linter *l, uint32_t open) {
   uint64_t value[2] = {0, 0};
   uint32_t n = 0;
@@ -366,13 +366,13 @@ static uint64_t trips_of(const linter *l, uint32_t open) {
     const lint_token *t = lint_at(l, k);
     bool operand = lint_is(l, k - 1, "=") || lint_is(l, k - 1, "<");
     if (!operand) continue;
-    if (t->kind != LINT_NUMBER || !lint_is(l, k + 1, ";")) return 1;
+    if (t->kind != LINT_NUMBER || !lint_is(l, k + 1, ";")) return 0;
     for (uint32_t c = 0; c < t->len && t->text[c] >= '0' && t->text[c] <= '9'
          && value[n] < 1u << 20; c++)
       value[n] = value[n] * 10 + (uint64_t)(t->text[c] - '0');
     n++;
   }
-  return n == 2 && value[1] > value[0] ? value[1] - value[0] : 1;
+  return n == 2 && value[1] > value[0] ? value[1] - value[0] : 0;
 }
 
 static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
@@ -391,9 +391,9 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
   }
   bool varies = !is_uniform(f, head, body - 1);
   check_accesses(f, head, body - 1);
-  uint64_t weight = f->weight;
+  uint64_t weight = f->weight, trips = counted ? trips_of(l, i + 1) : 0;
   if (unrolled) {
-    f->weight *= trips_of(l, i + 1);
+    f->weight *= trips ? trips : 1;
     if (f->weight > MAX_STATEMENTS) f->weight = MAX_STATEMENTS + 1;
   }
   f->varying += varies;
@@ -408,7 +408,8 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
     f->reporting = reporting && pass == 1;
     f->statements = statements;
     end = statement(f, body, depth + 1);
-    join(f, &before);
+    /* What was before stays behind a loop that may not run at all. */
+    if (pass < reporting || !trips) join(f, &before);
   }
   f->reporting = reporting;
   f->varying -= varies;
