@@ -239,9 +239,9 @@ typedef struct tm_context_options {
                             tm_stream_synchronize and tm_stream_destroy run.
                             NULL: the stream keeps them for
                             tm_stream_read_printed */
-  tm_switch debug;       /* on: kernels keep tl.device_assert and assert, as
-                            with @triton.jit(debug=True). TRITON_DEBUG=1.
-                            Default off */
+  tm_switch debug;       /* on: kernels keep tl.device_assert and assert.
+                            TRITON_DEBUG=1. Default off; the source's own
+                            @triton.jit(debug=True) is not read */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \

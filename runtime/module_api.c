@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-  /* A module of n bytes needs about 40 n of tree; this bounds hostile ones
+  /* A module of n bytes needs 9 n to 20 n of tree; this bounds hostile ones
    * while letting any real file through. */
   ARENA_LIMIT_MB = 2048
 };

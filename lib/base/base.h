@@ -115,6 +115,12 @@ static inline bool tm_str_eq(tm_str a, tm_str b) {
   return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+/* A letter, digit or _: what names of C, MSL and Python are made of. */
+static inline bool tm_is_word_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '_';
+}
+
 /* An interned, zero-terminated name: equal text, equal pointer. */
 typedef const char *tm_name;
 

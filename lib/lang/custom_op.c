@@ -11,11 +11,6 @@
  */
 #include "ast.h"
 
-static bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || c == '_';
-}
-
 const tm_custom *tm_custom_find(const tm_modules *set, const char *name) {
   for (uint32_t i = 0; i < set->customs.len; i++)
     if (strcmp(set->customs.data[i].name, name) == 0)
@@ -30,7 +25,7 @@ static bool read_type(const char **at, char *out, size_t size) {
                                       "u16", "u32", "u64", "fp16", "fp32"};
   *at += strspn(*at, " ");
   size_t n = 0;
-  while (is_word((*at)[n])) n++;
+  while (tm_is_word_char((*at)[n])) n++;
   if (!n || n >= size) return false;
   memcpy(out, *at, n);
   out[n] = 0;
@@ -114,9 +109,9 @@ const char *tm_custom_text(tm_arena *arena, const char *name, tm_str text) {
       at = next;
       continue;
     }
-    if (is_word(*at)) {
+    if (tm_is_word_char(*at)) {
       size_t n = 0;
-      while (at + n < end && is_word(at[n])) n++;
+      while (at + n < end && tm_is_word_char(at[n])) n++;
       const char *bad = forbidden(at, n);
       tm_buf why = tm_buf_in(arena);
       if (bad) {

@@ -174,15 +174,17 @@ tm_lv tm_fn_make_descriptor(tm_low *l, const tm_builtin_call *c) {
   return v;
 }
 
+static bool wants_descriptor(tm_low *l, tm_lv v) {
+  if (tm_lv_is_run(v) && v->type->kind == TM_LT_DESCRIPTOR) return true;
+  tm_low_error(l, "make one with tl.make_tensor_descriptor",
+               "expected a tensor descriptor, got %s", tm_lv_describe(l, v));
+  return false;
+}
+
 static bool descriptor_offsets(tm_low *l, tm_lv desc, tm_lv offsets_arg,
                                tm_lv *offsets) {
   uint32_t n;
-  if (!tm_lv_is_run(desc) || desc->type->kind != TM_LT_DESCRIPTOR) {
-    tm_low_error(l, "make one with tl.make_tensor_descriptor",
-                 "expected a tensor descriptor, got %s",
-                 tm_lv_describe(l, desc));
-    return false;
-  }
+  if (!wants_descriptor(l, desc)) return false;
   uint32_t rank = desc->type->element->rank;
   if (!int_list(l, offsets_arg, TM_DT_I32, "offsets", &n, offsets))
     return false;
@@ -268,12 +270,7 @@ static bool row_offsets(tm_low *l, const tm_builtin_call *c, tm_lv rows_arg,
                         tm_lv column_arg, tm_lv *rows, tm_lv *column) {
   tm_lv desc = c->args[0];
   uint32_t n;
-  if (!tm_lv_is_run(desc) || desc->type->kind != TM_LT_DESCRIPTOR) {
-    tm_low_error(l, "make one with tl.make_tensor_descriptor",
-                 "expected a tensor descriptor, got %s",
-                 tm_lv_describe(l, desc));
-    return false;
-  }
+  if (!wants_descriptor(l, desc)) return false;
   tm_ltype block = desc->type->element;
   if (block->rank != 2 || block->shape[0] != 1) {
     tm_low_error(l, "make it with block_shape=[1, columns]",

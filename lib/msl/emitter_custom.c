@@ -29,17 +29,12 @@ bool msl_is_custom(const tm_ir *ir, tm_inst inst) {
          strcmp(text_attr(ir, inst, TM_ATTR_LIBNAME), "custom") == 0;
 }
 
-static bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || c == '_';
-}
-
 void msl_claim_custom_names(emitter *e) {
   for (tm_inst inst = 1; inst < e->ir->insts.len; inst++) {
     if (!msl_is_custom(e->ir, inst)) continue;
     for (const char *at = text_attr(e->ir, inst, TM_ATTR_LIBPATH); *at;) {
       size_t n = 0;
-      while (is_word(at[n])) n++;
+      while (tm_is_word_char(at[n])) n++;
       if (n) msl_name_claim(e, tm_strndup(e->arena, at, n));
       at += n ? n : 1;
     }

@@ -58,11 +58,6 @@ static tm_str trimmed(tm_str s) {
   return s;
 }
 
-static bool is_word_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         (c >= '0' && c <= '9');
-}
-
 static bool contains(tm_str s, const char *what) {
   size_t n = strlen(what);
   for (size_t i = 0; i + n <= s.len; i++)
@@ -73,8 +68,8 @@ static bool contains(tm_str s, const char *what) {
 static bool has_word(tm_str s, const char *word, size_t len) {
   for (size_t i = 0; i + len <= s.len; i++)
     if (memcmp(s.ptr + i, word, len) == 0 &&
-        (i == 0 || !is_word_char(s.ptr[i - 1])) &&
-        (i + len == s.len || !is_word_char(s.ptr[i + len])))
+        (i == 0 || !tm_is_word_char(s.ptr[i - 1])) &&
+        (i + len == s.len || !tm_is_word_char(s.ptr[i + len])))
       return true;
   return false;
 }
@@ -97,7 +92,7 @@ static uint32_t number_after(const char **p, const char *end,
 static uint64_t trips_of(tm_str line, loop *l) {
   const char *p = line.ptr, *stop = line.ptr + line.len;
   l->var = p + strlen("for (int ");
-  while (l->var + l->var_len < stop && is_word_char(l->var[l->var_len]))
+  while (l->var + l->var_len < stop && tm_is_word_char(l->var[l->var_len]))
     l->var_len++;
   uint32_t first = number_after(&p, stop, " = ");
   uint32_t end = number_after(&p, stop, " < ");
@@ -192,7 +187,7 @@ static bool chooses_registers(const unroller *u, const loop *l) {
     for (size_t i = 0; i < line.len; i++) {
       if (line.ptr[i] != '[') continue;
       size_t from = i, depth = 0, end = i;
-      while (from > 0 && is_word_char(line.ptr[from - 1])) from--;
+      while (from > 0 && tm_is_word_char(line.ptr[from - 1])) from--;
       for (; end < line.len; end++) {
         if (line.ptr[end] == '[') depth++;
         if (line.ptr[end] == ']' && --depth == 0) break;
