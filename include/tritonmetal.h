@@ -863,7 +863,9 @@ static inline tm_grid tm_grid_1d(uint32_t x) { return tm_grid_3d(x, 1, 1); }
 /* Launches kernel with one element of args for each of its run-time arguments
  * (tm_kernel_info), and returns when that is queued. Buffers and the kernel
  * are kept until it is done. A number must fit its argument's type; one that
- * was promised divisible must be.
+ * was promised divisible must be. Buffers may share memory, in place or as
+ * parts of one: the first such launch compiles the kernel once more, since
+ * Metal's compiler otherwise relies on their being apart.
  * Errors: TM_E_ARGUMENT (count, kinds, ranges, broken promises, another
  * context's objects, an empty grid), TM_E_LIMIT (a grid of 2^32 threads or
  * more in a direction), what tm_kernel_load gives on the first launch, and

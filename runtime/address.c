@@ -46,6 +46,17 @@ void tmi_exposed_forget(tm_buffer *buffer) {
   pthread_mutex_unlock(&exposed->lock);
 }
 
+uint64_t tmi_buffer_address(tm_buffer *buffer) {
+  uint64_t address =
+      atomic_load_explicit(&buffer->address, memory_order_relaxed);
+  if (address) return address;
+  uint64_t start = tm_metal_buffer_address(buffer->object);
+  if (!start) return 0;
+  address = start + buffer->offset;
+  atomic_store_explicit(&buffer->address, address, memory_order_relaxed);
+  return address;
+}
+
 bool tmi_exposed_use(tm_context *context, tmi_batch *batch) {
   tmi_exposed *exposed = &context->exposed;
   bool kept = true;
@@ -66,7 +77,7 @@ tm_status tm_buffer_gpu_address(tm_buffer *buffer, uint64_t *address,
   TMI_CHECK(buffer, error);
   TMI_CHECK(address, error);
   *address = 0;
-  uint64_t start = tm_metal_buffer_address(buffer->object);
+  uint64_t start = tmi_buffer_address(buffer);
   if (!start)
     return tmi_fail(error, TM_E_UNSUPPORTED,
                     "this Metal gives no buffer addresses: they need macOS 13");
@@ -75,6 +86,6 @@ tm_status tm_buffer_gpu_address(tm_buffer *buffer, uint64_t *address,
   bool added = add(exposed, buffer);
   pthread_mutex_unlock(&exposed->lock);
   if (!added) return tmi_fail_memory(error);
-  *address = start + buffer->offset;
+  *address = start;
   return TM_OK;
 }

@@ -59,6 +59,7 @@ struct tm_buffer {
   int size_class;      /* -1: wrapped or imported, not pooled */
   _Atomic uint64_t batch; /* the last batch that retains it */
   bool is_exposed;        /* kernels may have its address; see address.c */
+  _Atomic uint64_t address; /* the GPU's, once asked for; see address.c */
 };
 
 /* ---- address.c ---------------------------------------------------------- */
@@ -70,6 +71,8 @@ typedef struct tmi_exposed {
 } tmi_exposed;
 
 struct tmi_batch;
+/* Where the buffer starts for the GPU; 0: this Metal does not tell. */
+uint64_t tmi_buffer_address(tm_buffer *buffer);
 void tmi_exposed_init(tmi_exposed *exposed);
 void tmi_exposed_free(tmi_exposed *exposed);
 /* Before the host's handle goes. */
@@ -130,6 +133,7 @@ tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
 /* One run-time argument, as a launch reads it. */
 typedef struct tmi_slot {
   bool is_buffer, is_unsigned;
+  bool by_address;       /* is_buffer: its address is at offset, no binding */
   uint8_t slot;          /* is_buffer: index of the binding */
   uint8_t divisibility;  /* 16: promised; else 0 */
   uint16_t offset, size; /* number: place in the struct; buffer: size is the
@@ -153,10 +157,16 @@ struct tm_kernel {
   bool has_texts;
   const char *texts[3];  /* by tm_stage, up to layout */
   _Atomic uint64_t batch;/* the last batch that retains it */
+  uint32_t cache;        /* a tm_switch: as it was compiled */
+  _Atomic(tm_kernel *) overlapping; /* made when first needed; or NULL */
 };
 
 void tmi_kernel_retain(tm_kernel *kernel);
 void tmi_kernel_release(tm_kernel *kernel);
+/* The same kernel for launches whose buffers share memory (launch.c). It
+ * lives as long as kernel does. */
+tm_status tmi_kernel_overlapping(tm_kernel *kernel, tm_kernel **out,
+                                 tm_error **error);
 
 /* ---- kernel_spec.c ------------------------------------------------------ */
 

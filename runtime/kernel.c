@@ -93,6 +93,7 @@ static void make_key(const tm_module *module, const char *name,
   key_number(key, spec->num_warps);
   key_number(key, spec->num_stages);
   key_number(key, spec->debug);
+  key_number(key, spec->may_overlap);
   key_name(key, name);
   key_name(key, module->name);
   key_number(key, spec->n_args);
@@ -123,6 +124,7 @@ typedef struct job {
   const tm_module *module;
   const tm_function_def *function;
   const char *name;
+  bool has_spec;         /* else from the options */
   tm_compile_options options;
   tm_arena *arena;
   tm_diags *diags;
@@ -231,7 +233,7 @@ static bool join_args(tm_kernel *kernel) {
     if (next == n) return false;
     const tm_msl_arg *arg = &program->args[next];
     bool is_buffer = spec->kind == TM_SPEC_POINTER;
-    if (is_buffer != (arg->kind == TM_ARG_BUFFER)) return false;
+    if (is_buffer != (arg->kind != TM_ARG_SCALAR)) return false;
     tm_buf type = tm_buf_in(&kernel->arena);
     tm_buf_printf(&type, "%s%s", is_buffer ? "*" : "", spec->type);
     args[next] = (tm_kernel_arg){arg->name, tm_buf_text(&type), is_buffer,
@@ -241,6 +243,7 @@ static bool join_args(tm_kernel *kernel) {
                                  spec->divisibility};
     kernel->slots[next] = (tmi_slot){
         .is_buffer = is_buffer,
+        .by_address = arg->kind == TM_ARG_ADDRESS,
         .is_unsigned = spec->type[0] == 'u',
         .slot = (uint8_t)arg->slot,
         .divisibility = (uint8_t)spec->divisibility,
@@ -299,6 +302,7 @@ static tm_kernel *new_kernel(const job *j, const tm_program *program,
   }
   atomic_init(&kernel->references, 1);
   pthread_mutex_init(&kernel->lock, NULL);
+  kernel->cache = j->options.cache;
   kernel->context = j->context;
   tmi_context_retain(j->context);
   kernel->module = (tm_module *)(uintptr_t)j->module;
@@ -356,8 +360,10 @@ static tm_status check_limits(const job *j, const tm_program *program,
 static tm_status make_kernel(job *j, tm_error **error) {
   tm_diags_init(j->diags, j->arena);
   share_sources(j->module, j->diags);
-  tm_status status = tmi_spec_read(j->context, j->function, &j->options,
-                                   j->arena, j->diags, &j->spec, error);
+  tm_status status = TM_OK;
+  if (!j->has_spec)
+    status = tmi_spec_read(j->context, j->function, &j->options, j->arena,
+                           j->diags, &j->spec, error);
   if (status) return status;
   bool use_cache = j->options.cache != TM_SWITCH_OFF &&
                    tm_store_path(j->context->store) != NULL;
@@ -442,6 +448,39 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
   return TM_OK;
 }
 
+/* Lock held. */
+static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
+  job j = {.context = kernel->context,
+           .module = kernel->module,
+           .name = kernel->facts.name,
+           .has_spec = true,
+           .options = {.cache = kernel->cache},
+           .chip = kernel->chip,
+           .spec = kernel->spec};
+  j.spec.may_overlap = true;
+  tm_status status = run_job(&j, error);
+  if (status) {
+    tm_kernel_destroy(j.made);
+    return status;
+  }
+  tmi_log(kernel->context, 1, "%s: compiled once more, for buffers that "
+          "overlap", kernel->facts.name);
+  atomic_store_explicit(&kernel->overlapping, j.made, memory_order_release);
+  return TM_OK;
+}
+
+tm_status tmi_kernel_overlapping(tm_kernel *kernel, tm_kernel **out,
+                                 tm_error **error) {
+  tm_status status = TM_OK;
+  *out = atomic_load_explicit(&kernel->overlapping, memory_order_acquire);
+  if (*out) return TM_OK;
+  pthread_mutex_lock(&kernel->lock);
+  if (!kernel->overlapping) status = compile_overlapping(kernel, error);
+  *out = kernel->overlapping;
+  pthread_mutex_unlock(&kernel->lock);
+  return status;
+}
+
 void tmi_kernel_retain(tm_kernel *kernel) {
   atomic_fetch_add_explicit(&kernel->references, 1, memory_order_relaxed);
 }
@@ -450,6 +489,7 @@ void tmi_kernel_release(tm_kernel *kernel) {
   if (!kernel || atomic_fetch_sub(&kernel->references, 1) != 1) return;
   tm_context *context = kernel->context;
   if (kernel->is_loaded) tm_metal_pipeline_destroy(&kernel->pipeline);
+  tmi_kernel_release(kernel->overlapping);
   tmi_module_release(kernel->module);
   pthread_mutex_destroy(&kernel->lock);
   tm_arena_free(&kernel->arena);

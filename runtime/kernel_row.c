@@ -62,13 +62,18 @@ static bool buffers_are_sound(const tm_program *p) {
   return true;
 }
 
+/* Bytes of the argument's field in the constant struct. */
+static uint32_t field_size(const tm_msl_arg *arg) {
+  return arg->kind == TM_ARG_ADDRESS ? 8 : tm_program_scalar_size(arg->scalar);
+}
+
 /* Offsets grow, as the fields of a struct do. */
 static bool scalars_are_sound(const tm_program *p) {
   uint32_t end = 0;
   for (uint32_t i = 0; i < p->n_args; i++) {
     const tm_msl_arg *arg = &p->args[i];
     if (arg->kind == TM_ARG_BUFFER) continue;
-    uint32_t size = tm_program_scalar_size(arg->scalar);
+    uint32_t size = field_size(arg);
     if (!size || arg->offset % size || arg->offset < end) return false;
     if (arg->offset > p->scalars_size || size > p->scalars_size - arg->offset)
       return false;
@@ -204,9 +209,9 @@ static void take_arg(reader *r, tm_msl_arg *arg) {
   arg->slot = take(r);
   arg->offset = take(r);
   uint32_t access = take(r);
-  if (kind > TM_ARG_SCALAR || scalar >= TM_SCALARS || access > 3)
+  if (kind > TM_ARG_ADDRESS || scalar >= TM_SCALARS || access > 3)
     r->bad = true;
-  arg->kind = kind == TM_ARG_SCALAR ? TM_ARG_SCALAR : TM_ARG_BUFFER;
+  arg->kind = kind > TM_ARG_ADDRESS ? TM_ARG_BUFFER : (tm_arg_kind)kind;
   arg->scalar = scalar < TM_SCALARS ? (tm_scalar)scalar : TM_VOID;
   arg->reads = access & 1;
   arg->writes = (access >> 1) & 1;

@@ -7,6 +7,10 @@
  * constant struct on the stack and go by setBytes. The encoder remembers its
  * pipeline and bindings, so that a launch in a row sends only what differs;
  * nothing is allocated once a stream's batches have grown to their size.
+ *
+ * Metal's compiler takes it that the buffers of two bindings share no memory,
+ * not even to read (MSL 5.2). A launch whose buffers do, in place say, goes to
+ * a second compile of the kernel in which every buffer comes by its address.
  */
 #include "context.h"
 
@@ -140,6 +144,47 @@ static tm_status check_buffer(const tm_stream *stream, const tm_kernel *kernel,
   return TM_OK;
 }
 
+/* Do two buffers, each from where it is given to its end, share memory? */
+static bool share_memory(const tm_arg *a, const tm_arg *b) {
+  const tm_buffer *x = a->u.buffer, *y = b->u.buffer;
+  uint64_t from_x, from_y;
+  if (x->contents && y->contents) {
+    from_x = (uint64_t)(uintptr_t)x->contents;
+    from_y = (uint64_t)(uintptr_t)y->contents;
+  } else if (x->object == y->object) {
+    from_x = x->offset;
+    from_y = y->offset;
+  } else {
+    return false;
+  }
+  return from_x + a->offset < from_y + y->size &&
+         from_y + b->offset < from_x + x->size;
+}
+
+static bool any_share_memory(const tm_kernel *kernel, const tm_arg *args) {
+  for (uint32_t i = 0; i < kernel->program.n_args; i++) {
+    if (!kernel->slots[i].is_buffer) continue;
+    for (uint32_t k = 0; k < i; k++)
+      if (kernel->slots[k].is_buffer && share_memory(&args[i], &args[k]))
+        return true;
+  }
+  return false;
+}
+
+static tm_status pack_address(const tm_kernel *kernel, size_t i,
+                              const tm_arg *arg, unsigned char *out,
+                              tm_error **error) {
+  uint64_t address = tmi_buffer_address(arg->u.buffer);
+  if (!address)
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "kernel '%s': argument %zu ('%s') must go by address, and "
+                    "this Metal gives no buffer addresses: they need macOS 13",
+                    kernel->facts.name, i, kernel->facts.args[i].name);
+  address += arg->offset;
+  memcpy(out + kernel->slots[i].offset, &address, sizeof address);
+  return TM_OK;
+}
+
 /* Checks all arguments and packs the numbers. */
 static tm_status read_args(const tm_stream *stream, const tm_kernel *kernel,
                            const tm_arg *args, unsigned char *scalars,
@@ -147,9 +192,11 @@ static tm_status read_args(const tm_stream *stream, const tm_kernel *kernel,
   tm_status status = TM_OK;
   for (uint32_t i = 0; i < kernel->program.n_args && !status; i++) {
     const tmi_slot *slot = &kernel->slots[i];
-    if (slot->is_buffer)
+    if (slot->is_buffer) {
       status = check_buffer(stream, kernel, i, &args[i], error);
-    else if (slot->scalar >= TM_FP8E4NV && slot->scalar <= TM_F64)
+      if (!status && slot->by_address)
+        status = pack_address(kernel, i, &args[i], scalars, error);
+    } else if (slot->scalar >= TM_FP8E4NV && slot->scalar <= TM_F64)
       status = pack_float(kernel, i, &args[i], scalars, error);
     else
       status = pack_int(kernel, i, &args[i], scalars, error);
@@ -199,6 +246,10 @@ static void encode(tmi_batch *batch, const tm_kernel *kernel, tm_grid grid,
     const tmi_slot *slot = &kernel->slots[i];
     if (!slot->is_buffer) continue;
     tm_id object = args[i].u.buffer->object;
+    if (slot->by_address) {
+      tm_metal_use_buffer(batch->encoder, object);
+      continue;
+    }
     uint64_t offset = args[i].u.buffer->offset + args[i].offset;
     if (batch->bound[slot->slot].object == object &&
         batch->bound[slot->slot].offset == offset)
@@ -260,6 +311,11 @@ tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
   memset(scalars, 0, kernel->program.scalars_size);
   status = read_args(stream, kernel, args, (unsigned char *)scalars, error);
   if (status) return status;
+  if (!kernel->spec.may_overlap && any_share_memory(kernel, args)) {
+    status = tmi_kernel_overlapping(kernel, &kernel, error);
+    if (status) return status;
+    return tmi_launch(stream, kernel, grid, args, n_args, error);
+  }
   if (!atomic_load_explicit(&kernel->is_loaded, memory_order_acquire)) {
     if ((status = tm_kernel_load(kernel, error))) return status;
   }

@@ -127,6 +127,18 @@ static void names_are_made_unique(void **state) {
   ir_text_close(&t);
 }
 
+static void a_function_keeps_that_its_buffers_may_overlap(void **state) {
+  (void)state;
+  const char *text = "module {\n  tt.func public @k() attributes {noinline = "
+                     "false, tm.may_overlap} {\n    tt.return\n  }\n}\n";
+  ir_text t;
+  ir_text_open(&t, text, strlen(text));
+  assert_non_null(t.ir);
+  assert_true(t.ir->funcs.data[0].may_overlap);
+  assert_string_equal(ir_text_print(&t), text);
+  ir_text_close(&t);
+}
+
 /* ---- what is wrong ---------------------------------------------------- */
 
 static const struct {
@@ -549,6 +561,7 @@ int main(void) {
     cmocka_unit_test(golden_files_hold_every_operation),
     cmocka_unit_test(upstream_text_is_read),
     cmocka_unit_test(names_are_made_unique),
+    cmocka_unit_test(a_function_keeps_that_its_buffers_may_overlap),
     cmocka_unit_test(each_rule_has_its_message),
     cmocka_unit_test(a_kernel_returns_and_returns_nothing),
     cmocka_unit_test(the_verifier_reports_everything),

@@ -230,6 +230,7 @@ typedef struct tm_func {
   tm_name name;
   bool is_public;        /* a kernel */
   bool noinline;
+  bool may_overlap;      /* buffers given to it may share memory */
   TM_VEC(tm_param) params;
   TM_VEC(tm_type) results;
   tm_block body;

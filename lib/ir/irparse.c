@@ -658,7 +658,7 @@ static void parse_func_results(tm_ir_parser *p, uint32_t func) {
   if (parens) tm_irp_expect(p, ')');
 }
 
-/* "attributes {noinline = false}": the only attribute that we act on. */
+/* "attributes {noinline = false, tm.may_overlap}": what we act on. */
 static void parse_func_attrs(tm_ir_parser *p, uint32_t func) {
   if (!tm_irp_take_word(p, "attributes")) return;
   tm_irp_expect(p, '{');
@@ -668,6 +668,8 @@ static void parse_func_attrs(tm_ir_parser *p, uint32_t func) {
         p->ir->funcs.data[func].noinline = tm_irp_is_word(p, "true");
       else
         p->ir->funcs.data[func].noinline = true;
+    } else if (tm_irp_take_word(p, "tm.may_overlap")) {
+      p->ir->funcs.data[func].may_overlap = true;
     }
     skip_value(p);
     if (!tm_irp_take(p, ',')) break;

@@ -859,8 +859,9 @@ static void func(printer *p, const tm_func *f) {
     type(p, f->results.data[r]);
   }
   if (f->results.len > 1) put(p, ")");
-  tm_buf_printf(p->out, " attributes {noinline = %s} {",
-                f->noinline ? "true" : "false");
+  tm_buf_printf(p->out, " attributes {noinline = %s%s} {",
+                f->noinline ? "true" : "false",
+                f->may_overlap ? ", tm.may_overlap" : "");
   body(p, f->body, false);
   put(p, "}");
 }

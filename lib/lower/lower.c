@@ -115,6 +115,7 @@ static void bind_params(tm_low *l, const tm_function_def *f) {
 static void lower_kernel(tm_low *l, const tm_function_def *f) {
   uint32_t func = tm_ir_add_func(l->ir, f->name, true);
   l->ir->funcs.data[func].loc = f->loc;
+  l->ir->funcs.data[func].may_overlap = l->spec->may_overlap;
   l->b = tm_build_at_end(l->ir, l->ir->funcs.data[func].body);
   l->b.loc = f->loc;
   tm_frame frame = {.function = f, .module = f->module};

@@ -54,6 +54,7 @@ typedef struct tm_spec {
   uint32_t n_args;
   uint32_t num_warps, num_stages; /* what tl.extra and friends may ask */
   bool debug;              /* keep tl.device_assert and assert */
+  bool may_overlap;        /* two buffers of a launch may share memory */
 } tm_spec;
 
 /* Lowers kernel `name` of module. Returns NULL with errors in diags. The tree

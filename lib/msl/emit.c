@@ -474,72 +474,99 @@ static uint32_t field_size(tm_scalar scalar) {
   return scalar == TM_INDEX ? 4 : msl_memory_bytes(scalar);
 }
 
-/* Fills metadata, and prints the struct of scalars into out. */
+/* The constant struct as it grows. */
+typedef struct fields {
+  tm_buf text;
+  uint32_t end, pads, align;
+} fields;
+
+/* Appends a field and returns its offset. */
+static uint32_t add_field(fields *f, const char *type, const char *name,
+                          uint32_t size) {
+  while (f->end % size) {
+    tm_buf_printf(&f->text, "  uchar pad%u;\n", (unsigned)f->pads++);
+    f->end++;
+  }
+  if (size > f->align) f->align = size;
+  tm_buf_printf(&f->text, "  %s %s;\n", type, name);
+  f->end += size;
+  return f->end - size;
+}
+
+static void pointer_argument(emitter *e, const tm_param *param,
+                             const char *name, uint32_t *slots, fields *f,
+                             tm_msl_arg *arg) {
+  uint32_t roots = e->values[param->value].roots;
+  arg->scalar = msl_scalar_of(param->type->element);
+  arg->reads = (e->read_roots & roots) != 0;
+  arg->writes = (e->write_roots & roots) != 0;
+  if (*slots < e->bound) {
+    arg->kind = TM_ARG_BUFFER;
+    arg->slot = (*slots)++;
+  } else {
+    arg->kind = TM_ARG_ADDRESS;
+    arg->offset = add_field(f, "ulong", name, 8);
+  }
+  msl_bind(e, param->value, name);
+}
+
+static void number_argument(emitter *e, const tm_param *param,
+                            const char *name, fields *f, tm_msl_arg *arg) {
+  arg->kind = TM_ARG_SCALAR;
+  arg->scalar = param->type->scalar;
+  arg->offset = add_field(f, msl_memory_type(e, arg->scalar, 1), name,
+                          field_size(arg->scalar));
+  const char *text = msl_text(e, "args.%s", name);
+  if (arg->scalar == TM_I1) text = msl_text(e, "(%s != 0)", text);
+  if (arg->scalar == TM_BF16)
+    text = msl_text(e, "%s(%s)", msl_use(e, MSL_H_BF16_LOAD, "ushort", 1),
+                    text);
+  msl_bind(e, param->value, text);
+}
+
+/* Fills metadata, and prints the constant struct into out. */
 static bool arguments(emitter *e, const char *struct_name, tm_buf *out) {
-  const tm_func *f = e->func;
+  const tm_func *func = e->func;
   tm_msl *msl = e->out;
-  msl->n_args = f->params.len;
-  msl->args = TM_NEW_ARRAY(e->arena, tm_msl_arg, f->params.len);
-  uint32_t slots = 0, offset = 0, pads = 0, align = 4;
-  tm_buf fields = tm_buf_in(e->arena);
-  for (uint32_t i = 0; i < f->params.len; i++) {
-    const tm_param *param = &f->params.data[i];
+  msl->n_args = func->params.len;
+  msl->args = TM_NEW_ARRAY(e->arena, tm_msl_arg, func->params.len);
+  uint32_t slots = 0;
+  fields f = {.text = tm_buf_in(e->arena), .align = 4};
+  for (uint32_t i = 0; i < func->params.len; i++) {
+    const tm_param *param = &func->params.data[i];
     tm_msl_arg *arg = &msl->args[i];
     arg->name = param->name;
     if (!msl_type_is_supported(e, 0, param->type)) return false;
     const char *name = msl_name(e, param->name);
-    if (param->type->kind == TM_TYPE_POINTER) {
-      uint32_t roots = e->values[param->value].roots;
-      arg->kind = TM_ARG_BUFFER;
-      arg->scalar = msl_scalar_of(param->type->element);
-      arg->slot = slots++;
-      arg->reads = (e->read_roots & roots) != 0;
-      arg->writes = (e->write_roots & roots) != 0;
-      msl_bind(e, param->value, name);
-      continue;
-    }
-    arg->kind = TM_ARG_SCALAR;
-    arg->scalar = param->type->scalar;
-    uint32_t size = field_size(arg->scalar);
-    while (offset % size) {
-      tm_buf_printf(&fields, "  uchar pad%u;\n", (unsigned)pads++);
-      offset++;
-    }
-    if (size > align) align = size;
-    arg->offset = offset;
-    offset += size;
-    tm_buf_printf(&fields, "  %s %s;\n",
-                  msl_memory_type(e, arg->scalar, 1), name);
-    const char *text = msl_text(e, "args.%s", name);
-    if (arg->scalar == TM_I1) text = msl_text(e, "(%s != 0)", text);
-    if (arg->scalar == TM_BF16)
-      text = msl_text(e, "%s(%s)", msl_use(e, MSL_H_BF16_LOAD, "ushort", 1),
-                      text);
-    msl_bind(e, param->value, text);
+    if (param->type->kind == TM_TYPE_POINTER)
+      pointer_argument(e, param, name, &slots, &f, arg);
+    else
+      number_argument(e, param, name, &f, arg);
+  }
+  while (f.end % f.align) {
+    tm_buf_printf(&f.text, "  uchar pad%u;\n", (unsigned)f.pads++);
+    f.end++;
   }
   msl->scalars_slot = slots;
-  while (offset % align) {
-    tm_buf_printf(&fields, "  uchar pad%u;\n", (unsigned)pads++);
-    offset++;
-  }
-  msl->scalars_size = offset;
+  msl->scalars_size = f.end;
   msl->uses_log = e->uses_log;
-  msl->log_slot = slots + (offset > 0);
-  uint32_t needed = slots + (offset > 0) + e->uses_log;
-  if (needed > e->chip->max_buffers) {
-    tm_diag *diag = tm_error_at(
-        e->diags, TM_DIAG_LIMIT, f->loc,
-        "the kernel has %u buffers and Metal binds at most %u",
-        (unsigned)needed, (unsigned)e->chip->max_buffers);
-    tm_diag_hint(e->diags, diag, "put tensors next to each other in one "
-                 "buffer and pass offsets");
-    e->failed = true;
-    return false;
-  }
-  if (offset)
+  msl->log_slot = slots + (f.end > 0);
+  if (f.end)
     tm_buf_printf(out, "struct %s {\n%s};\n\n", struct_name,
-                  tm_buf_text(&fields));
+                  tm_buf_text(&f.text));
   return true;
+}
+
+/* The pointers that came as numbers. */
+static void pointers_of_addresses(emitter *e, tm_buf *out) {
+  const tm_msl *msl = e->out;
+  for (uint32_t i = 0; i < msl->n_args; i++) {
+    if (msl->args[i].kind != TM_ARG_ADDRESS) continue;
+    tm_value v = e->func->params.data[i].value;
+    const char *type = msl_pointer_type(e, v), *name = e->values[v].name;
+    tm_buf_printf(out, "  %sconst %s = (%s)args.%s;\n", type, name, type,
+                  name);
+  }
 }
 
 static void signature(emitter *e, const char *entry, const char *struct_name,
@@ -765,6 +792,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   msl_print_log_helper(e, &text);
   tm_buf_puts(&text, tm_buf_text(&e->combines));
   signature(e, entry, struct_name, &text);
+  pointers_of_addresses(e, &text);
   pool(e, &text);
   tm_buf_puts(&text, tm_buf_text(&e->thread_parts));
   publish_places(e, tm_buf_text(&text));

@@ -184,6 +184,8 @@ typedef struct emitter {
   const char *half_var;     /* the variable that walks their vectors */
   bool orders;              /* some atomic operation orders other accesses of
                                several programs: emitter_atomic.c */
+  uint32_t bound;           /* so many pointer parameters have a slot; those
+                               after them go by address */
   uint32_t writable;        /* roots that may not be const */
   uint32_t read_roots, write_roots;
   TM_VEC(msl_region) regions;

@@ -259,9 +259,10 @@ static void count_uses(emitter *e, tm_inst inst, void *data) {
   }
 }
 
-static void order_of_inst(emitter *e, tm_inst inst, void *data) {
+static void order_and_log_of_inst(emitter *e, tm_inst inst, void *data) {
   (void)data;
   msl_find_order(e, inst);
+  e->uses_log = e->uses_log || msl_is_logged(tm_get(e->ir, inst)->op);
 }
 
 typedef struct changed { bool any; } changed;
@@ -300,14 +301,33 @@ static void accesses_of_inst(emitter *e, tm_inst inst, void *data) {
   if (d->op == TM_STORE || atomic) e->write_roots |= roots;
 }
 
+/* How many pointer parameters get a buffer slot. Metal takes it that the
+ * buffers of two slots do not overlap, reads included (MSL 5.2), so where
+ * they may, all go by address; and so do those that the slots do not suffice
+ * for. */
+static void find_bound(emitter *e) {
+  uint32_t pointers = 0, scalars = 0, most = e->chip->max_buffers;
+  for (uint32_t i = 0; i < e->func->params.len; i++) {
+    bool pointer = e->func->params.data[i].type->kind == TM_TYPE_POINTER;
+    pointers += pointer, scalars += !pointer;
+  }
+  e->bound = e->func->may_overlap ? 0 : pointers;
+  if (e->bound + (scalars > 0) + e->uses_log > most)
+    e->bound = most - 1 - e->uses_log;
+}
+
 /* Which buffers each pointer may point into; those that may be written, and
- * those that share a pointer variable with them, are not const. */
+ * those that share a pointer variable with them, are not const. All buffers
+ * that go by address count as one. */
 static void find_roots(emitter *e) {
-  uint32_t bit = 0;
+  find_bound(e);
+  uint32_t pointers = 0;
   for (uint32_t i = 0; i < e->func->params.len; i++) {
     const tm_param *param = &e->func->params.data[i];
-    if (param->type->kind == TM_TYPE_POINTER && bit < 32)
-      e->values[param->value].roots = 1u << bit++;
+    if (param->type->kind != TM_TYPE_POINTER) continue;
+    uint32_t bit = pointers < e->bound ? pointers : e->bound;
+    e->values[param->value].roots = 1u << bit;
+    pointers++;
   }
   changed state = {true};
   while (state.any) {
@@ -852,7 +872,6 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
     tm_type type = tm_type_of(e->ir, d->results + i);
     if (!msl_type_is_supported(e, inst, type)) return;
   }
-  e->uses_log = e->uses_log || msl_is_logged(d->op);
   if (d->op == TM_REDUCE) msl_reduce_plan(e, inst);
   if (d->op == TM_SCAN) msl_scan_plan(e, inst);
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
@@ -895,7 +914,7 @@ bool msl_plan(emitter *e) {
   if (!depth_is_fine(e)) return false;
   uint32_t position = 0;
   each_inst(e, body, count_uses, &position);
-  each_inst(e, body, order_of_inst, NULL);
+  each_inst(e, body, order_and_log_of_inst, NULL);
   find_roots(e);
   find_index_values(e);
   each_inst(e, body, sign_of_inst, NULL);

@@ -17,7 +17,8 @@
 
 typedef enum tm_arg_kind {
   TM_ARG_BUFFER, /* a pointer: device buffer at `slot` */
-  TM_ARG_SCALAR  /* a number at byte `offset` of the constant struct */
+  TM_ARG_SCALAR, /* a number at byte `offset` of the constant struct */
+  TM_ARG_ADDRESS /* a pointer: its device address, 8 bytes at `offset` */
 } tm_arg_kind;
 
 /* One run-time argument of the kernel, in the order of its parameters;
@@ -27,8 +28,8 @@ typedef struct tm_msl_arg {
   tm_arg_kind kind;
   tm_scalar scalar;   /* the number's type, or the pointee's */
   uint32_t slot;      /* BUFFER: [[buffer(slot)]] */
-  uint32_t offset;    /* SCALAR */
-  bool reads, writes; /* BUFFER */
+  uint32_t offset;    /* SCALAR, ADDRESS */
+  bool reads, writes; /* BUFFER, ADDRESS */
 } tm_msl_arg;
 
 /* A tile that the text keeps in its threadgroup pool, under this name. */
