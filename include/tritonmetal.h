@@ -527,6 +527,12 @@ typedef enum tm_arg_tag {
   TM_GIVE_DTYPE = 7    /* dtype: a constexpr such as tl.float16 */
 } tm_arg_tag;
 
+/* What a tensor descriptor gives for elements outside of its tensor. */
+typedef enum tm_padding {
+  TM_PADDING_ZERO = 0,
+  TM_PADDING_NAN = 1
+} tm_padding;
+
 /* One argument of a launch, or a compile-time value. Make it with the
  * functions below. */
 typedef struct tm_arg {
@@ -685,8 +691,22 @@ typedef struct tm_kernel_arg {
   uint32_t is_buffer;
   uint32_t dtype;    /* tm_dtype of the elements or of the number */
   uint32_t reads, writes; /* BUFFER: not 0 when the kernel does */
-  uint32_t divisibility;  /* what the kernel relies on: 16, or 0 */
+  uint32_t divisibility;  /* what the kernel relies on: 16, or 0; strides of
+                             descriptors: 16 bytes, in elements */
 } tm_kernel_arg;
+
+/* A tensor descriptor among the arguments. In args it is the base pointer, of
+ * the descriptor's name, its rank sizes ("name.shape.0", i32), and all its
+ * strides but the last ("name.stride.0", i64). */
+typedef struct tm_kernel_descriptor {
+  const char *name;
+  size_t arg;            /* index of the base pointer in args */
+  uint32_t dtype;        /* tm_dtype of the elements */
+  uint32_t rank;         /* 1 to 5 */
+  uint32_t block_shape[5];
+  uint32_t padding;      /* tm_padding */
+  uint32_t round_f32_to_tf32;
+} tm_kernel_descriptor;
 
 typedef struct tm_kernel_facts {
   size_t struct_size;
@@ -701,6 +721,8 @@ typedef struct tm_kernel_facts {
   uint32_t family;             /* lowest Apple GPU family it runs on */
   uint32_t from_cache;         /* not 0: it was found in the cache */
   double compile_seconds;      /* this tm_compile took */
+  const tm_kernel_descriptor *descriptors; /* in order of their arguments */
+  size_t n_descriptors;
 } tm_kernel_facts;
 
 /* What is known of the kernel; NULL for NULL. Borrowed from the kernel.

@@ -45,7 +45,8 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
 
 /* ---- signature.c ------------------------------------------------------ */
 
-/* A value set by name, as -D NAME=VALUE does. */
+/* A value set by name, as -D NAME=VALUE does; "args.2" and "args.size" name
+ * items of tuples that the signature leaves open with `constexpr`. */
 typedef struct tm_named_const {
   const char *name;
   tm_const value;
@@ -55,7 +56,12 @@ typedef struct tm_named_const {
  *     *fp32:16     pointer, divisible by 16 (bytes)
  *     i32:16 i32:1 run-time number, divisible by 16, equal to 1
  *     1024 0.5 true none 'leaky'   a constexpr literal
- * Parameters named in consts take no entry. Returns one tm_spec_arg for each
+ *     constexpr                    a value that consts has by name
+ *     tensordesc<fp16[64,64]>      a tensor descriptor with that block; :nan
+ *                                  pads with NaN, :tf32 rounds what is read
+ *     (*fp32, i32, 16)  (x=*fp32, n=i32)   a tuple, a named tuple, of any of
+ *                                  these
+ * Parameters named in consts take no entry, or `constexpr`. Returns one tm_spec_arg for each
  * parameter of function, or NULL with errors in diags (file names the
  * signature text as a source, so that errors show a caret in it). */
 tm_spec_arg *tm_signature_parse(tm_arena *arena, tm_diags *diags,
@@ -63,6 +69,10 @@ tm_spec_arg *tm_signature_parse(tm_arena *arena, tm_diags *diags,
                                 const tm_function_def *function,
                                 const tm_named_const *consts,
                                 uint32_t n_consts);
+
+/* NULL when Triton takes descriptors of such a block; else what is wrong with
+ * it, a sentence that lives for ever. */
+const char *tm_spec_desc_fault(const tm_spec_desc *desc);
 
 /* One literal: an integer, a float (has a point or exponent), true, false,
  * none (any case), a dtype name, or other text, quoted or not. */

@@ -168,6 +168,19 @@ void tmi_kernel_release(tm_kernel *kernel);
 tm_status tmi_kernel_overlapping(tm_kernel *kernel, tm_kernel **out,
                                  tm_error **error);
 
+/* ---- kernel_args.c ------------------------------------------------------ */
+
+/* Pieces of a kernel's key: each can be told from what follows it. */
+void tmi_key_number(tm_buf *key, uint64_t x);
+void tmi_key_bytes(tm_buf *key, const char *bytes, size_t n);
+void tmi_key_text(tm_buf *key, const char *text); /* NULL is "" */
+void tmi_key_spec(tm_buf *key, const tm_spec *spec);
+/* A copy whose text and lists are in the arena. */
+void tmi_spec_copy(tm_arena *arena, const tm_spec *from, tm_spec *to);
+/* Joins the program's arguments with what the kernel's specialization says of
+ * their parameters: fills slots and facts. False when they do not fit. */
+bool tmi_kernel_join(tm_kernel *kernel);
+
 /* ---- kernel_spec.c ------------------------------------------------------ */
 
 /* Triton's spelling of a dtype; NULL for numbers that are none. */

@@ -207,14 +207,13 @@ static tm_arg from_const(const tm_const *value) {
     case TM_CONST_DTYPE:
       if (tm_arg_parse(&arg, value->text, NULL) == TM_OK) return arg;
       return tm_arg_text(value->text);
-    case TM_CONST_NONE: break;
+    case TM_CONST_NONE: case TM_CONST_TUPLE: break;
   }
   return tm_arg_none();
 }
 
 static tm_host_arg to_host(const char *name, const tm_arg *arg) {
-  tm_host_arg out = {name, arg->tag == TM_GIVE_BUFFER, {TM_CONST_NONE, 0, 0,
-                                                       NULL}};
+  tm_host_arg out = {.name = name, .is_buffer = arg->tag == TM_GIVE_BUFFER};
   switch (arg->tag) {
     case TM_GIVE_INT:
     case TM_GIVE_BOOL:

@@ -25,7 +25,7 @@
 #define TM_BUILD_ID TM_VERSION_STRING
 #endif
 
-enum { KEY_FORMAT = 1 };
+enum { KEY_FORMAT = 2 };
 
 /* ---- the build ---------------------------------------------------------- */
 
@@ -55,64 +55,37 @@ static void make_build_id(void) {
 
 /* ---- the key ------------------------------------------------------------ */
 
-static void key_number(tm_buf *key, uint64_t x) {
-  tm_buf_add(key, (const char *)&x, sizeof x);
-}
-
-static void key_text(tm_buf *key, const char *text, size_t n) {
-  key_number(key, n);
-  tm_buf_add(key, text, n);
-}
-
-static void key_name(tm_buf *key, const char *text) {
-  key_text(key, text ? text : "", text ? strlen(text) : 0);
-}
-
-static void key_arg(tm_buf *key, const tm_spec_arg *arg) {
-  key_number(key, arg->kind);
-  key_name(key, arg->type);
-  key_number(key, arg->divisibility);
-  if (arg->kind != TM_SPEC_CONST) return;
-  uint64_t bits;
-  memcpy(&bits, &arg->value.f, sizeof bits);
-  key_number(key, arg->value.kind);
-  key_number(key, (uint64_t)arg->value.i);
-  key_number(key, bits);
-  key_name(key, arg->value.text);
-}
-
 /* Everything the program is a function of. */
 static void make_key(const tm_module *module, const char *name,
                      const tm_spec *spec, const tm_chip *chip,
                      uint32_t optimization_level, tm_buf *key) {
   pthread_once(&build_once, make_build_id);
-  key_number(key, KEY_FORMAT);
-  key_name(key, build_id);
-  key_name(key, chip->name);
-  key_number(key, optimization_level);
-  key_number(key, spec->num_warps);
-  key_number(key, spec->num_stages);
-  key_number(key, spec->debug);
-  key_number(key, spec->may_overlap);
-  key_name(key, name);
-  key_name(key, module->name);
-  key_number(key, spec->n_args);
-  for (uint32_t i = 0; i < spec->n_args; i++) key_arg(key, &spec->args[i]);
+  tmi_key_number(key, KEY_FORMAT);
+  tmi_key_text(key, build_id);
+  tmi_key_text(key, chip->name);
+  tmi_key_number(key, optimization_level);
+  tmi_key_number(key, spec->num_warps);
+  tmi_key_number(key, spec->num_stages);
+  tmi_key_number(key, spec->debug);
+  tmi_key_number(key, spec->may_overlap);
+  tmi_key_text(key, name);
+  tmi_key_text(key, module->name);
+  tmi_key_spec(key, spec);
   const tm_modules *set = module->owner;
-  key_number(key, set->list.len);
+  tmi_key_number(key, set->list.len);
   for (uint32_t i = 0; i < set->list.len; i++) {
     const tm_module *each = set->list.data[i];
     tm_str text = set->diags->sources.data[each->file - 1].text;
-    key_name(key, each->name);
-    key_number(key, each->is_package);
-    key_text(key, text.ptr, text.len);
+    tmi_key_text(key, each->name);
+    tmi_key_number(key, each->is_package);
+    tmi_key_bytes(key, text.ptr, text.len);
   }
-  key_number(key, set->customs.len);
+  tmi_key_number(key, set->customs.len);
   for (uint32_t i = 0; i < set->customs.len; i++) {
     const tm_custom *custom = &set->customs.data[i];
-    key_name(key, custom->name);
-    key_name(key, custom->signature);
-    key_text(key, custom->text.ptr, custom->text.len);
+    tmi_key_text(key, custom->name);
+    tmi_key_text(key, custom->signature);
+    tmi_key_bytes(key, custom->text.ptr, custom->text.len);
   }
 }
 
@@ -207,60 +180,10 @@ static void copy_program(tm_arena *arena, const tm_program *from,
   to->sites = sites;
 }
 
-static void copy_spec(tm_arena *arena, const tm_spec *from, tm_spec *to) {
-  *to = *from;
-  tm_spec_arg *args = TM_NEW_ARRAY(arena, tm_spec_arg, from->n_args + 1);
-  for (uint32_t i = 0; i < from->n_args; i++) {
-    args[i] = from->args[i];
-    if (args[i].type) args[i].type = copy_text(arena, args[i].type);
-    if (args[i].value.text)
-      args[i].value.text = copy_text(arena, args[i].value.text);
-  }
-  to->args = args;
-}
-
-/* Joins the program's arguments with what the specialization says of their
- * parameters. False when they do not fit together. */
-static bool join_args(tm_kernel *kernel) {
-  const tm_program *program = &kernel->program;
-  uint32_t n = program->n_args, next = 0;
-  tm_kernel_arg *args = TM_NEW_ARRAY(&kernel->arena, tm_kernel_arg, n + 1);
-  kernel->slots = TM_NEW_ARRAY(&kernel->arena, tmi_slot, n + 1);
-  for (uint32_t p = 0; p < kernel->spec.n_args; p++) {
-    const tm_spec_arg *spec = &kernel->spec.args[p];
-    if (spec->kind != TM_SPEC_POINTER && spec->kind != TM_SPEC_SCALAR)
-      continue;
-    if (next == n) return false;
-    const tm_msl_arg *arg = &program->args[next];
-    bool is_buffer = spec->kind == TM_SPEC_POINTER;
-    if (is_buffer != (arg->kind != TM_ARG_SCALAR)) return false;
-    tm_buf type = tm_buf_in(&kernel->arena);
-    tm_buf_printf(&type, "%s%s", is_buffer ? "*" : "", spec->type);
-    args[next] = (tm_kernel_arg){arg->name, tm_buf_text(&type), is_buffer,
-                                 tmi_dtype_number(spec->type),
-                                 is_buffer && arg->reads,
-                                 is_buffer && arg->writes,
-                                 spec->divisibility};
-    kernel->slots[next] = (tmi_slot){
-        .is_buffer = is_buffer,
-        .by_address = arg->kind == TM_ARG_ADDRESS,
-        .is_unsigned = spec->type[0] == 'u',
-        .slot = (uint8_t)arg->slot,
-        .divisibility = (uint8_t)spec->divisibility,
-        .offset = (uint16_t)arg->offset,
-        .size = (uint16_t)tm_program_scalar_size(arg->scalar),
-        .scalar = arg->scalar};
-    next++;
-  }
-  kernel->facts.args = args;
-  kernel->facts.n_args = n;
-  return next == n;
-}
-
 static bool fill_kernel(tm_kernel *kernel, const job *j,
                         const tm_program *program) {
   copy_program(&kernel->arena, program, &kernel->program);
-  copy_spec(&kernel->arena, &j->spec, &kernel->spec);
+  tmi_spec_copy(&kernel->arena, &j->spec, &kernel->spec);
   kernel->chip = j->chip;
   kernel->facts.struct_size = sizeof kernel->facts;
   kernel->facts.name = copy_text(&kernel->arena, j->name);
@@ -271,7 +194,7 @@ static bool fill_kernel(tm_kernel *kernel, const job *j,
   kernel->facts.threadgroup_bytes = program->threadgroup_bytes;
   kernel->facts.language_version = program->language_version;
   kernel->facts.family = program->family;
-  return join_args(kernel);
+  return tmi_kernel_join(kernel);
 }
 
 /* fill_kernel under the guard of the kernel's arena. */

@@ -219,6 +219,7 @@ static tm_status parse_arg(tm_arena *arena, tm_arg *value, const char *text,
       *value = tm_arg_text(found ? found : text);
       value->offset = strlen(c.text);
       return TM_OK;
+    case TM_CONST_TUPLE: break; /* one literal is read */
   }
   return tmi_fail(error, TM_E_INTERNAL, "an unknown kind of literal");
 }

@@ -2,13 +2,17 @@
 /*
  * eval_ttir.c - do two TTIR texts compute the same, bit for bit?
  *
- *     eval_ttir A.ttir B.ttir [--grid X,Y] [--elements N] [SCALAR ...]
+ *     eval_ttir A.ttir B.ttir [--grid X,Y] [--elements N] [--nan D]
+ *               [SCALAR ...]
  *
  * Reads both with our reader, verifies them, runs their kernels in the
  * evaluator (oracle/eval.h) on the same random arrays and compares all the
  * arrays afterwards. SCALARs are the values of the parameters that are not
- * pointers, in order. `make test-upstream` compares our front end with
- * upstream's so.
+ * pointers, in order. A parameter of type !tt.tensordesc stands, with the
+ * sizes and strides that follow it, for what we make of it: a pointer, the
+ * sizes, and all strides but the last, which is 1 (lib/lower/params.c); --nan
+ * names one that pads with NaN, from 0. `make test-upstream` compares our
+ * front end with upstream's so.
  *
  * Exit status: 0 equal; 1 a difference, told on standard output; 2 one of
  * the two cannot be read or run, which says how far the comparison goes.
@@ -28,6 +32,7 @@ typedef struct options {
   size_t elements;
   const char *scalars[MAX_ARGS];
   uint32_t n_scalars;
+  uint64_t pads_nan; /* a bit for each descriptor */
 } options;
 
 /* ---- reading ------------------------------------------------------------ */
@@ -78,24 +83,49 @@ static tm_scalar element_of(tm_type t) {
   return e->kind == TM_TYPE_SCALAR ? e->scalar : TM_I64;
 }
 
+static bool next_scalar(const options *o, uint32_t *scalar,
+                        tm_eval_arg *arg) {
+  if (*scalar >= o->n_scalars) return false;
+  arg->f = strtod(o->scalars[*scalar], NULL);
+  arg->i = strtoll(o->scalars[(*scalar)++], NULL, 10);
+  return true;
+}
+
+/* Sizes and strides into the descriptor at l->n and into the parameters
+ * behind it, past which it goes. */
+static bool make_descriptor(launch *l, const tm_func *f, const options *o,
+                            uint32_t *scalar) {
+  uint32_t at = l->n, rank = f->params.data[at].type->element->rank;
+  if (at + 2 * rank >= f->params.len) return false;
+  tm_eval_arg *arg = &l->args[at], *parts = arg + 1;
+  for (uint32_t k = 0; k < 2 * rank; k++) {
+    parts[k].i = 1;
+    if (k + 1 < 2 * rank && !next_scalar(o, scalar, &parts[k])) return false;
+    *(k < rank ? &arg->shape[k] : &arg->strides[k - rank]) = parts[k].i;
+  }
+  l->n += 2 * rank;
+  return true;
+}
+
 static bool make_launch(launch *l, const tm_func *f, const options *o) {
   uint64_t seed = 20240229;
-  uint32_t scalar = 0;
+  uint32_t scalar = 0, descriptors = 0;
   memset(l, 0, sizeof *l);
   if (f->params.len > MAX_ARGS) return false;
   for (l->n = 0; l->n < f->params.len; l->n++) {
     tm_type t = f->params.data[l->n].type;
     tm_eval_arg *arg = &l->args[l->n];
-    if (t->kind == TM_TYPE_POINTER) {
+    if (t->kind == TM_TYPE_POINTER || t->kind == TM_TYPE_DESCRIPTOR) {
       tm_scalar s = l->element[l->n] = element_of(t);
       arg->bytes = o->elements * eval_element_size(s);
       arg->data = malloc(arg->bytes);
       if (!arg->data) return false;
       eval_fill(arg->data, s, o->elements, &seed);
-    } else {
-      if (t->kind != TM_TYPE_SCALAR || scalar >= o->n_scalars) return false;
-      arg->f = strtod(o->scalars[scalar], NULL);
-      arg->i = strtoll(o->scalars[scalar++], NULL, 10);
+      if (t->kind == TM_TYPE_POINTER) continue;
+      arg->pads_nan = o->pads_nan >> descriptors++ & 1;
+      if (!make_descriptor(l, f, o, &scalar)) return false;
+    } else if (t->kind != TM_TYPE_SCALAR || !next_scalar(o, &scalar, arg)) {
+      return false;
     }
   }
   return scalar == o->n_scalars;
@@ -107,32 +137,62 @@ static void free_launch(launch *l) {
 
 /* ---- comparing ------------------------------------------------------------- */
 
+/* The arrays in order: a descriptor's has another number than a pointer's. */
 static int compare(const launch *a, const launch *b, size_t elements) {
-  for (uint32_t i = 0; i < a->n; i++) {
-    size_t size = a->args[i].data ? eval_element_size(a->element[i]) : 0;
-    for (size_t k = 0; k < elements && size; k++) {
-      const char *x = (const char *)a->args[i].data + k * size;
-      const char *y = (const char *)b->args[i].data + k * size;
+  for (uint32_t i = 0, k = 0;; i++, k++) {
+    while (i < a->n && !a->args[i].data) i++;
+    while (k < b->n && !b->args[k].data) k++;
+    if (i == a->n || k == b->n) return i < a->n || k < b->n;
+    size_t size = eval_element_size(a->element[i]);
+    for (size_t e = 0; e < elements; e++) {
+      const char *x = (const char *)a->args[i].data + e * size;
+      const char *y = (const char *)b->args[k].data + e * size;
       if (memcmp(x, y, size) == 0) continue;
-      printf("argument %u, element %zu: %.17g and %.17g\n", i, k,
+      printf("argument %u, element %zu: %.17g and %.17g\n", i, e,
              eval_element(x, a->element[i], 0),
-             eval_element(y, b->element[i], 0));
+             eval_element(y, b->element[k], 0));
       return 1;
     }
   }
-  return 0;
+}
+
+typedef struct flat {
+  tm_scalar scalar[4 * MAX_ARGS];
+  bool is_array[4 * MAX_ARGS];
+  uint32_t n;
+} flat;
+
+static void add_flat(flat *f, tm_scalar scalar, bool is_array) {
+  f->scalar[f->n] = scalar;
+  f->is_array[f->n++] = is_array;
+}
+
+/* Parameters with descriptors taken apart. */
+static void flatten(const tm_func *f, flat *out) {
+  out->n = 0;
+  for (uint32_t i = 0; i < f->params.len && i < MAX_ARGS; i++) {
+    tm_type t = f->params.data[i].type;
+    if (t->kind == TM_TYPE_SCALAR) {
+      add_flat(out, t->scalar, false);
+      continue;
+    }
+    add_flat(out, element_of(t), true);
+    if (t->kind != TM_TYPE_DESCRIPTOR) continue;
+    uint32_t rank = t->element->rank;
+    for (uint32_t k = 0; k + 1 < 2 * rank; k++)
+      add_flat(out, k < rank ? TM_I32 : TM_I64, false);
+    i += 2 * rank;
+  }
 }
 
 static bool same_parameters(const tm_func *f, const tm_func *g) {
-  if (f->params.len != g->params.len) return false;
-  for (uint32_t i = 0; i < f->params.len; i++) {
-    tm_type a = f->params.data[i].type, b = g->params.data[i].type;
-    if (a->kind != b->kind) return false;
-    if (a->kind == TM_TYPE_SCALAR && a->scalar != b->scalar) return false;
-    if (a->kind == TM_TYPE_POINTER && element_of(a) != element_of(b))
-      return false;
-  }
-  return true;
+  static flat a, b;
+  flatten(f, &a);
+  flatten(g, &b);
+  bool same = a.n == b.n;
+  for (uint32_t i = 0; i < a.n && same; i++)
+    same = a.scalar[i] == b.scalar[i] && a.is_array[i] == b.is_array[i];
+  return same;
 }
 
 static int run(tm_ir *const ir[2], const options *o) {
@@ -199,6 +259,8 @@ int main(int argc, char **argv) {
       if (sscanf(argv[++i], "%u,%u", &o.grid[0], &o.grid[1]) < 1) files = 9;
     } else if (strcmp(argv[i], "--elements") == 0 && i + 1 < argc) {
       o.elements = (size_t)strtoull(argv[++i], NULL, 10);
+    } else if (strcmp(argv[i], "--nan") == 0 && i + 1 < argc) {
+      o.pads_nan |= UINT64_C(1) << (strtoul(argv[++i], NULL, 10) & 63);
     } else if (files < 2) {
       o.file[files++] = argv[i];
     } else if (o.n_scalars < MAX_ARGS) {
@@ -207,6 +269,6 @@ int main(int argc, char **argv) {
   }
   if (files == 2) return read_and_run(&o);
   fprintf(stderr, "eval_ttir A.ttir B.ttir [--grid X,Y] [--elements N] "
-                  "[SCALAR ...]\n");
+                  "[--nan D] [SCALAR ...]\n");
   return UNUSABLE;
 }

@@ -29,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ELEMENTS = 40000, MAX_SCALARS = 16 };
+enum { ELEMENTS = 40000, MAX_SCALARS = 32, MAX_ARGS = 64 };
 static const double BOUND = 4e-5;
 
 /* One launch of a file. */
@@ -101,8 +101,8 @@ static tm_ir *lowered(tm_arena *arena, const entry *e) {
 typedef struct arrays {
   tm_buffer *buffer[8];
   void *copy[8];
-  tm_arg args[16];
-  tm_eval_arg eval[16];
+  tm_arg args[MAX_ARGS];
+  tm_eval_arg eval[MAX_ARGS];
   uint32_t n;
 } arrays;
 

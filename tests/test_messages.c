@@ -187,6 +187,12 @@ static void lower_specializations(work *w) {
   const tm_spec_arg dtype = {
       .kind = TM_SPEC_CONST,
       .value = {.kind = TM_CONST_DTYPE, .text = "float31"}};
+  const tm_spec_arg of_bools = {.kind = TM_SPEC_DESCRIPTOR, .type = "i1",
+                                .desc = {1, {64}, false, false}};
+  const tm_spec_arg of_ints = {.kind = TM_SPEC_DESCRIPTOR, .type = "i32",
+                               .desc = {1, {64}, true, false}};
+  lower_text(w, one, "k", &of_bools, 1);
+  lower_text(w, one, "k", &of_ints, 1);
   lower_text(w, one, "k", scalar, 2);
   lower_text(w, one, "k", scalar, 1); /* and other.HALFF */
   lower_text(w, one, "k", &unknown, 1);

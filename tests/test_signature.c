@@ -104,6 +104,74 @@ static void values_by_name_take_no_entry(void **state) {
   close_kernel();
 }
 
+/* As triton's native_specialize_impl spells them, and what follows. */
+static void descriptors_are_read(void **state) {
+  (void)state;
+  open_kernel();
+  const tm_spec_arg *args =
+      parse("tensordesc<fp16[64, 32]>, tensordesc< bf16 [ 16 ] >:nan,"
+            "tensordesc<fp32[1,2,4,8,16]>:tf32 :nan");
+  assert_non_null(args);
+  assert_int_equal(args[0].kind, TM_SPEC_DESCRIPTOR);
+  assert_string_equal(args[0].type, "fp16");
+  assert_int_equal(args[0].desc.rank, 2);
+  assert_int_equal(args[0].desc.block[0], 64);
+  assert_int_equal(args[0].desc.block[1], 32);
+  assert_false(args[0].desc.pads_nan || args[0].desc.rounds_tf32);
+  assert_int_equal(args[1].desc.rank, 1);
+  assert_true(args[1].desc.pads_nan && !args[1].desc.rounds_tf32);
+  assert_int_equal(args[2].desc.rank, 5);
+  assert_int_equal(args[2].desc.block[4], 16);
+  assert_true(args[2].desc.pads_nan && args[2].desc.rounds_tf32);
+  close_kernel();
+}
+
+static void tuples_are_read(void **state) {
+  (void)state;
+  open_kernel();
+  const tm_spec_arg *args =
+      parse("(*fp32:16, (i32, 'a, (b'), 16,), (size=i32:1, data = "
+            "tensordesc<i8[16,16]>), [1, None, ()]");
+  assert_non_null(args);
+  assert_int_equal(args[0].kind, TM_SPEC_TUPLE);
+  assert_int_equal(args[0].n_items, 3);
+  assert_null(args[0].names);
+  assert_int_equal(args[0].items[0].kind, TM_SPEC_POINTER);
+  assert_int_equal(args[0].items[0].divisibility, 16);
+  assert_int_equal(args[0].items[1].n_items, 2);
+  assert_string_equal(args[0].items[1].items[1].value.text, "a, (b");
+  assert_int_equal(args[0].items[2].value.i, 16);
+  assert_string_equal(args[1].names[0], "size");
+  assert_string_equal(args[1].names[1], "data");
+  assert_int_equal(args[1].items[0].kind, TM_SPEC_CONST);
+  assert_int_equal(args[1].items[1].kind, TM_SPEC_DESCRIPTOR);
+  assert_int_equal(args[2].n_items, 3);
+  assert_int_equal(args[2].items[2].kind, TM_SPEC_TUPLE);
+  assert_int_equal(args[2].items[2].n_items, 0);
+  close_kernel();
+}
+
+/* Triton writes constexpr and has the value elsewhere. */
+static void constexprs_have_their_value_by_name(void **state) {
+  (void)state;
+  open_kernel();
+  const tm_named_const named[] = {
+      {"a.1", {.kind = TM_CONST_INT, .i = 5}},
+      {"a.2.size", {.kind = TM_CONST_INT, .i = 6}},
+      {"b", {.kind = TM_CONST_INT, .i = 7}}};
+  const tm_spec_arg *args = tm_signature_parse(
+      &arena, &diags, "(i32, constexpr, (size=constexpr,)), constexpr, i8",
+      function, named, 3);
+  assert_non_null(args);
+  assert_int_equal(args[0].items[1].value.i, 5);
+  assert_int_equal(args[0].items[2].items[0].value.i, 6);
+  assert_int_equal(args[1].value.i, 7);
+  assert_string_equal(args[2].type, "i8");
+  assert_null(tm_signature_parse(&arena, &diags, "(i32, i32), constexpr, i8",
+                                 function, named, 3));
+  close_kernel();
+}
+
 /* Each wrong text gives an error that shows the word in question. */
 static void wrong_entries_are_refused(void **state) {
   (void)state;
@@ -117,10 +185,37 @@ static void wrong_entries_are_refused(void **state) {
       {"1, , 2", "empty"},
       {"1, 'open, 2", "'open"},
       {"99999999999999999999, 1, 2", "64 bits"},
+      {"tensordesc<fp16[64,48]>, 1, 2", "powers of two"},
+      {"tensordesc<fp16[64,0]>, 1, 2", "powers of two"},
+      {"tensordesc<fp16[1,1,1,1,1,16]>, 1, 2", "1 to 5 dimensions"},
+      {"tensordesc<fp16[]>, 1, 2", "1 to 5 dimensions"},
+      {"tensordesc<fp16[2048,1024]>, 1, 2", "1048576"},
+      {"tensordesc<fp16[x]>, 1, 2", "1 to 5 dimensions"},
+      {"tensordesc<fp99[16]>, 1, 2", "unknown element type 'fp99'"},
+      {"tensordesc<fp16[16], 1, 2", "is no descriptor"},
+      {"tensordesc<fp16>, 1, 2", "is no descriptor"},
+      {"tensordesc, 1, 2", "is no descriptor"},
+      {"tensordesc_im2col<fp16[16]>, 1, 2", "is no descriptor"},
+      {"tensordesc<fp16[16]>:one, 1, 2", "unknown option ':one'"},
+      {"tensordesc<fp16[16]>:tf32, 1, 2", "unknown option ':tf32'"},
+      {"tensordesc<fp16[16]>16, 1, 2", "unknown option '16'"},
+      {"tensordesc<fp16[64,64],NVMMASharedLayout(swizzle_byte_width=128, "
+       "element_bitwidth=16, rank=2)>, 1, 2",
+       "Gluon's"},
+      {"nvTmaDesc, 1, 2", "NVIDIA's"},
+      {"(i32, 1, 2", "bracket"},
+      {"(i32]], 1, 2", "bracket"},
+      {"(i32, 1)x, 1, 2", "bracket"},
+      {"(i32, a=1), 1, 2", "either all items"},
+      {"(*fp99,), 1, 2", "unknown pointer type"},
+      {"(i32,,i32), 1, 2", "empty"},
+      {"((((((((((((((((((1)))))))))))))))))), 1, 2", "too deeply"},
+      {"(i32, constexpr), 1, 2", "'a.1' is not given"},
+      {"constexpr, 1, 2", "'a' is not given"},
   };
   for (size_t i = 0; i < TM_COUNT(cases); i++) {
     open_kernel();
-    assert_null(parse(cases[i].text));
+    if (parse(cases[i].text)) fail_msg("%s is read", cases[i].text);
     assert_true(diags.errors > 0);
     tm_buf text = tm_buf_in(&arena);
     tm_diags_render_all(&diags, &text);
@@ -137,6 +232,9 @@ int main(void) {
       cmocka_unit_test(words_are_bools_none_types_or_text),
       cmocka_unit_test(trailing_defaults_need_no_entry),
       cmocka_unit_test(values_by_name_take_no_entry),
+      cmocka_unit_test(descriptors_are_read),
+      cmocka_unit_test(tuples_are_read),
+      cmocka_unit_test(constexprs_have_their_value_by_name),
       cmocka_unit_test(wrong_entries_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ upstream refuses the kernel, `aborts` when it ends the process, `lacks` when its
 any more. docs/ir.md lists the differences.
 """
 import argparse
+import collections
 import difflib
 import importlib.util
 import os
@@ -66,6 +67,65 @@ def literal(text):
     return word
 
 
+def split(text):
+    """The entries of a signature: commas outside quotes and brackets."""
+    entries, depth, quote, entry = [], 0, "", ""
+    for c in text:
+        if quote or c in "'\"":
+            quote = "" if c == quote else quote or c
+        elif c in "([" or (c == "<" and entry.endswith("tensordesc")):
+            depth += 1
+        elif depth and c in ")]>":
+            depth -= 1
+        if c == "," and not depth and not quote:
+            entries.append(entry)
+            entry = ""
+        else:
+            entry += c
+    return [e.strip() for e in entries + [entry] if e.strip()]
+
+
+def read_entry(entry, path, case):
+    """What upstream's signature has for an entry; constants and promises by
+    path go to case."""
+    if entry.startswith("("):
+        names, types = [], []
+        for i, item in enumerate(split(entry[1:-1])):
+            named = re.match(r"([A-Za-z_]\w*) *=(.*)", item)
+            if named:
+                names.append(named.group(1))
+            types.append(read_entry((named.group(2) if named else item).strip(), path + (i,), case))
+        return collections.namedtuple("Named", names)(*types) if names else tuple(types)
+    if entry.startswith("tensordesc"):
+        if ":nan" in entry:
+            case["nan"].append(case["descriptors"])
+        case["descriptors"] += 1
+        return entry.partition(":")[0]
+    type_name, _, hint = entry.partition(":")
+    if hint == "1":
+        case["constexprs"][path] = 1
+        return "constexpr"
+    if re.fullmatch(r"\*?[a-z]\w*", type_name) and type_name.lower() not in ("true", "false", "none"):
+        if hint:
+            case["attrs"][path] = [["tt.divisibility", int(hint)]]
+        return type_name
+    case["constexprs"][path] = literal(type_name)
+    return "constexpr"
+
+
+def new_case():
+    return {"constexprs": {}, "attrs": {}, "nan": [], "descriptors": 0}
+
+
+def padded(d):
+    """Which descriptors of the signature, by number, pad with NaN: upstream
+    says so at the launch."""
+    case = new_case()
+    for entry in split(d.get("signature", [""])[0]):
+        read_entry(entry, (0,), case)
+    return case["nan"]
+
+
 def read_case(path):
     d = directives(path)
     named = {}
@@ -73,7 +133,7 @@ def read_case(path):
         for pair in text.split():
             name, value = pair.split("=", 1)
             named[name] = literal(value)
-    entries = [e.strip() for e in d.get("signature", [""])[0].split(",") if e.strip()]
+    entries = split(d.get("signature", [""])[0])
     return d, d["kernel"][0], entries, named
 
 
@@ -84,26 +144,16 @@ def upstream_module(path, kernel, entries, named, context, backend, options, tar
     fn = getattr(module, kernel)
     while not isinstance(fn, triton.runtime.jit.JITFunction):
         fn = fn.fn
-    signature, constexprs, attrs = {}, {}, {}
+    signature, case = {}, new_case()
     rest = iter(entries)
     for i, name in enumerate(fn.arg_names):
-        if name in named:
-            signature[name], constexprs[(i,)] = "constexpr", named[name]
-            continue
-        entry = next(rest, None)
+        entry = None if name in named else next(rest, None)
         if entry is None:
             signature[name] = "constexpr"
-            constexprs[(i,)] = fn.params[i].default
-            continue
-        type_name, _, hint = entry.partition(":")
-        if hint == "1":
-            signature[name], constexprs[(i,)] = "constexpr", 1
-        elif re.fullmatch(r"\*?[a-z]\w*", type_name) and type_name not in ("true", "false", "none"):
-            signature[name] = type_name
-            if hint:
-                attrs[(i,)] = [["tt.divisibility", int(hint)]]
+            case["constexprs"][(i,)] = named[name] if name in named else fn.params[i].default
         else:
-            signature[name], constexprs[(i,)] = "constexpr", literal(type_name)
+            signature[name] = read_entry(entry, (i,), case)
+    constexprs, attrs = case["constexprs"], case["attrs"]
     src = ASTSource(fn=fn, signature=signature, constexprs=constexprs, attrs=attrs)
     return src.make_ir(target, options, backend.get_codegen_implementation(options),
                        backend.get_module_map(), context)
@@ -175,6 +225,8 @@ def evaluate(theirs, ours, tools, d):
                 file.write(text)
         command = [f"{tools}/eval_ttir", "upstream", "ours",
                    "--grid", ",".join(d.get("grid", ["1"])[0].split())]
+        for descriptor in padded(d):
+            command += ["--nan", str(descriptor)]
         command += d.get("scalars", [""])[0].split()
         command[0] = os.path.abspath(command[0])
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

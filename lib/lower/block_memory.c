@@ -157,21 +157,26 @@ tm_lv tm_fn_make_descriptor(tm_low *l, const tm_builtin_call *c) {
   tm_ltype type = tm_lt_block(l, base->type->element, rank, block);
   if (!tm_want_padding(l, c->args[4], type, attrs, &n_attrs))
     return TM_POISONED;
-  tm_value operands[1 + 2 * TM_MAX_RANK] = {base->value};
-  for (uint32_t k = 0; k < 2; k++)
-    for (uint32_t d = 0; d < rank; d++)
-      operands[1 + k * rank + d] = lists[k][d]->value;
-  type = tm_lt_descriptor(l, type);
+  const tm_desc_parts parts = {base, lists[0], lists[1], false};
+  return tm_low_descriptor(l, type, &parts, n_attrs, attrs);
+}
+
+tm_lv tm_low_descriptor(tm_low *l, tm_ltype block, const tm_desc_parts *of,
+                        uint32_t n_attrs, const tm_attr *attrs) {
+  uint32_t rank = block->rank;
+  tm_value operands[1 + 2 * TM_MAX_RANK] = {of->base->value};
+  for (uint32_t d = 0; d < rank; d++) {
+    operands[1 + d] = of->shape[d]->value;
+    operands[1 + rank + d] = of->strides[d]->value;
+  }
+  tm_ltype type = tm_lt_descriptor(l, block);
   tm_inst i = tm_build(&l->b, TM_MAKE_TENSOR_DESC, 1 + 2 * rank, operands, 1,
                        &type->ir, 0, NULL, n_attrs, attrs);
-  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
-  tm_lv parts[2] = {tm_lv_tuple(l, lists[0], rank),
-                    tm_lv_tuple(l, lists[1], rank)};
-  v->kind = TM_LV_RUN;
-  v->value = tm_get(l->ir, i)->results;
-  v->type = type;
-  v->self = tm_lv_tuple(l, parts, 2);
-  return v;
+  tm_lv parts[3] = {tm_lv_tuple(l, of->shape, rank),
+                    tm_lv_tuple(l, of->strides, rank),
+                    tm_lv_bool(of->rounds_tf32)};
+  return tm_lv_descriptor(l, tm_get(l->ir, i)->results, type,
+                          tm_lv_tuple(l, parts, 3));
 }
 
 static bool wants_descriptor(tm_low *l, tm_lv v) {
@@ -193,6 +198,14 @@ static bool descriptor_offsets(tm_low *l, tm_lv desc, tm_lv offsets_arg,
   return false;
 }
 
+/* What was read, as a descriptor that rounds to tf32 gives it. */
+static tm_lv as_read(tm_low *l, tm_lv desc, tm_lv v) {
+  tm_lv rounds = desc->self ? desc->self->items[2] : tm_lv_bool(false);
+  if (rounds->kind == TM_LV_BOOL && !rounds->b) return v;
+  tm_lv args[2] = {v, rounds};
+  return tm_low_call_prelude(l, "as_tf32", 2, args);
+}
+
 tm_lv tm_fn_descriptor_load(tm_low *l, const tm_builtin_call *c) {
   tm_lv desc = c->args[0], offsets[TM_MAX_RANK];
   if (!descriptor_offsets(l, desc, c->args[1], offsets)) return TM_POISONED;
@@ -202,7 +215,7 @@ tm_lv tm_fn_descriptor_load(tm_low *l, const tm_builtin_call *c) {
     operands[1 + d] = offsets[d]->value;
   tm_inst i = tm_build(&l->b, TM_DESC_LOAD, 1 + block->rank, operands, 1,
                        &block->ir, 0, NULL, 0, NULL);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, block);
+  return as_read(l, desc, tm_lv_run(l, tm_get(l->ir, i)->results, block));
 }
 
 /* The type and the offsets of a store or an atomic operation; the value, in
@@ -304,7 +317,7 @@ tm_lv tm_fn_descriptor_gather(tm_low *l, const tm_builtin_call *c) {
   tm_value operands[3] = {desc->value, rows->value, column[0]->value};
   tm_inst i = tm_build(&l->b, TM_DESC_GATHER, 3, operands, 1, &type->ir, 0,
                        NULL, 0, NULL);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, type);
+  return as_read(l, desc, tm_lv_run(l, tm_get(l->ir, i)->results, type));
 }
 
 tm_lv tm_fn_descriptor_scatter(tm_low *l, const tm_builtin_call *c) {

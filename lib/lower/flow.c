@@ -105,6 +105,19 @@ static bool is_scalar_like(tm_lv v) {
   return tm_lv_is_run(v) || tm_lv_is_number(v);
 }
 
+static tm_lv join_values(join *j, tm_lv a, tm_lv b);
+
+/* Sizes and strides of descriptors go the way of the descriptor. */
+static tm_lv join_run(join *j, tm_lv a, tm_lv b, tm_value then,
+                      tm_value other) {
+  tm_lv v = a ? a : b;
+  tm_lvalue *r =
+      (tm_lvalue *)(uintptr_t)join_leaf(j, then, other, v->type);
+  if (!v->self) return r;
+  r->self = join_values(j, a ? a->self : NULL, b ? b->self : NULL);
+  return r->self ? r : NULL;
+}
+
 /* NULL when the values cannot be one variable. A side that is NULL does not
  * matter. */
 static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
@@ -113,8 +126,8 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
     tm_lv v = a ? a : b;
     if (tm_lv_is_run(v)) {
       tm_lv zero = zero_in(l, a ? j->other->block : j->then->block, v->type);
-      return a ? join_leaf(j, a->value, zero->value, v->type)
-               : join_leaf(j, zero->value, b->value, v->type);
+      return a ? join_run(j, a, b, a->value, zero->value)
+               : join_run(j, a, b, zero->value, b->value);
     }
     if (v->kind != TM_LV_TUPLE || !tm_lv_has_run(v)) return v;
     tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);
@@ -131,11 +144,10 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
     a = tensor_in(l, j->then->block, a);
     b = tensor_in(l, j->other->block, b);
     if (tm_lv_is_poison(a) || tm_lv_is_poison(b)) return TM_POISONED;
-    return a->type == b->type ? join_leaf(j, a->value, b->value, a->type)
-                              : NULL;
+    return a->type == b->type ? join_run(j, a, b, a->value, b->value) : NULL;
   }
   if (a->kind != TM_LV_TUPLE || b->kind != TM_LV_TUPLE ||
-      a->n_items != b->n_items || a->record != b->record)
+      a->n_items != b->n_items || !tm_record_same(a->record, b->record))
     return NULL;
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, a->n_items ? a->n_items : 1);
   for (uint32_t i = 0; i < a->n_items; i++)

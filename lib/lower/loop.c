@@ -62,7 +62,9 @@ static tm_lv with_args(loop *p, tm_lv v, tm_block block) {
     leaf made = {.init = v->value, .type = v->type, .keep = true};
     made.arg = tm_block_add_arg(l->ir, block, v->type->ir);
     tm_push(l->arena, &p->leaves, made);
-    return tm_lv_run(l, made.arg, v->type);
+    if (!v->self) return tm_lv_run(l, made.arg, v->type);
+    return tm_lv_descriptor(l, made.arg, v->type,
+                            with_args(p, v->self, block));
   }
   if (v->kind != TM_LV_TUPLE || !tm_lv_has_run(v)) return v;
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);
@@ -111,10 +113,11 @@ static bool match(loop *p, tm_lv inside, tm_lv after, uint32_t *at) {
     if (tm_lv_is_poison(after)) return true;
     if (!tm_lv_is_run(after) || after->type != f->type) return false;
     f->next = after->value;
-    return true;
+    return !inside->self || match(p, inside->self, after->self, at);
   }
   if (inside->kind == TM_LV_TUPLE && after->kind == TM_LV_TUPLE &&
-      inside->n_items == after->n_items && inside->record == after->record) {
+      inside->n_items == after->n_items &&
+      tm_record_same(inside->record, after->record)) {
     bool ok = true;
     for (uint32_t i = 0; i < inside->n_items; i++)
       ok = match(p, inside->items[i], after->items[i], at) && ok;
@@ -132,6 +135,7 @@ static tm_lv after_loop(tm_low *l, loop *p, tm_lv inside, uint32_t *at) {
     v->type = f->type;
     v->value = f->init;
     f->result = v;
+    if (inside->self) v->self = after_loop(l, p, inside->self, at);
     return v;
   }
   if (inside->kind != TM_LV_TUPLE || !tm_lv_has_run(inside)) return inside;
@@ -327,6 +331,7 @@ static tm_lv carry_returned(loop *p, tm_lv v, tm_builder *outer) {
     *after = *v;
     after->value = zero->value;
     add_extra(p, v->type->ir, zero->value, undropped(p, v->value), after);
+    if (v->self) after->self = carry_returned(p, v->self, outer);
     return after;
   }
   if (v->kind != TM_LV_TUPLE || !tm_lv_has_run(v)) return v;
@@ -714,7 +719,9 @@ static tm_lv second_args(loop *p, tm_lv v, tm_block block, uint32_t *at) {
   if (tm_lv_is_run(v)) {
     leaf *f = &p->leaves.data[(*at)++];
     f->arg2 = tm_block_add_arg(l->ir, block, f->type->ir);
-    return tm_lv_run(l, f->arg2, f->type);
+    if (!v->self) return tm_lv_run(l, f->arg2, f->type);
+    return tm_lv_descriptor(l, f->arg2, f->type,
+                            second_args(p, v->self, block, at));
   }
   if (v->kind != TM_LV_TUPLE || !tm_lv_has_run(v)) return v;
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, v->n_items);

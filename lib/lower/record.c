@@ -217,6 +217,24 @@ static tm_lv make_record(tm_low *l, const tm_record *r, const tm_lv *items) {
   return v;
 }
 
+tm_lv tm_record_of_names(tm_low *l, const char *const *names,
+                         const tm_lv *items, uint32_t n) {
+  tm_record *r = TM_NEW(l->arena, tm_record);
+  *r = (tm_record){.name = "named tuple", .fields = names, .n_fields = n,
+                   .is_tuple = true,
+                   .defaults = TM_NEW_ARRAY(l->arena, const tm_expr *, n + 1)};
+  return make_record(l, r, items);
+}
+
+bool tm_record_same(const tm_record *a, const tm_record *b) {
+  if (a == b) return true;
+  if (!a || !b || !a->is_tuple || !b->is_tuple || a->n_fields != b->n_fields)
+    return false;
+  for (uint32_t i = 0; i < a->n_fields; i++)
+    if (strcmp(a->fields[i], b->fields[i]) != 0) return false;
+  return true;
+}
+
 static tm_lv field_value(tm_low *l, const tm_record *r, uint32_t i,
                          const tm_args *args) {
   const tm_named_lv *named = NULL;

@@ -70,6 +70,13 @@ tm_lv tm_lv_run(tm_low *l, tm_value value, tm_ltype type) {
   return v;
 }
 
+tm_lv tm_lv_descriptor(tm_low *l, tm_value value, tm_ltype type,
+                       tm_lv parts) {
+  tm_lvalue *v = (tm_lvalue *)(uintptr_t)tm_lv_run(l, value, type);
+  v->self = parts;
+  return v;
+}
+
 tm_lv tm_lv_unbound(tm_low *l, const char *why) {
   tm_lvalue *v = make(l, TM_LV_UNBOUND);
   v->text = tm_cstr(why);
@@ -247,7 +254,9 @@ bool tm_lv_equal(tm_lv a, tm_lv b) {
   case TM_LV_SPACE: return a->space == b->space;
   case TM_LV_RUN: return a->value == b->value;
   case TM_LV_TUPLE:
-    if (a->n_items != b->n_items || a->record != b->record) return false;
+    if (a->n_items != b->n_items ||
+        !tm_record_same(a->record, b->record))
+      return false;
     for (uint32_t i = 0; i < a->n_items; i++)
       if (!tm_lv_equal(a->items[i], b->items[i])) return false;
     return true;

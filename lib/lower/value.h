@@ -129,7 +129,7 @@ struct tm_lvalue {
   };
   tm_ltype type;           /* TYPE, RUN */
   tm_lv self;              /* BUILTIN, FUNCTION: receiver; or NULL. RUN
-                              descriptors: (shape, strides) or NULL */
+                              descriptors: (shape, strides, rounds to tf32) */
   const tm_range_options *options; /* RANGE */
   const tm_record *record; /* TUPLE: of a named tuple or an object of a class;
                               else NULL. CLASS */
@@ -255,6 +255,8 @@ tm_lv tm_lv_tuple(tm_low *l, const tm_lv *items, uint32_t n); /* copied */
 tm_lv tm_lv_tuple_like(tm_low *l, tm_lv like, const tm_lv *items);
 tm_lv tm_lv_type(tm_low *l, tm_ltype type);
 tm_lv tm_lv_run(tm_low *l, tm_value value, tm_ltype type);
+/* A descriptor with its parts: what `self` of one holds. */
+tm_lv tm_lv_descriptor(tm_low *l, tm_value value, tm_ltype type, tm_lv parts);
 tm_lv tm_lv_unbound(tm_low *l, const char *why);
 tm_lv tm_lv_opaque(tm_low *l, const char *what);
 static inline bool tm_lv_is_poison(tm_lv v) {
@@ -367,6 +369,12 @@ tm_lv tm_record_operator(tm_low *l, tm_lv v, const char *name, tm_lv with);
 tm_lv tm_record_binary(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 /* v.name = value, which only __init__ may. */
 void tm_record_set(tm_low *l, tm_lv v, const char *name, tm_lv value);
+/* A named tuple of nobody's class: a kernel's argument. */
+tm_lv tm_record_of_names(tm_low *l, const char *const *names,
+                         const tm_lv *items, uint32_t n);
+/* Do values of both have the same fields? Named tuples of the same names are
+ * of one type, as in Triton, whichever class made them. NULL: no record. */
+bool tm_record_same(const tm_record *a, const tm_record *b);
 
 /* ---- container.c, text.c: lists, dicts and strings at compile time --------- */
 
@@ -548,6 +556,23 @@ tm_lv tm_low_memory_pointer(tm_low *l, tm_lv pointer);
  * in out; false when reported. */
 bool tm_want_padding(tm_low *l, tm_lv v, tm_ltype block, tm_attr *out,
                      uint32_t *n);
+
+/* ---- block_memory.c ------------------------------------------------------ */
+
+/* What a descriptor is made of: sizes are scalars of 32, strides of 64 bits. */
+typedef struct tm_desc_parts {
+  tm_lv base;
+  const tm_lv *shape, *strides;
+  bool rounds_tf32;
+} tm_desc_parts;
+
+tm_lv tm_low_descriptor(tm_low *l, tm_ltype block, const tm_desc_parts *of,
+                        uint32_t n_attrs, const tm_attr *attrs);
+
+/* ---- params.c ------------------------------------------------------------- */
+
+/* Binds a kernel's parameters as the specialization says. */
+void tm_low_bind_params(tm_low *l, const tm_function_def *f);
 
 /* ---- arith.c: operators ------------------------------------------------- */
 

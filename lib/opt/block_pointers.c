@@ -17,8 +17,8 @@
  * positions in the block with limits clamped to the block, which gives the
  * same answers as comparing 64-bit positions, at half the cost.
  *
- * Left alone: a kernel's descriptor parameters (there is nothing to know
- * them by), atomic minimum and maximum of floats, increments. Emission
+ * Left alone: descriptors that are parameters, which only others' TTIR has
+ * (lib/lower/params.c takes ours apart), atomic minimum and maximum of floats, increments. Emission
  * refuses what is left.
  *
  * Requires: verified IR. Maintains: effects, order. Breaks: use counts.

@@ -900,12 +900,25 @@ static tm_inst run_block(machine *m, tm_block block) {
   return 0;
 }
 
+static void set_descriptor(cell *c, tm_type t, const tm_eval_arg *arg) {
+  uint32_t rank = t->element->rank;
+  for (uint32_t d = 0; d < rank; d++) {
+    c[1 + d].i = arg->shape[d];
+    c[1 + rank + d].i = arg->strides[d];
+  }
+  c[1 + 2 * rank].i = arg->pads_nan ? 2 : 1;
+}
+
 static void set_params(machine *m, const tm_func *f) {
   for (uint32_t p = 0; p < f->params.len; p++) {
     cell *c = cells(m, f->params.data[p].value);
     tm_type t = f->params.data[p].type;
-    if (t->kind == TM_TYPE_POINTER)
+    if (t->kind == TM_TYPE_POINTER || t->kind == TM_TYPE_DESCRIPTOR)
       c->i = (int64_t)(p + 1) << BUFFER_SHIFT;
+    if (t->kind == TM_TYPE_DESCRIPTOR)
+      set_descriptor(c, t, &m->args[p]);
+    else if (t->kind == TM_TYPE_POINTER)
+      continue;
     else if (t->kind == TM_TYPE_SCALAR && tm_scalar_is_float(t->scalar))
       c->f = tm_eval_round(t->scalar, m->args[p].f, false);
     else if (t->kind == TM_TYPE_SCALAR)

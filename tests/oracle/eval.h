@@ -22,12 +22,15 @@
 
 #include "../../lib/ir/ir.h"
 
-/* One argument of the kernel: a buffer for pointers, i or f for scalars. */
+/* One argument of the kernel: a buffer for pointers, i or f for scalars; for
+ * tensor descriptors a buffer, sizes and strides in elements. */
 typedef struct tm_eval_arg {
   void *data;
   size_t bytes;
   int64_t i;
   double f;
+  int64_t shape[TM_MAX_RANK], strides[TM_MAX_RANK];
+  bool pads_nan;
 } tm_eval_arg;
 
 typedef struct tm_eval_options {
