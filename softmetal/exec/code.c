@@ -319,9 +319,12 @@ static void fill_target(void) {
   const char *machine = "aarch64";
 #endif
   const char *llvm = getenv("SOFTMETAL_LLVM");
-  snprintf(target_text, sizeof(target_text), "%s-%016llx llvm-%.8s abi-%u%s",
-           machine, (unsigned long long)cpu_bits(), llvm ? llvm : "any",
-           SM_FRAME_ABI, sm_rt_vector_math("sin", 8) ? " mvec" : "");
+  const char *barriers = getenv("SOFTMETAL_BARRIERS");
+  snprintf(target_text, sizeof(target_text),
+           "%s-%016llx llvm-%.8s abi-%u%s%.12s", machine,
+           (unsigned long long)cpu_bits(), llvm ? llvm : "any", SM_FRAME_ABI,
+           sm_rt_vector_math("sin", 8) ? " mvec" : "",
+           barriers ? barriers : "");
 }
 
 const char *sm_code_target(void) {

@@ -29,6 +29,12 @@ void sm_emit_fail(sm_emit *e, tm_loc loc, const char *fmt, ...) {
   longjmp(*e->arena->guard, 1);
 }
 
+/* SOFTMETAL_BARRIERS=coroutines turns regions off. */
+static bool wants_regions(void) {
+  const char *text = getenv("SOFTMETAL_BARRIERS");
+  return !text || strcmp(text, "coroutines") != 0;
+}
+
 /* ---- functions -------------------------------------------------------- */
 
 static void add_attribute(sm_emit *e, sm_val f, unsigned at,
@@ -47,7 +53,8 @@ static void add_text(sm_emit *e, sm_val f, const char *key,
 }
 
 static void emit_entry(sm_emit *e, const char *name, bool line) {
-  sm_ty type = LL.FunctionType(e->void_type, &e->ptr, 1, false);
+  sm_ty params[2] = {e->ptr, e->ptr};
+  sm_ty type = LL.FunctionType(e->void_type, params, 2, false);
   e->function = LL.AddFunction(e->module, name, type);
   e->frame = LL.GetParam(e->function, 0);
   add_attribute(e, e->function, 1, "noalias");
@@ -86,12 +93,12 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
 }
 
 static void emit_meta(sm_emit *e, uint64_t stack, bool has_line,
-                      bool has_any) {
+                      bool has_any, bool regions) {
   sm_val field[8] = {
       sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
       sm_i32(e, e->has_barrier), sm_i32(e, has_line),
       sm_i32(e, e->options->check), sm_i32(e, e->options->counters),
-      sm_i32(e, has_any), sm_i32(e, 0)};
+      sm_i32(e, has_any), sm_i32(e, regions)};
   sm_val chars[sizeof(((sm_meta *)0)->name)];
   size_t n = sizeof(chars) / sizeof(chars[0]);
   size_t length = strlen(e->kernel->name);
@@ -105,31 +112,6 @@ static void emit_meta(sm_emit *e, uint64_t stack, bool has_line,
   LL.SetInitializer(g, all);
   LL.SetGlobalConstant(g, true);
   LL.SetAlignment(g, 8);
-}
-
-static void emit_module(sm_emit *e) {
-  e->i1 = LL.Int1TypeInContext(e->context);
-  e->i8 = LL.IntTypeInContext(e->context, 8);
-  e->i16 = LL.IntTypeInContext(e->context, 16);
-  e->i32 = LL.IntTypeInContext(e->context, 32);
-  e->i64 = LL.IntTypeInContext(e->context, 64);
-  e->f16 = LL.HalfTypeInContext(e->context);
-  e->f32 = LL.FloatTypeInContext(e->context);
-  e->ptr = LL.PointerTypeInContext(e->context, 0);
-  e->void_type = LL.VoidTypeInContext(e->context);
-  e->wide = strstr(sm_llvm_features(), "+avx512vl") &&
-            strstr(sm_llvm_features(), "+avx512bw");
-  sm_uniform_analyze(e);
-  bool line = e->options->entries != SM_ENTRIES_GENERAL;
-  bool any = e->options->entries != SM_ENTRIES_FULL;
-  uint64_t stack = 0;
-  if (any) {
-    emit_entry(e, "sm_kernel_any", false);
-    stack = e->local_bytes;
-  }
-  if (line) emit_entry(e, "sm_kernel_line", true);
-  if (stack < e->local_bytes) stack = e->local_bytes;
-  emit_meta(e, stack + stack / 2 + 65536, line, any);
 }
 
 /* ---- LLVM's part ------------------------------------------------------ */
@@ -164,6 +146,15 @@ static LLVMTargetMachineRef make_machine(char **error) {
   return machine;
 }
 
+static void set_target(LLVMModuleRef module, LLVMTargetMachineRef machine) {
+  LLVMTargetDataRef layout = LL.CreateTargetDataLayout(machine);
+  LL.SetModuleDataLayout(module, layout);
+  LL.DisposeTargetData(layout);
+  char *triple = LL.GetDefaultTargetTriple();
+  LL.SetTarget(module, triple);
+  LL.DisposeMessage(triple);
+}
+
 static void dump(LLVMModuleRef module, const char *when) {
   const char *dir = getenv("SOFTMETAL_DUMP");
   if (!dir) return;
@@ -178,7 +169,7 @@ static void dump(LLVMModuleRef module, const char *when) {
 }
 
 static bool optimize(LLVMModuleRef module, LLVMTargetMachineRef machine,
-                     char **error) {
+                     const char *passes, char **error) {
   char *message = NULL;
   if (LL.VerifyModule(module, LLVMReturnStatusAction, &message)) {
     char text[1024];
@@ -191,7 +182,7 @@ static bool optimize(LLVMModuleRef module, LLVMTargetMachineRef machine,
   LL.DisposeMessage(message);
   LLVMPassBuilderOptionsRef options = LL.CreatePassBuilderOptions();
   LLVMErrorRef failed =
-      LL.RunPasses(module, pipeline(), machine, options);
+      LL.RunPasses(module, passes, machine, options);
   LL.DisposePassBuilderOptions(options);
   if (!failed) return true;
   char *text = LL.GetErrorMessage(failed);
@@ -200,18 +191,58 @@ static bool optimize(LLVMModuleRef module, LLVMTargetMachineRef machine,
   return false;
 }
 
-static bool to_object(LLVMModuleRef module, void **object, size_t *size,
-                      char **error) {
-  LLVMTargetMachineRef machine = make_machine(error);
-  if (!machine) return false;
+/* Barriers are cut where locals are registers already: what is not needed
+ * behind a barrier is then known. */
+static bool form_regions(sm_emit *e, LLVMTargetMachineRef machine,
+                         sm_val *entries, uint32_t n, uint64_t *stack) {
+  if (!wants_regions()) return false;
+  dump(e->module, "whole");
+  if (!optimize(e->module, machine, "function(sroa,early-cse,simplifycfg)",
+                &e->error))
+    longjmp(*e->arena->guard, 1);
   LLVMTargetDataRef layout = LL.CreateTargetDataLayout(machine);
-  LL.SetModuleDataLayout(module, layout);
+  bool ok = sm_form_regions(e, entries, n, layout, stack);
   LL.DisposeTargetData(layout);
-  char *triple = LL.GetDefaultTargetTriple();
-  LL.SetTarget(module, triple);
-  LL.DisposeMessage(triple);
+  return ok;
+}
+
+static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
+  e->i1 = LL.Int1TypeInContext(e->context);
+  e->i8 = LL.IntTypeInContext(e->context, 8);
+  e->i16 = LL.IntTypeInContext(e->context, 16);
+  e->i32 = LL.IntTypeInContext(e->context, 32);
+  e->i64 = LL.IntTypeInContext(e->context, 64);
+  e->f16 = LL.HalfTypeInContext(e->context);
+  e->f32 = LL.FloatTypeInContext(e->context);
+  e->ptr = LL.PointerTypeInContext(e->context, 0);
+  e->void_type = LL.VoidTypeInContext(e->context);
+  e->wide = strstr(sm_llvm_features(), "+avx512vl") &&
+            strstr(sm_llvm_features(), "+avx512bw");
+  sm_uniform_analyze(e);
+  bool line = e->options->entries != SM_ENTRIES_GENERAL;
+  bool any = e->options->entries != SM_ENTRIES_FULL;
+  uint64_t stack = 0, records = 0;
+  sm_val entries[2];
+  uint32_t n = 0;
+  if (any) {
+    emit_entry(e, "sm_kernel_any", false);
+    stack = e->local_bytes;
+    entries[n++] = e->function;
+  }
+  if (line) {
+    emit_entry(e, "sm_kernel_line", true);
+    entries[n++] = e->function;
+  }
+  if (stack < e->local_bytes) stack = e->local_bytes;
+  bool regions = e->has_barrier && form_regions(e, machine, entries, n,
+                                                &records);
+  emit_meta(e, records + stack + stack / 2 + 65536, line, any, regions);
+}
+
+static bool to_object(LLVMModuleRef module, LLVMTargetMachineRef machine,
+                      void **object, size_t *size, char **error) {
   dump(module, "before");
-  bool ok = optimize(module, machine, error);
+  bool ok = optimize(module, machine, pipeline(), error);
   if (ok) {
     dump(module, "after");
     LLVMMemoryBufferRef buffer = NULL;
@@ -230,21 +261,21 @@ static bool to_object(LLVMModuleRef module, void **object, size_t *size,
       LL.DisposeMemoryBuffer(buffer);
     }
   }
-  LL.DisposeTargetMachine(machine);
   return ok;
 }
 
 /* ---- the door --------------------------------------------------------- */
 
 /* Emits into e->module; what was allocated goes with the arena. */
-static bool emit_guarded(sm_emit *e, tm_arena *arena) {
+static bool emit_guarded(sm_emit *e, tm_arena *arena,
+                         LLVMTargetMachineRef machine) {
   jmp_buf guard;
   if (!tm_arena_guard(arena, guard)) {
     arena->guard = NULL;
     if (!e->error) e->error = strdup("out of memory while compiling");
     return false;
   }
-  emit_module(e);
+  emit_module(e, machine);
   arena->guard = NULL;
   return true;
 }
@@ -258,6 +289,8 @@ bool sm_code_compile(const sm_program *program, const sm_function *kernel,
   *error = NULL;
   memset(info, 0, sizeof(*info));
   if (!sm_llvm_open(error)) return false;
+  LLVMTargetMachineRef machine = make_machine(error);
+  if (!machine) return false;
   tm_arena arena;
   tm_arena_init(&arena, (size_t)1 << 30);
   sm_emit e;
@@ -271,12 +304,14 @@ bool sm_code_compile(const sm_program *program, const sm_function *kernel,
   e.context = LL.ContextCreate();
   e.module = LL.ModuleCreateWithNameInContext("kernel", e.context);
   e.b = LL.CreateBuilderInContext(e.context);
-  bool ok = emit_guarded(&e, &arena);
-  if (ok) ok = to_object(e.module, object, size, error);
+  set_target(e.module, machine);
+  bool ok = emit_guarded(&e, &arena, machine);
+  if (ok) ok = to_object(e.module, machine, object, size, error);
   else *error = e.error;
   LL.DisposeBuilder(e.b);
   LL.DisposeModule(e.module);
   LL.ContextDispose(e.context);
+  LL.DisposeTargetMachine(machine);
   tm_arena_free(&arena);
   return ok;
 }

@@ -322,6 +322,15 @@ bool sm_is_small_loop(sm_emit *e, const sm_stmt *s);
  * that do not take part, that no branch around them is needed. */
 bool sm_is_straight(sm_emit *e, const sm_stmt *s);
 
+/* ---- emit_region.c ---------------------------------------------------- */
+
+/* Turns functions with calls of sm_rt_barrier, for a simdgroup each, into
+ * functions that run a whole threadgroup. They must be verified LLVM, locals
+ * in registers where possible. *stack grows to what the largest needs on the
+ * stack. False: they are left as coroutines. */
+bool sm_form_regions(sm_emit *e, sm_val *functions, uint32_t n,
+                     LLVMTargetDataRef layout, uint64_t *stack);
+
 /* ---- emit_log.c ------------------------------------------------------- */
 
 sm_value sm_emit_log(sm_emit *e, const sm_expr *x);

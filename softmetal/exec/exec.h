@@ -6,9 +6,10 @@
  *   sm_code + sm_dispatch --sm_run--> threadgroups on the worker threads
  *
  * The emitter turns one kernel into one native function that runs a whole
- * simdgroup: 32 lanes as vectors, divergence as masks. Simdgroups of a
- * threadgroup are coroutines that switch at threadgroup barriers;
- * threadgroups are spread over a pool of worker threads. LLVM is loaded
+ * simdgroup: 32 lanes as vectors, divergence as masks. With barriers it is
+ * cut into regions, and the function runs a threadgroup, a region for all
+ * simdgroups at a time; or simdgroups are coroutines that switch at barriers.
+ * Threadgroups are spread over a pool of worker threads. LLVM is loaded
  * with dlopen only when something is compiled (llvm.h); running and loading
  * an object need it only for linking.
  *

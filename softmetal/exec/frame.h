@@ -2,11 +2,17 @@
 /*
  * frame.h - what compiled kernels and the runtime share.
  *
- * A compiled kernel is `void kernel(sm_frame *)` and runs one simdgroup from
- * start to end. Everything it needs is in its frame: buffers, threadgroup
- * memory, positions, the mask of lanes that exist, and the flag that ends
- * endless loops. The emitter addresses the fields by offsetof, so objects
- * are good only for the SM_FRAME_ABI that they were compiled with.
+ * A compiled kernel is `void kernel(sm_frame *, sm_group *)`. One without
+ * barriers runs one simdgroup from start to end. Everything it needs is in
+ * its frame: buffers, threadgroup memory, positions, the mask of lanes that
+ * exist, and the flag that ends endless loops. The emitter addresses the
+ * fields by offsetof, so objects are good only for the SM_FRAME_ABI that they
+ * were compiled with.
+ *
+ * One with barriers runs a whole threadgroup, from sm_group, one stretch
+ * between barriers for every simdgroup before the next (emit_region.c), and
+ * its frame is NULL. Where that would take too much memory (sm_meta.regions
+ * is 0) it is a coroutine for one simdgroup that switches at barriers.
  *
  * There are two entries. sm_kernel_line may assume that all 32 lanes exist
  * and differ only in thread_position.x, by one from lane to lane, which
@@ -19,9 +25,10 @@
 
 #include "exec.h"
 
-#define SM_FRAME_ABI 3u
+#define SM_FRAME_ABI 4u
 #define SM_BUFFERS 31
 #define SM_LANES 32
+#define SM_MOST_SIMDGROUPS 32
 
 typedef struct sm_frame {
   char *buffer[SM_BUFFERS];
@@ -43,6 +50,21 @@ typedef struct sm_frame {
   uint32_t mask;                  /* bit l: lane l exists */
 } sm_frame;
 
+/* Where a simdgroup goes on: from here on, behind the barrier with that
+ * number. */
+enum { SM_STATE_ENDED, SM_STATE_START, SM_STATE_BARRIER };
+
+/* What a kernel made of regions gets: the simdgroups of a threadgroup. */
+typedef struct sm_group {
+  sm_frame *frames;
+  struct sm_worker *worker;
+  uint64_t count;             /* of simdgroups */
+  uint32_t running;           /* simdgroup that executes */
+  uint32_t attend;            /* not 0: sm_rt_interval after every interval */
+  uint32_t state[SM_MOST_SIMDGROUPS];
+  uint8_t order[SM_MOST_SIMDGROUPS]; /* in which simdgroups take turns */
+} sm_group;
+
 /* In every object, under the name sm_kernel_meta. */
 typedef struct sm_meta {
   uint32_t abi;
@@ -52,7 +74,7 @@ typedef struct sm_meta {
   uint32_t checked;
   uint32_t counted;
   uint32_t has_any;     /* sm_kernel_any exists */
-  uint32_t reserved;
+  uint32_t regions;     /* runs threadgroups, not simdgroups */
   char name[104];       /* kernel name, cut */
 } sm_meta;
 
@@ -86,7 +108,7 @@ typedef struct sm_symbol {
 const sm_symbol *sm_rt_symbols(size_t *count);
 
 /* Parts of sm_code that the runner needs. (code.c) */
-typedef void sm_kernel_entry(sm_frame *frame);
+typedef void sm_kernel_entry(sm_frame *frame, sm_group *group);
 struct sm_code {
   sm_code_info info;
   const sm_meta *meta;

@@ -2,14 +2,19 @@
 /*
  * group.c - runs threadgroups on one worker.
  *
- * A kernel without barriers, or a group of one simdgroup, is a plain call
- * per simdgroup. Otherwise every simdgroup has its own stack, and continues
- * the next one in turn when it waits at a barrier or has ended; the last one
- * continues the scheduler. When all that live wait at the same barrier, the
- * next interval begins. Simdgroups that have ended take no part, as on Apple silicon; with
+ * A kernel without barriers is a plain call per simdgroup. One with barriers
+ * is mostly a call per threadgroup (emit_region.c), which asks sm_rt_interval
+ * between barriers when there is something to look at. What is left are
+ * coroutines: every simdgroup has its own stack, and continues the next one
+ * in turn when it waits at a barrier or has ended; the last one continues the
+ * scheduler.
+ *
+ * Either way, when all that live wait at the same barrier, the next interval
+ * begins. Simdgroups that have ended take no part, as on Apple silicon; with
  * checking on that is reported, because it is almost always a mistake.
  */
 #define _GNU_SOURCE
+#include "rt.h"
 #include "watch.h"
 
 #include <stdlib.h>
@@ -36,7 +41,7 @@ static bool grow(void **memory, uint32_t *capacity, size_t item,
 static bool map_stacks(sm_worker *w, size_t bytes) {
   if (w->stack_bytes < bytes) {
     sm_stack_unmap(&w->main_stack);
-    for (int i = 0; i < SM_MAX_SIMDGROUPS; i++)
+    for (int i = 0; i < SM_MOST_SIMDGROUPS; i++)
       sm_stack_unmap(&w->stacks[i]);
     w->stack_bytes = bytes;
   }
@@ -85,13 +90,15 @@ bool sm_groups_prepare(sm_worker *w) {
   const sm_dispatch *d = job->dispatch;
   uint32_t threads = d->group[0] * d->group[1] * d->group[2];
   uint32_t simdgroups = (threads + SM_LANES - 1) / SM_LANES;
+  bool coroutines = d->code->meta->has_barrier && !d->code->meta->regions;
+  if (job->general && !job->general->meta->regions)
+    coroutines = d->code->meta->has_barrier != 0;
   size_t stack = d->code->meta->stack_bytes;
   if (job->general && job->general->meta->stack_bytes > stack)
     stack = job->general->meta->stack_bytes;
   stack += STACK_MARGIN;
   if (!map_stacks(w, stack)) return false;
-  if (d->code->meta->has_barrier && simdgroups > 1 &&
-      !map_simd_stacks(w, simdgroups))
+  if (coroutines && simdgroups > 1 && !map_simd_stacks(w, simdgroups))
     return false;
   void *memory = w->tg_memory;
   bool ok = grow(&memory, &w->tg_capacity, 1, job->tg_bytes + 64);
@@ -106,11 +113,33 @@ bool sm_groups_prepare(sm_worker *w) {
   }
   for (uint32_t i = 0; i < simdgroups; i++) frame_fill(w, i);
   memset(w->frame_threads, 0, sizeof(w->frame_threads));
+  w->group.frames = w->frames;
+  w->group.worker = w;
+  w->group.attend = d->shuffle_seed != 0;
+  for (uint32_t i = 0; i < SM_MOST_SIMDGROUPS; i++)
+    w->group.order[i] = (uint8_t)i;
   w->random = d->shuffle_seed;
   return true;
 }
 
 /* ---- positions -------------------------------------------------------- */
+
+/* Who runs a group of that many threads: code for full simdgroups, if all
+ * are full and it runs threadgroups; else each simdgroup has its own. */
+static void choose_entries(sm_worker *w, bool line, uint32_t total,
+                           uint32_t simdgroups) {
+  const sm_code *code = w->job->dispatch->code, *general = w->job->general;
+  w->region = NULL;
+  if (line && total % SM_LANES == 0) {
+    if (code->meta->regions) w->region = code->line;
+  } else if (general->meta->regions) {
+    w->region = general->any;
+  }
+  for (uint32_t s = 0; s < simdgroups && !w->region; s++) {
+    bool full = total - s * SM_LANES >= SM_LANES && !code->meta->regions;
+    w->entries[s] = line && full ? code->line : general->any;
+  }
+}
 
 /* Lanes are numbered with x fastest through the threads that the group has;
  * edge groups have fewer. Recomputed only when that changes. */
@@ -122,12 +151,10 @@ static void positions_fill(sm_worker *w, const uint32_t threads[3]) {
   uint32_t total = threads[0] * threads[1] * threads[2];
   uint32_t simdgroups = (total + SM_LANES - 1) / SM_LANES;
   const sm_code *code = w->job->dispatch->code;
-  bool line = code->line && sm_is_line(threads);
+  choose_entries(w, code->line && sm_is_line(threads), total, simdgroups);
   for (uint32_t s = 0; s < simdgroups; s++) {
     sm_frame *f = &w->frames[s];
     uint32_t count = total - s * SM_LANES;
-    w->entries[s] = line && count >= SM_LANES ? code->line
-                                              : w->job->general->any;
     f->mask = count >= SM_LANES ? UINT32_MAX : (1u << count) - 1;
     f->simdgroups = simdgroups;
     for (uint32_t l = 0; l < SM_LANES; l++) {
@@ -183,10 +210,7 @@ static uint32_t group_begin(sm_worker *w, const uint32_t position[3]) {
   uint32_t simdgroups = w->frames[0].simdgroups;
   for (uint32_t s = 0; s < simdgroups; s++)
     for (int i = 0; i < 3; i++) w->frames[s].tg_position[i] = position[i];
-  if (d->code->meta->checked) {
-    memset(w->tg_memory, POISON, job->tg_bytes);
-    w->epoch++;
-  }
+  if (d->code->meta->checked) memset(w->tg_memory, POISON, job->tg_bytes);
   if (job->watched) sm_watch_group_begin(w, simdgroups);
   return simdgroups;
 }
@@ -198,9 +222,11 @@ static uint32_t random_below(sm_worker *w, uint32_t n) {
   return (uint32_t)(w->random >> 33) % n;
 }
 
-static void order_fill(sm_worker *w, uint8_t *order, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) order[i] = (uint8_t)i;
+/* In order already, unless it is shuffled. */
+static void order_fill(sm_worker *w, uint32_t n) {
+  uint8_t *order = w->group.order;
   if (!w->job->dispatch->shuffle_seed) return;
+  for (uint32_t i = 0; i < n; i++) order[i] = (uint8_t)i;
   for (uint32_t i = n; i > 1; i--) {
     uint32_t j = random_below(w, i);
     uint8_t t = order[i - 1];
@@ -212,79 +238,98 @@ static void order_fill(sm_worker *w, uint8_t *order, uint32_t n) {
 static void simd_main(void *argument) {
   sm_simd *simd = argument;
   sm_worker *w = simd->worker;
-  w->entries[simd->index](&w->frames[simd->index]);
+  w->entries[simd->index](&w->frames[simd->index], NULL);
   simd->state = SM_SIMD_ENDED;
   w->ended++;
   sm_coro_switch(&simd->context, sm_group_next(w));
   abort(); /* an ended simdgroup is never continued */
 }
 
-/* After an interval: all that live must wait at one barrier. */
-static void interval_check(sm_worker *w, uint32_t n, uint32_t waiting,
-                           uint32_t ended) {
-  uint32_t line = 0, first = 0;
+/* After an interval: all that live must wait at one barrier. lines: where
+ * they wait; 0: they have ended. */
+static void interval_check(sm_worker *w, const uint32_t *lines, uint32_t n) {
+  uint32_t line = 0, first = 0, waiting = 0;
   for (uint32_t i = 0; i < n; i++) {
-    if (w->simds[i].state != SM_SIMD_WAITING) continue;
-    w->running = i;
+    if (!lines[i]) continue;
+    w->group.running = i;
+    waiting++;
     if (!line) {
-      line = w->simds[i].barrier;
+      line = lines[i];
       first = i;
-    } else if (w->simds[i].barrier != line) {
+    } else if (lines[i] != line) {
       sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
           "simdgroups wait at different barriers: simdgroup %u at line %u, "
-          "simdgroup %u at line %u", first, line, i, w->simds[i].barrier));
+          "simdgroup %u at line %u", first, line, i, lines[i]));
     }
   }
-  if (waiting && ended && w->job->dispatch->code->meta->checked)
+  if (waiting && waiting < n && w->job->dispatch->code->meta->checked)
     sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
         "the barrier at line %u was reached by %u of %u simdgroups; the "
         "others had already ended", line, waiting, n));
 }
 
+/* ---- regions ------------------------------------------------------------ */
+
+void sm_rt_interval(sm_group *group, const uint32_t *lines) {
+  sm_worker *w = group->worker;
+  uint32_t line[SM_MOST_SIMDGROUPS], n = (uint32_t)group->count;
+  for (uint32_t i = 0; i < n; i++) line[i] = lines[group->state[i]];
+  interval_check(w, line, n);
+  order_fill(w, n);
+}
+
+static void group_run_regions(sm_worker *w, uint32_t n) {
+  w->group.count = n;
+  order_fill(w, n);
+  for (uint32_t i = 0; i < n; i++) w->group.state[i] = SM_STATE_START;
+  w->region(NULL, &w->group);
+}
+
+/* ---- coroutines --------------------------------------------------------- */
+
 void *sm_group_next(sm_worker *w) {
-  while (w->turn < w->count) {
-    sm_simd *simd = &w->simds[w->order[w->turn++]];
+  while (w->turn < w->group.count) {
+    sm_simd *simd = &w->simds[w->group.order[w->turn++]];
     if (simd->state == SM_SIMD_ENDED) continue;
-    w->running = simd->index;
+    w->group.running = simd->index;
     return simd->context;
   }
   return w->scheduler;
 }
 
+static void coroutines_check(sm_worker *w, uint32_t n) {
+  uint32_t line[SM_MOST_SIMDGROUPS];
+  for (uint32_t i = 0; i < n; i++)
+    line[i] = w->simds[i].state == SM_SIMD_WAITING ? w->simds[i].barrier : 0;
+  interval_check(w, line, n);
+}
+
 /* Each simdgroup that waits or ends switches to the next one by itself; the
  * last one of an interval comes back here. */
-static void group_run_barriers(sm_worker *w, uint32_t n) {
+static void group_run_coroutines(sm_worker *w, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     w->simds[i].state = SM_SIMD_READY;
     w->simds[i].context =
         sm_stack_prepare(&w->stacks[i], simd_main, &w->simds[i]);
   }
-  w->count = n;
+  w->group.count = n;
   w->ended = 0;
   while (w->ended < n) {
-    order_fill(w, w->order, n);
+    order_fill(w, n);
     w->turn = w->barrier = 0;
     w->mixed = false;
     void *first = sm_group_next(w);
     sm_coro_switch(&w->scheduler, first);
-    if (w->mixed || w->ended) interval_check(w, n, n - w->ended, w->ended);
-    w->epoch++;
+    if (w->mixed || w->ended) coroutines_check(w, n);
   }
 }
 
 static void group_run_plain(sm_worker *w, uint32_t n) {
-  if (!w->job->dispatch->shuffle_seed) {
-    for (uint32_t i = 0; i < n; i++) {
-      w->running = i;
-      w->entries[i](&w->frames[i]);
-    }
-    return;
-  }
-  uint8_t order[SM_MAX_SIMDGROUPS];
-  order_fill(w, order, n);
+  order_fill(w, n);
   for (uint32_t i = 0; i < n; i++) {
-    w->running = order[i];
-    w->entries[order[i]](&w->frames[order[i]]);
+    uint32_t s = w->group.order[i];
+    w->group.running = s;
+    w->entries[s](&w->frames[s], NULL);
   }
 }
 
@@ -310,7 +355,8 @@ void sm_groups_run(void *argument) {
       if (i > begin) group_advance(w, i, position);
       if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED)) break;
       uint32_t n = group_begin(w, position);
-      if (barriers && n > 1) group_run_barriers(w, n);
+      if (w->region) group_run_regions(w, n);
+      else if (barriers && n > 1) group_run_coroutines(w, n);
       else group_run_plain(w, n);
     }
   }

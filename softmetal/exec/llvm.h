@@ -54,6 +54,15 @@
   X(GetFirstInstruction) X(GetBasicBlockParent) \
   X(AppendBasicBlockInContext) X(GetEntryBasicBlock) \
   X(MoveBasicBlockAfter) X(DeleteBasicBlock) \
+  X(InsertBasicBlockInContext) X(GetFirstBasicBlock) X(GetNextBasicBlock) \
+  X(GetNextInstruction) X(GetInstructionOpcode) X(GetInstructionParent) \
+  X(InstructionRemoveFromParent) X(InstructionEraseFromParent) \
+  X(InstructionClone) X(InsertIntoBuilder) X(IsAInstruction) \
+  X(GetNumOperands) X(GetOperand) X(SetOperand) X(GetCalledValue) \
+  X(GetFirstUse) X(GetNextUse) X(GetUser) X(ReplaceAllUsesWith) \
+  X(CountIncoming) X(GetIncomingValue) X(GetIncomingBlock) \
+  X(GetNumSuccessors) X(GetSuccessor) X(SetSuccessor) X(GetMetadata) \
+  X(GetAllocatedType) X(ABISizeOfType) \
   X(AddFunction) X(GetParam) X(SetLinkage) X(AddGlobal) X(SetInitializer) \
   X(SetGlobalConstant) X(SetAlignment) X(GetNamedFunction) \
   X(SetUnnamedAddress) \

@@ -9,10 +9,7 @@
 void sm_rt_barrier(sm_frame *frame, uint32_t line) {
   sm_simd *simd = frame->simd;
   sm_worker *w = simd->worker;
-  if (frame->simdgroups == 1) {
-    w->epoch++;
-    return;
-  }
+  if (frame->simdgroups == 1) return;
   simd->state = SM_SIMD_WAITING;
   simd->barrier = line;
   if (w->barrier != line) {

@@ -14,6 +14,10 @@
 /* Waits until every live simdgroup of the threadgroup is here. line tells
  * barriers apart. */
 void sm_rt_barrier(sm_frame *frame, uint32_t line);
+/* Between the intervals of a kernel made of regions, when its simdgroups wait
+ * at different places, some have ended, or group->attend asks for it. lines:
+ * of barriers, by state. */
+void sm_rt_interval(sm_group *group, const uint32_t *lines);
 /* A barrier under a condition that not all live lanes share. */
 void sm_rt_diverged(sm_frame *frame, uint32_t line);
 /* frame->stop was seen; does not return. */

@@ -82,6 +82,7 @@ static void add_half(const char *name, void (*function)(void)) {
 
 static void fill(void) {
   ADD(sm_rt_barrier);
+  ADD(sm_rt_interval);
   ADD(sm_rt_diverged);
   ADD(sm_rt_stop);
   ADD(sm_rt_gather);

@@ -61,7 +61,7 @@ char *sm_worker_message(const sm_worker *worker, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof(text), fmt, args);
   va_end(args);
-  const sm_frame *f = &worker->frames[worker->running];
+  const sm_frame *f = &worker->frames[worker->group.running];
   snprintf(place, sizeof(place),
            " (kernel %s, threadgroup (%u, %u, %u), simdgroup %u)",
            worker->job->dispatch->code->meta->name, f->tg_position[0],
@@ -106,7 +106,7 @@ void sm_worker_run(sm_worker *worker, sm_job *job) {
 
 void sm_worker_free(sm_worker *worker) {
   sm_stack_unmap(&worker->main_stack);
-  for (int i = 0; i < SM_MAX_SIMDGROUPS; i++)
+  for (int i = 0; i < SM_MOST_SIMDGROUPS; i++)
     sm_stack_unmap(&worker->stacks[i]);
   free(worker->tg_memory);
   free(worker->shadow);

@@ -14,8 +14,6 @@
 #include "coro.h"
 #include "frame.h"
 
-enum { SM_MAX_SIMDGROUPS = 32 };
-
 typedef struct sm_job {
   const sm_dispatch *dispatch;
   uint64_t groups[3], total;   /* threadgroups */
@@ -55,13 +53,13 @@ typedef struct sm_worker {
   void *base;                  /* context outside of kernel code */
   void *scheduler;             /* context of the group loop */
   sm_stack main_stack;         /* group loop, kernels without barriers */
-  sm_stack stacks[SM_MAX_SIMDGROUPS];
+  sm_stack stacks[SM_MOST_SIMDGROUPS];
   size_t stack_bytes;          /* what stacks were mapped for */
   void *signal_stack;
-  sm_frame frames[SM_MAX_SIMDGROUPS];
-  sm_simd simds[SM_MAX_SIMDGROUPS];
-  uint32_t positions[SM_MAX_SIMDGROUPS][3][SM_LANES];
-  sm_kernel_entry *entries[SM_MAX_SIMDGROUPS];
+  sm_frame frames[SM_MOST_SIMDGROUPS];
+  sm_simd simds[SM_MOST_SIMDGROUPS];
+  uint32_t positions[SM_MOST_SIMDGROUPS][3][SM_LANES];
+  sm_kernel_entry *entries[SM_MOST_SIMDGROUPS];
   uint32_t frame_threads[3];   /* what frames and entries are for */
   char *tg_memory;             /* 64-byte aligned */
   uint32_t tg_capacity;
@@ -70,14 +68,13 @@ typedef struct sm_worker {
   char *unsettled;             /* finding that a later one may explain better;
                                   malloc'ed; watch.h */
   uint32_t shadow_capacity;
-  uint32_t epoch;
   uint64_t random;
   bool in_kernel;              /* volatile enough: read by the handler */
   char *fault_address;
   int fault_signal;
-  uint32_t running;            /* simdgroup that executes */
-  uint8_t order[SM_MAX_SIMDGROUPS]; /* in which simdgroups take turns */
-  uint32_t turn, count;        /* place in order, its length */
+  sm_group group;              /* also says which simdgroup executes */
+  sm_kernel_entry *region;     /* runs a whole threadgroup; NULL: entries */
+  uint32_t turn;               /* place in group.order */
   uint32_t ended;              /* simdgroups that have ended */
   uint32_t barrier;            /* line that the interval ends at; 0: none */
   bool mixed;                  /* simdgroups wait at different ones */
