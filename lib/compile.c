@@ -59,6 +59,10 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
   if (!tm_optimize(ir, diags, request->skip_passes, request->print,
                    request->payload))
     return false;
+  if (request->chip->stage_dot_operands && spec.num_stages > 1 &&
+      !tm_optimize_loops(ir, spec.num_warps, diags, request->skip_passes,
+                         request->print, request->payload))
+    return false;
   if (request->keep & TM_KEEP_TTIR) out->ttir = print_ir(arena, ir);
 
   tm_layouts layouts = {0};

@@ -17,6 +17,8 @@
 #define TM_TEST_DIR "tests/"
 #endif
 
+static bool prefetch(tm_ir *ir) { return tm_pass_prefetch(ir, 4); }
+
 static const struct {
   const char *name;
   bool (*run)(tm_ir *ir);
@@ -24,7 +26,7 @@ static const struct {
   {"inline", tm_pass_inline}, {"fold", tm_pass_fold}, {"cse", tm_pass_cse},
   {"licm", tm_pass_licm}, {"dce", tm_pass_dce},
   {"pointers", tm_pass_pointers},
-  {"block-pointers", tm_pass_block_pointers},
+  {"block-pointers", tm_pass_block_pointers}, {"prefetch", prefetch},
 };
 
 /* Runs the passes named, one after the other; true if one made progress. */
@@ -549,6 +551,81 @@ static const pair pointer_pairs[] = {
    "    tt.store %o, %v : tensor<8x!tt.ptr<f32>>\n"},
 };
 
+/* ---- prefetch ----------------------------------------------------------- */
+
+/* A product of [16, 16] tiles: the left one is loaded where %at is, the loop
+ * runs from lo to hi; more goes before the product. */
+#define PRODUCT_HEAD                                                          \
+  "    %o = tt.make_range {end = 256 : i32, start = 0 : i32} : "              \
+  "tensor<256xi32>\n"                                                         \
+  "    %oo = tt.reshape %o : tensor<256xi32> -> tensor<16x16xi32>\n"          \
+  "    %z = arith.constant dense<0.0> : tensor<16x16xf32>\n"                  \
+  "    %y = arith.constant dense<1.0> : tensor<16x16xf16>\n"                  \
+  "    %w = arith.constant 16 : i32\n    %lo = arith.constant 0 : i32\n"
+#define PLACES(name, pointer)                                                 \
+  "    %" name "s = tt.splat %" pointer " : !tt.ptr<f16> -> "                 \
+  "tensor<16x16x!tt.ptr<f16>>\n"                                              \
+  "    %" name "_t = tt.addptr %" name "s, %oo : tensor<16x16x!tt.ptr<f16>>, " \
+  "tensor<16x16xi32>\n"
+#define PRODUCT(left, acc)                                                    \
+  "    %d = tt.dot %" left ", %y, %" acc ", inputPrecision = ieee : "         \
+  "tensor<16x16xf16> * tensor<16x16xf16> -> tensor<16x16xf32>\n"
+#define PRODUCT_LOOP(lo, hi, step, more)                                      \
+  PRODUCT_HEAD                                                                \
+  "    %r0:2 = scf.for %k = %" lo " to %" hi " step %" step                   \
+  " iter_args(%acc = %z, %at = %q) -> (tensor<16x16xf32>, !tt.ptr<f16>)  : "  \
+  "i32 {\n"                                                                   \
+  PLACES("a", "at")                                                           \
+  "    %x = tt.load %a_t : tensor<16x16x!tt.ptr<f16>>\n" more                \
+  PRODUCT("x", "acc")                                                         \
+  "    %next = tt.addptr %at, %w : !tt.ptr<f16>, i32\n"                       \
+  "    scf.yield %d, %next : tensor<16x16xf32>, !tt.ptr<f16>\n    }\n"        \
+  "    tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %r0#0 : "     \
+  "tensor<16x16xf32>\n"
+#define MASK(name, bit)                                                       \
+  "    %" name " = tt.splat %" bit " : i1 -> tensor<16x16xi1>\n"
+
+static const pair prefetch_pairs[] = {
+  {"prefetch dce", PRODUCT_LOOP("lo", "n", "w", ""),
+   PRODUCT_HEAD
+   "    %some = arith.cmpi slt, %lo, %n : i32\n"
+   "    %last = arith.subi %n, %w : i32\n"
+   PLACES("b", "q") MASK("first", "some")
+   "    %x0 = tt.load %b_t, %first : tensor<16x16x!tt.ptr<f16>>\n"
+   "    %r0:3 = scf.for %k = %lo to %n step %w iter_args(%acc = %z, %at = "
+   "%q, %x = %x0) -> (tensor<16x16xf32>, !tt.ptr<f16>, tensor<16x16xf16>)  : "
+   "i32 {\n"
+   "    %more = arith.cmpi slt, %k, %last : i32\n"
+   "    %ahead = tt.addptr %at, %w : !tt.ptr<f16>, i32\n"
+   PLACES("a", "ahead") MASK("again", "more")
+   "    %x1 = tt.load %a_t, %again : tensor<16x16x!tt.ptr<f16>>\n"
+   PRODUCT("x", "acc")
+   "    %next = tt.addptr %at, %w : !tt.ptr<f16>, i32\n"
+   "    scf.yield %d, %next, %x1 : tensor<16x16xf32>, !tt.ptr<f16>, "
+   "tensor<16x16xf16>\n    }\n"
+   "    tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %r0#0 : "
+   "tensor<16x16xf32>\n"},
+  /* what is stored in the loop may be what is loaded */
+  {"prefetch", PRODUCT_LOOP("lo", "n", "w", "    tt.store %p, %f : "
+                            "!tt.ptr<f32>\n"), NULL},
+  /* a lower bound that may be so low that hi - step wraps; any step */
+  {"prefetch", PRODUCT_LOOP("m", "n", "w", ""), NULL},
+  {"prefetch", PRODUCT_LOOP("lo", "n", "m", ""), NULL},
+  /* the place of the next tile is known only when this one is there */
+  {"prefetch",
+   PRODUCT_HEAD
+   "    %r0:2 = scf.for %k = %lo to %n step %w iter_args(%acc = %z, %at = "
+   "%lo) -> (tensor<16x16xf32>, i32)  : i32 {\n"
+   "    %here = tt.addptr %q, %at : !tt.ptr<f16>, i32\n"
+   PLACES("a", "here")
+   "    %x = tt.load %a_t : tensor<16x16x!tt.ptr<f16>>\n"
+   PRODUCT("x", "acc")
+   "    %next = tt.load %r : !tt.ptr<i32>\n"
+   "    scf.yield %d, %next : tensor<16x16xf32>, i32\n    }\n"
+   "    tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %r0#0 : "
+   "tensor<16x16xf32>\n", NULL},
+};
+
 #define CHECK(pairs) \
   do {               \
     (void)state;     \
@@ -561,6 +638,7 @@ static void fold_control_flow(void **state) { CHECK(flow_pairs); }
 static void cse_merges_what_dominates(void **state) { CHECK(cse_pairs); }
 static void licm_moves_what_is_pure(void **state) { CHECK(licm_pairs); }
 static void dce_keeps_effects(void **state) { CHECK(dce_pairs); }
+static void loops_load_the_next_tile(void **state) { CHECK(prefetch_pairs); }
 static void pointers_have_a_base(void **state) { CHECK(pointer_pairs); }
 
 static void calls_become_bodies(void **state) {
@@ -663,7 +741,8 @@ static void check_whole(const whole *w, const char *skip) {
   if (!t.ir) fail_msg("%s", ir_text_errors(&t));
   tm_eval_result r = run_whole(t.ir, w, before);
   if (r.error) fail_msg("%s before: %s", w->file, r.error);
-  if (!tm_optimize(t.ir, &t.diags, skip, NULL, NULL))
+  if (!tm_optimize(t.ir, &t.diags, skip, NULL, NULL) ||
+      !tm_optimize_loops(t.ir, 4, &t.diags, skip, NULL, NULL))
     fail_msg("%s\n%s", ir_text_print(&t), ir_text_errors(&t));
   r = run_whole(t.ir, w, after);
   if (r.error)
@@ -709,7 +788,7 @@ static void any_pass_may_be_skipped(void **state) {
   (void)state;
   static const char *const skips[] = {
       "fold", "cse", "dce", "licm", "pointers", "block-pointers", "inline",
-      "fold,cse,licm,dce", "inline,pointers"};
+      "prefetch", "fold,cse,licm,dce", "inline,pointers"};
   for (size_t s = 0; s < TM_COUNT(skips); s++)
     for (size_t k = 0; k < TM_COUNT(wholes); k++)
       check_whole(&wholes[k], skips[s]);
@@ -757,6 +836,7 @@ int main(void) {
     cmocka_unit_test(cse_merges_what_dominates),
     cmocka_unit_test(licm_moves_what_is_pure),
     cmocka_unit_test(dce_keeps_effects),
+    cmocka_unit_test(loops_load_the_next_tile),
     cmocka_unit_test(pointers_have_a_base),
     cmocka_unit_test(calls_become_bodies),
     cmocka_unit_test(recursion_stays_a_call),

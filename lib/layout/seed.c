@@ -152,7 +152,9 @@ bool tm_seed_accepts(const tm_access *access, const tm_layout *l) {
 /* ---- dots -------------------------------------------------------------- */
 
 /* Divides num_warps among rows and columns; each simdgroup needs at least
- * one fragment, what is left over goes to the batch or holds copies. */
+ * one fragment, what is left over goes to the batch or holds copies. Among
+ * equals the one with more rows a simdgroup: a fragment of the right operand
+ * then serves more products. */
 static void split_warps(uint32_t num_warps, int64_t m, int64_t n,
                         bool by_rows, uint32_t *warps_m, uint32_t *warps_n) {
   int64_t best = INT64_MAX;
@@ -162,7 +164,7 @@ static void split_warps(uint32_t num_warps, int64_t m, int64_t n,
     for (uint32_t wn = 1; wm * wn <= num_warps; wn *= 2) {
       if ((wm > 1 && m / wm < 8) || (wn > 1 && n / wn < 8)) continue;
       int64_t cost = by_rows ? (int64_t)wn : m / wm + n / wn;
-      if (wm * wn < used || (wm * wn == used && cost > best)) continue;
+      if (wm * wn < used || (wm * wn == used && cost >= best)) continue;
       used = wm * wn;
       best = cost;
       *warps_m = wm;

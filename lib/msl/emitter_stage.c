@@ -12,8 +12,9 @@
  * transposed, share it ("twins"): the first one stores it.
  *
  * Normally the whole tile is stored: by the dot, just before it starts, when
- * conversion and dot are in one block ("late"), or where the conversion is,
- * once for all iterations of a loop around the dot. When that takes more
+ * conversion and dot are in one block ("late"), or where the conversion is:
+ * once for all iterations of a loop around the dot, or at the start of an
+ * iteration, when the one before has loaded it. When that takes more
  * threadgroup memory than there is, msl_stage_shrink makes it smaller:
  *
  *   windows  the dot stores and multiplies a half, a quarter, ... of K at a
@@ -110,6 +111,12 @@ static void find_twin(emitter *e, tm_inst inst) {
   }
 }
 
+/* A tile that the loop's iterations hand on (prefetch.c in lib/opt): stored
+ * where the iteration starts, its registers are free for the next one. */
+static bool is_carried(const emitter *e, tm_value v, tm_block body) {
+  return !tm_val(e->ir, v)->def && tm_val(e->ir, v)->block == body;
+}
+
 void msl_stage_find(emitter *e) {
   reader *readers = TM_NEW_ARRAY(e->arena, reader, e->ir->values.len);
   note_readers(e, readers);
@@ -124,7 +131,8 @@ void msl_stage_find(emitter *e) {
     *s = (msl_staging){.operand = r->operand, .first = r->first,
                        .last = r->last, .single = r->dots == 1};
     find_source(e, i, s);
-    s->late = s->single && tm_get(e->ir, r->first)->block == d->block;
+    s->late = s->single && tm_get(e->ir, r->first)->block == d->block &&
+              !is_carried(e, s->source, d->block);
     e->stagings[i] = s;
   }
   for (tm_inst i = 1; i < e->ir->insts.len; i++)

@@ -32,10 +32,19 @@ bool tm_pass_block_pointers(tm_ir *ir);
  * scaled) into those of f16, bf16 and f32 that are added in f32. */
 bool tm_pass_dots(tm_ir *ir);
 
+typedef void tm_pass_print(void *payload, const char *pass, const tm_ir *ir);
+
+/* Makes loops around products load the next iteration's tiles into registers
+ * while they multiply. Not in tm_optimize: it depends on the chip (it serves
+ * those that stage tiles in threadgroup memory) and on num_stages. */
+bool tm_pass_prefetch(tm_ir *ir, uint32_t num_warps);
+/* tm_pass_prefetch and what cleans up behind it; otherwise as tm_optimize. */
+bool tm_optimize_loops(tm_ir *ir, uint32_t num_warps, tm_diags *diags,
+                       const char *skip, tm_pass_print *print, void *payload);
+
 /* The pipeline. skip names passes to leave out, comma separated, or NULL;
  * print is called after each pass when not NULL. Verifies after each pass:
  * false with INTERNAL errors in diags if one broke the IR. */
-typedef void tm_pass_print(void *payload, const char *pass, const tm_ir *ir);
 bool tm_optimize(tm_ir *ir, tm_diags *diags, const char *skip,
                  tm_pass_print *print, void *payload);
 

@@ -13,6 +13,10 @@
  *   cse licm dce    after pointers: offsets leave loops, dead tensors go
  *   pointers fold cse dce   once more: offsets that were carried are plain
  *                   values now, so more of them add up in 32 bits
+ *
+ * and then, where the chip gains by it (tm_optimize_loops):
+ *
+ *   prefetch        last: it needs addresses in their final form
  */
 #include "optint.h"
 
@@ -52,6 +56,19 @@ static bool listed(const char *list, const char *name) {
     list = comma ? comma + 1 : NULL;
   }
   return false;
+}
+
+bool tm_optimize_loops(tm_ir *ir, uint32_t num_warps, tm_diags *diags,
+                       const char *skip, tm_pass_print *print,
+                       void *payload) {
+  if (listed(skip, "prefetch") || !tm_pass_prefetch(ir, num_warps))
+    return true;
+  tm_pass_fold(ir);
+  tm_pass_cse(ir);
+  tm_pass_licm(ir);
+  tm_pass_dce(ir);
+  if (print) print(payload, "prefetch", ir);
+  return tm_ir_verify(ir, diags, "prefetch");
 }
 
 bool tm_optimize(tm_ir *ir, tm_diags *diags, const char *skip,
