@@ -231,6 +231,8 @@ sm_leaf sm_leaf_unbits(sm_emit *e, sm_leaf a, sm_scalar s);   /* from it */
 /* ---- emit_memory.c: places -------------------------------------------- */
 
 uint32_t sm_leaf_count(sm_emit *e, const sm_type *type);
+/* The member whose leaves are the union's value; NULL: it has none. */
+const sm_type *sm_union_whole(sm_emit *e, const sm_type *t);
 sm_value sm_value_new(sm_emit *e, const sm_type *type);
 uint64_t sm_slot_size(sm_emit *e, const sm_type *type, bool varying);
 /* Byte offset of a member in a local variable. */

@@ -449,8 +449,9 @@ static sm_place member_place(sm_emit *e, const sm_expr *x) {
     if (at)
       p.pointer = sm_leaf_address(e, p.pointer, sm_leaf_int(e, SM_LONG, at),
                                   SM_LONG, 1);
-  } else if (t->structure->is_union) {
-    sm_emit_fail(e, x->loc, "a union in thread memory is not supported");
+  } else if (t->structure->is_union && p.kind != SM_P_SLOT) {
+    sm_emit_fail(e, x->loc, "a member of a union that is no variable is not "
+                 "supported");
   } else if (p.kind == SM_P_SLOT) {
     p.offset += (uint32_t)sm_slot_member(e, t, m,
                                          p.state->kind == SM_C_VARYING);
@@ -955,6 +956,9 @@ static void zero_fill(sm_emit *e, const sm_type *t, sm_leaf *leaf) {
     uint32_t n = sm_leaf_count(e, t->element);
     for (uint32_t i = 0; i < t->count; i++)
       zero_fill(e, t->element, leaf + i * n);
+  } else if (t->kind == SM_T_STRUCT && t->structure->is_union) {
+    const sm_type *whole = sm_union_whole(e, t);
+    if (whole) zero_fill(e, whole, leaf);
   } else if (t->kind == SM_T_STRUCT) {
     for (uint32_t i = 0; i < t->structure->members.len; i++) {
       const sm_type *m = t->structure->members.data[i].type;

@@ -24,6 +24,22 @@ enum { MOST_LEAVES = 1 << 16 };
 
 /* ---- types as leaves -------------------------------------------------- */
 
+/* The member of a union that its value is: the one with most leaves. In
+ * thread memory the front end lets only unions pass whose leaves are all of
+ * one size, so that every member lies in the same bytes. */
+const sm_type *sm_union_whole(sm_emit *e, const sm_type *t) {
+  const sm_type *whole = NULL;
+  uint32_t most = 0;
+  for (uint32_t i = 0; i < t->structure->members.len; i++) {
+    const sm_type *m = t->structure->members.data[i].type;
+    uint32_t n = sm_leaf_count(e, m);
+    if (whole && n <= most) continue;
+    whole = m;
+    most = n;
+  }
+  return whole;
+}
+
 uint32_t sm_leaf_count(sm_emit *e, const sm_type *t) {
   uint64_t n = 1;
   switch (t->kind) {
@@ -34,6 +50,11 @@ uint32_t sm_leaf_count(sm_emit *e, const sm_type *t) {
     break;
   case SM_T_STRUCT:
     n = 0;
+    if (t->structure->is_union) {
+      const sm_type *whole = sm_union_whole(e, t);
+      n = whole ? sm_leaf_count(e, whole) : 0;
+      break;
+    }
     for (uint32_t i = 0; i < t->structure->members.len; i++)
       n += sm_leaf_count(e, t->structure->members.data[i].type);
     break;
@@ -76,6 +97,10 @@ uint64_t sm_slot_size(sm_emit *e, const sm_type *t, bool varying) {
   case SM_T_ARRAY: return t->count * sm_slot_size(e, t->element, varying);
   case SM_T_STRUCT:
     n = 0;
+    if (t->structure->is_union) {
+      const sm_type *whole = sm_union_whole(e, t);
+      return whole ? sm_slot_size(e, whole, varying) : 0;
+    }
     for (uint32_t i = 0; i < t->structure->members.len; i++)
       n += sm_slot_size(e, t->structure->members.data[i].type, varying);
     return n;
@@ -699,8 +724,11 @@ static void memory_parts(sm_emit *e, sm_leaf p, const sm_type *t,
     return;
   }
   case SM_T_STRUCT: {
-    if (t->structure->is_union)
-      sm_emit_fail(e, loc, "copying a union is not supported");
+    const sm_type *whole = t->structure->is_union ? sm_union_whole(e, t) : NULL;
+    if (whole) {
+      memory_parts(e, p, whole, space, loc, leaf, write);
+      return;
+    }
     for (uint32_t i = 0; i < t->structure->members.len; i++) {
       const sm_member *m = &t->structure->members.data[i];
       memory_parts(e, offset_by(e, p, m->offset), m->type, space, loc, leaf,
@@ -850,6 +878,11 @@ static void slot_parts(sm_emit *e, const sm_place *place, const sm_type *t,
     return;
   }
   case SM_T_STRUCT:
+    if (t->structure->is_union) {
+      const sm_type *whole = sm_union_whole(e, t);
+      if (whole) slot_parts(e, place, whole, offset, leaf, write);
+      return;
+    }
     for (uint32_t i = 0; i < t->structure->members.len; i++) {
       const sm_type *m = t->structure->members.data[i].type;
       slot_parts(e, place, m, offset, leaf, write);

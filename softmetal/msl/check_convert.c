@@ -182,10 +182,11 @@ const sm_type *sm_value_type(sm_parser *p, const sm_expr *e) {
 
 static sm_rank rank_scalar(sm_scalar from, sm_scalar to) {
   if (from == to) return SM_RANK_EXACT;
-  if (from == SM_VOID || to == SM_VOID || to == SM_BFLOAT)
-    return SM_RANK_NONE;
-  if (from == SM_BFLOAT)
-    return to == SM_FLOAT ? SM_RANK_CONVERSION : SM_RANK_NONE;
+  if (from == SM_VOID || to == SM_VOID) return SM_RANK_NONE;
+  /* between bfloat and the other floating types only bfloat to float; with
+   * integers it converts as they do: toolchains accept `cond ? b : 0` */
+  if (to == SM_BFLOAT && sm_is_floating(from)) return SM_RANK_NONE;
+  if (from == SM_BFLOAT && to == SM_HALF) return SM_RANK_NONE;
   if (to == SM_INT && from < SM_INT) return SM_RANK_PROMOTION;
   return SM_RANK_CONVERSION;
 }
@@ -476,8 +477,9 @@ static sm_expr *explicit_cast(sm_parser *p, sm_expr *e, const sm_type *to,
     return cast_to(p, sm_rvalue(p, e), to);
   if (is_number(from) && to->kind == SM_T_VECTOR && from != p->null_type)
     return splat(p, sm_rvalue(p, e), to);
-  if (from->kind == SM_T_VECTOR && to->kind == SM_T_VECTOR &&
-      from->count == to->count)
+  if (from->kind == to->kind && from->count == to->count &&
+      (to->kind == SM_T_VECTOR ||
+       (to->kind == SM_T_MATRIX && from->rows == to->rows)))
     return cast_to(p, sm_rvalue(p, e), to);
   if (is_number(from) && (to->kind == SM_T_MATRIX ||
                           to->kind == SM_T_FRAGMENT)) {

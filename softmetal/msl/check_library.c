@@ -241,22 +241,38 @@ static bool takes_bfloat(const sm_exprs *args) {
   return false;
 }
 
-/* pow(float, int) is ambiguous in Metal: PyTorch and naga cast because of
- * it, though the overloads that the specification lists do not show why. */
-static bool mixes_integers(const sm_exprs *args) {
-  for (uint32_t i = 0; i < args->len; i++)
-    if (sm_is_scalar(args->data[i]->type) &&
-        sm_is_integer(args->data[i]->type->scalar))
-      return true;
-  return false;
-}
-
 static sm_expr *wrap_vote(sm_parser *p, sm_builtin id, sm_expr *e) {
   sm_exprs args = {0};
   tm_push(p->arena, &args, e);
   const sm_type *type =
       rows[id].name[0] == 'q' ? p->quad_vote : p->simd_vote;
   return sm_node_args(p, SM_CONSTRUCT, type, e->loc, &args);
+}
+
+static outcome choose_row(sm_parser *p, const row *r, uint32_t set,
+                          const sm_exprs *args, candidate *c) {
+  const char *params = r->pattern + 1;
+  if (r->flags & X)
+    return deduce_exactly(p, r, params, args, c) ? FOUND : NO_MATCH;
+  if (strpbrk(r->pattern, "tbius"))
+    return choose(p, set, r->widths, params, args, c);
+  return rank_candidate(p, params, args, c) ? FOUND : NO_MATCH;
+}
+
+sm_library_fit sm_library_ranks(sm_parser *p, sm_builtin id,
+                                const sm_exprs *args, sm_rank *ranks) {
+  const row *r = &rows[id];
+  candidate c = {SM_BOOL, 1, {0}};
+  bool patterned = r->set != SET_C && !sm_is_packing(id) &&
+                   r->since <= p->version && r->family <= p->options->family;
+  if (!patterned || args->len != strlen(r->pattern) - 1 ||
+      (takes_bfloat(args) && !(r->set & BIT(SM_BFLOAT))))
+    return SM_FIT_NONE;
+  outcome result = choose_row(p, r, r->set, args, &c);
+  if (result == NO_MATCH) return SM_FIT_NONE;
+  if (result == AMBIGUOUS) return SM_FIT_AMBIGUOUS;
+  for (uint32_t i = 0; i < args->len; i++) ranks[i] = (sm_rank)c.ranks[i];
+  return r->flags & X ? SM_FIT_TEMPLATE : SM_FIT_FUNCTION;
 }
 
 static sm_expr *call_pattern(sm_parser *p, sm_builtin id, sm_namespace ns,
@@ -280,15 +296,7 @@ static sm_expr *call_pattern(sm_parser *p, sm_builtin id, sm_namespace ns,
     return no_match(p, id, loc, "there is no form for bfloat: convert to "
                     "float explicitly");
   candidate c = {SM_BOOL, 1, {0}};
-  outcome result = FOUND;
-  if ((id == SM_B_POW || id == SM_B_POWR) && mixes_integers(args))
-    result = AMBIGUOUS;
-  else if (r->flags & X)
-    result = deduce_exactly(p, r, params, args, &c) ? FOUND : NO_MATCH;
-  else if (strpbrk(r->pattern, "tbius"))
-    result = choose(p, set, r->widths, params, args, &c);
-  else if (!rank_candidate(p, params, args, &c))
-    result = NO_MATCH;
+  outcome result = choose_row(p, r, set, args, &c);
   if (result == NO_MATCH)
     return no_match(p, id, loc, type_set_text(r->set, r->widths));
   if (result == AMBIGUOUS) {
@@ -527,8 +535,8 @@ static sm_expr *call_transfer(sm_parser *p, sm_builtin id, sm_exprs *args,
   return make_call(p, id, p->scalars[SM_VOID], args, loc);
 }
 
-/* d = a * b [+ c]: c is of d's type; a and b may have other element types
- * than d, and half with float than each other; see METAL-FACTS 3.8. */
+/* d = a * b [+ c]: the element types may differ, as ggml's attention kernels
+ * have them: half = float * bfloat + half; see METAL-FACTS 3.8. */
 static sm_expr *call_multiply(sm_parser *p, sm_builtin id, sm_exprs *args,
                               tm_loc loc) {
   uint32_t n = id == SM_B_SIMDGROUP_MULTIPLY ? 3 : 4;
@@ -539,13 +547,6 @@ static sm_expr *call_multiply(sm_parser *p, sm_builtin id, sm_exprs *args,
                     ? "it takes a simdgroup_matrix variable and two factors"
                     : "it takes a simdgroup_matrix variable, two factors and "
                       "the addend");
-  const sm_type *d = args->data[0]->type, *a = args->data[1]->type,
-                *b = args->data[2]->type;
-  bool bfloats = a != b && (a->scalar == SM_BFLOAT || b->scalar == SM_BFLOAT);
-  bool narrows = d->scalar != SM_FLOAT && (a != d || b != d);
-  if (bfloats || narrows || (n == 4 && args->data[3]->type != d))
-    return no_match(p, id, loc, "the result must be float, or have the "
-                    "type of the factors, and the addend that of the result");
   for (uint32_t i = 1; i < n; i++)
     args->data[i] = sm_rvalue(p, args->data[i]);
   return make_call(p, id, p->scalars[SM_VOID], args, loc);

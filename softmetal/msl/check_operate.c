@@ -42,9 +42,9 @@ static sm_scalar common(sm_scalar a, sm_scalar b) {
   a = promoted(a);
   b = promoted(b);
   if (a == b) return a;
-  if (a == SM_BFLOAT || b == SM_BFLOAT)
-    return a == SM_FLOAT || b == SM_FLOAT ? SM_FLOAT : SM_VOID;
   if (a == SM_FLOAT || b == SM_FLOAT) return SM_FLOAT;
+  if (a == SM_BFLOAT || b == SM_BFLOAT)
+    return a == SM_HALF || b == SM_HALF ? SM_VOID : SM_BFLOAT;
   if (a == SM_HALF || b == SM_HALF) return SM_HALF;
   return a > b ? a : b; /* int < uint < long < ulong */
 }
@@ -94,8 +94,8 @@ static sm_expr *unpacked(sm_parser *p, sm_expr *e) {
 static bool vector_takes(const sm_type *vector, const sm_type *scalar) {
   sm_scalar v = vector->scalar, s = scalar->scalar;
   if (!sm_is_scalar(scalar)) return false;
-  if (v == SM_BFLOAT || s == SM_BFLOAT)
-    return v == s || (v == SM_FLOAT && s == SM_BFLOAT);
+  if (v == SM_BFLOAT) return s == SM_BFLOAT || sm_is_integer(s);
+  if (s == SM_BFLOAT) return v == SM_FLOAT;
   return sm_is_floating(v) || sm_is_integer(s);
 }
 
@@ -552,6 +552,11 @@ static bool index_fits(sm_parser *p, const sm_expr *i, uint32_t count,
 static sm_expr *member_at(sm_parser *p, sm_expr *a, uint32_t i,
                           tm_loc loc) {
   const sm_type *type = a->type->structure->members.data[i].type;
+  if (a->type->structure->is_union && !a->is_lvalue) {
+    sm_unsupported(p, loc, "a member of a union that is no variable is not "
+                   "supported: put the union into a variable");
+    return sm_error_expr(p, loc);
+  }
   sm_expr *e = sm_node(p, a->is_lvalue ? SM_MEMBER : SM_MEMBER_OF, type, loc,
                        a, NULL, NULL);
   if (sm_is_error(p, e)) return e;
@@ -649,6 +654,25 @@ static sm_expr *swizzle(sm_parser *p, sm_expr *a, tm_name name, tm_loc loc) {
   return e;
 }
 
+/* The member, also of anonymous structs and unions in it; or NULL, and the
+ * name most like it. */
+static sm_expr *find_member(sm_parser *p, sm_expr *a, tm_name name,
+                            tm_loc loc, const char **near) {
+  const sm_struct *s = a->type->structure;
+  for (uint32_t i = 0; i < s->members.len; i++) {
+    const sm_member *m = &s->members.data[i];
+    if (!m->name) {
+      sm_expr *inner = member_at(p, a, i, loc);
+      sm_expr *found = find_member(p, inner, name, loc, near);
+      if (found) return found;
+      continue;
+    }
+    if (tm_edit_distance(m->name, name, 2) <= 2) *near = m->name;
+    if (m->name == name) return member_at(p, a, i, loc);
+  }
+  return NULL;
+}
+
 sm_expr *sm_select_member(sm_parser *p, sm_expr *a, tm_name name,
                           tm_loc loc) {
   if (sm_is_error(p, a)) return a;
@@ -659,14 +683,9 @@ sm_expr *sm_select_member(sm_parser *p, sm_expr *a, tm_name name,
              t->spelling);
     return sm_error_expr(p, loc);
   }
-  const sm_struct *s = t->structure;
   const char *near = NULL;
-  for (uint32_t i = 0; i < s->members.len; i++) {
-    const sm_member *m = &s->members.data[i];
-    if (tm_edit_distance(m->name, name, 2) <= 2) near = m->name;
-    if (m->name != name) continue;
-    return member_at(p, a, i, loc);
-  }
+  sm_expr *found = find_member(p, a, name, loc, &near);
+  if (found) return found;
   tm_diag *diag = sm_error(p, loc, "no member named '%s' in '%s'", name,
                            t->spelling);
   if (near) sm_hint(p, diag, "did you mean '%s'?", near);

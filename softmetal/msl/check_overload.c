@@ -7,6 +7,10 @@
  * no argument converts worse and one converts better; the best one must be
  * better than every other, or the call is ambiguous.
  *
+ * A function of the program at file scope overloads the library's functions
+ * of that name, where `using namespace metal` brings these into view; one in
+ * a namespace hides them.
+ *
  * Functions are declared before use, so a cycle of calls needs a prototype;
  * the walk at the end finds cycles, callees without a body, and who reaches
  * a barrier. It has its own stack: the chain of calls is as long as the
@@ -120,9 +124,45 @@ static bool beats(sm_parser *p, const option *a, const option *b,
   return sm_more_specialized(p, a->instance->pattern, b->instance->pattern);
 }
 
+/* The library's functions that a call of the symbol may mean too. */
+static sm_builtin rivals(sm_parser *p, const sm_symbol *symbol,
+                         const sm_template_args *given) {
+  bool merged = !given && !symbol->depth && symbol->key == symbol->name &&
+                !symbol->is_template_param && sm_library_visible(p);
+  return merged ? sm_library_function(p, symbol->name) : SM_BUILTINS;
+}
+
+typedef enum winner { OURS, LIBRARYS, NEITHER } winner;
+
+/* Of the best function of the program (NULL: none is viable) and the
+ * library's: [over.match.best] again. */
+static winner against_library(sm_parser *p, sm_builtin id, const option *best,
+                              const sm_exprs *args) {
+  sm_rank *ranks = TM_NEW_ARRAY(p->arena, sm_rank, args->len + 1);
+  sm_library_fit fit = sm_library_ranks(p, id, args, ranks);
+  if (!best) return LIBRARYS;
+  if (fit == SM_FIT_NONE) return OURS;
+  const sm_function *f = best->callable->function;
+  bool better = false, worse = false, exact = true;
+  for (uint32_t i = 0; i < args->len; i++) {
+    sm_rank rank = rank_argument(p, args->data[i], f->params.data[i]->type);
+    exact &= rank == SM_RANK_EXACT;
+    better |= rank > ranks[i];
+    worse |= rank < ranks[i];
+  }
+  if (fit == SM_FIT_AMBIGUOUS) return exact ? OURS : NEITHER;
+  if (better != worse) return better ? OURS : LIBRARYS;
+  if (better) return NEITHER;
+  if (fit == SM_FIT_TEMPLATE) return best->instance ? NEITHER : OURS;
+  return best->instance ? LIBRARYS : NEITHER;
+}
+
+/* NULL after an error, or, with *library set, where the library's function
+ * is meant. */
 static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
                             const sm_template_args *given,
-                            const sm_exprs *args, tm_loc loc) {
+                            const sm_exprs *args, tm_loc loc,
+                            sm_builtin *library) {
   options list = {0};
   uint32_t errors = p->diags->errors;
   gather(p, symbol, given, args, loc, &list);
@@ -130,6 +170,13 @@ static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
   const option *best = NULL;
   for (uint32_t i = 0; i < list.len; i++)
     if (!best || beats(p, &list.data[i], best, args)) best = &list.data[i];
+  sm_builtin rival = rivals(p, symbol, given);
+  winner who = rival == SM_BUILTINS ? OURS
+                                    : against_library(p, rival, best, args);
+  if (who == LIBRARYS) *library = rival;
+  if (who == NEITHER)
+    sm_error(p, loc, "call to '%s' is ambiguous", symbol->name);
+  if (who != OURS) return NULL;
   if (!best) {
     tm_diag *diag = sm_error(p, loc, "no matching function for call to '%s'",
                              symbol->name);
@@ -150,7 +197,10 @@ sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
                  const sm_template_args *given, sm_exprs *args, tm_loc loc) {
   for (uint32_t i = 0; i < args->len; i++)
     if (sm_is_error(p, args->data[i])) return sm_error_expr(p, loc);
-  sm_callable *c = resolve(p, symbol, given, args, loc);
+  sm_builtin library = SM_BUILTINS;
+  sm_callable *c = resolve(p, symbol, given, args, loc, &library);
+  if (library != SM_BUILTINS)
+    return sm_library_call(p, library, SM_NS_PLAIN, args, loc);
   if (!c) return sm_error_expr(p, loc);
   sm_function *f = c->function;
   if (f->is_kernel) {

@@ -80,12 +80,12 @@ typedef enum sm_punct {
   X(break) X(continue) X(return) X(sizeof) X(alignof) X(true) X(false)       \
   X(nullptr) X(static_cast) X(reinterpret_cast) X(const_cast)                \
   X(static_assert) X(METAL_FUNC) X(restrict) X(__restrict)                   \
-  X(__attribute__) X(__restrict__) X(coherent)                               \
+  X(__attribute__) X(__restrict__) X(coherent) X(__extension__) X(union)     \
   /* refused */                                                              \
   X(double) X(goto) X(new) X(delete) X(virtual) X(template) X(typename)      \
   X(operator) X(this) X(friend) X(try) X(catch) X(throw) X(dynamic_cast)     \
   X(typeid) X(thread_local) X(register) X(noexcept) X(asm) X(__asm)          \
-  X(__asm__) X(union) X(extern) X(export) X(mutable) X(explicit) X(private)  \
+  X(__asm__) X(extern) X(export) X(mutable) X(explicit) X(private)  \
   X(protected) X(public) X(decltype) X(alignas) X(wchar_t) X(char16_t)       \
   X(char32_t) X(vertex) X(fragment) X(ray_data) X(object_data)               \
   X(threadgroup_imageblock) X(visible) X(mesh) X(object)
@@ -99,10 +99,13 @@ typedef enum sm_keyword {
 } sm_keyword;
 
 typedef enum sm_pragma {
-  SM_PRAGMA_UNROLL,    /* value as sm_stmt.unroll */
+  SM_PRAGMA_UNROLL,    /* value as sm_stmt.unroll; SM_UNROLL_COUNT: the tokens
+                          "( e )" follow */
   SM_PRAGMA_MATH_MODE, /* value: sm_math_mode */
   SM_PRAGMA_CONTRACT   /* value: 0 off, 1 on, 2 fast */
 } sm_pragma;
+
+enum { SM_UNROLL_FULL = -1, SM_UNROLL_COUNT = 0 };
 
 typedef struct sm_token {
   uint8_t kind;    /* sm_token_kind */
@@ -212,6 +215,9 @@ typedef struct sm_symbol {
   struct sm_template *pattern;/* TEMPLATE; TYPE: the name of an instance in
                                  itself, which is its template's name too */
   bool is_template_param;     /* found before members of open scopes */
+  const struct sm_symbol *stands_for; /* FUNCTION that a template parameter
+                                 is: the one that was given, */
+  const struct sm_template_args *stands_given; /* with these arguments */
 } sm_symbol;
 
 /* Enumerators of `enum class` are found through the type. */
@@ -241,14 +247,23 @@ typedef struct sm_template_arg {
   bool is_given;       /* written in the call: nothing is deduced */
   const sm_type *type; /* the type, or that of the value */
   int64_t value;
+  const struct sm_symbol *function; /* or a function, by its name */
+  const struct sm_template_args *given; /* f<these>; or NULL */
 } sm_template_arg;
 
-typedef TM_VEC(sm_template_arg) sm_template_args;
+typedef struct sm_template_args {
+  sm_template_arg *data;
+  uint32_t len, cap;
+} sm_template_args;
+
+typedef TM_VEC(const sm_type *) sm_types;
 
 typedef struct sm_template_param {
   tm_name name;
-  bool is_type;
-  const sm_token *type;      /* of a value: its tokens, ended by END */
+  bool is_type, is_function;
+  const sm_token *type;      /* of a value or function: its tokens, ended by
+                                END */
+  const sm_type *signature;  /* of a function, where a typedef gave it */
   const sm_token *otherwise; /* default, likewise; NULL: none */
 } sm_template_param;
 
@@ -273,6 +288,7 @@ typedef struct sm_template {
   tm_loc loc;
   TM_VEC(sm_template_param) params;
   const sm_token *tokens;  /* after template <...>, ended by END */
+  const sm_token *tokens_from; /* where these were copied from */
   uint32_t n_tokens;
   TM_VEC(const sm_token *) patterns; /* parameters of a function, each ended
                                         by END */
@@ -292,6 +308,9 @@ typedef struct sm_struct_info {
   uint32_t align;              /* of the struct, by alignas */
   bool has_defaults, has_const;
   bool is_array;               /* array<T, n>: one member */
+  bool is_function;            /* the type of a function: these */
+  const sm_type *result;       /* NULL: not known */
+  sm_types params;
   sm_instance *instance;       /* of a template; or NULL */
 } sm_struct_info;
 
@@ -356,7 +375,6 @@ typedef struct sm_parser {
   uint32_t instances;     /* made so far */
   const sm_token *bad_template; /* at its '<': reported by a look ahead */
   bool has_broken;        /* the body of an instance has errors */
-  const sm_type *function_type; /* decltype of a function */
 
   /* check_constexpr.c */
   tm_map constexprs;       /* constexpr sm_function -> 1 */
@@ -407,6 +425,8 @@ void sm_hint(sm_parser *p, tm_diag *diag, const char *fmt, ...)
  * with p->nesting-- in either case. */
 bool sm_enter(sm_parser *p);
 
+/* At a bracket: skips to after its partner. */
+void sm_skip_balanced(sm_parser *p);
 /* Skips to after the next ';' or before an unmatched '}' or ')'. */
 void sm_recover(sm_parser *p);
 
@@ -642,6 +662,14 @@ typedef enum sm_namespace { SM_NS_PLAIN, SM_NS_PRECISE, SM_NS_FAST }
 /* The row of a library function by name, or SM_BUILTINS. */
 sm_builtin sm_library_function(sm_parser *p, tm_name name);
 const char *sm_builtin_name(sm_builtin id);
+typedef enum sm_library_fit {
+  SM_FIT_NONE, SM_FIT_AMBIGUOUS, SM_FIT_TEMPLATE, SM_FIT_FUNCTION
+} sm_library_fit;
+
+/* How a plain call with these args would fit the library's overloads, for a
+ * name that the program overloads too; ranks has room for args->len. */
+sm_library_fit sm_library_ranks(sm_parser *p, sm_builtin id,
+                                const sm_exprs *args, sm_rank *ranks);
 sm_expr *sm_library_call(sm_parser *p, sm_builtin id, sm_namespace ns,
                          sm_exprs *args, tm_loc loc);
 /* make_filled_simdgroup_matrix<T, 8, 8>(v), simdgroup_matrix<T, 8, 8>(v) */
@@ -738,6 +766,12 @@ const sm_type *sm_parse_struct(sm_parser *p);
 void sm_parse_struct_instance(sm_parser *p, sm_type *type);
 /* At the declaration of an instance: its signature, and the body to come. */
 void sm_parse_function_instance(sm_parser *p, sm_instance *instance);
+/* A parameter list at its '(', to after it: the types. */
+bool sm_parse_parameter_types(sm_parser *p, sm_types *out);
+/* At T (*name)(...), the type of a function parameter of a template: its
+ * result and the types of its parameters. */
+bool sm_parse_function_type(sm_parser *p, const sm_type **result,
+                            sm_types *params);
 /* At the '{' of a function whose parameters are known. */
 void sm_parse_definition(sm_parser *p, sm_callable *c);
 const sm_type *sm_parse_enum(sm_parser *p);
@@ -745,6 +779,9 @@ const sm_type *sm_parse_enum(sm_parser *p);
 /* One kernel parameter: kind, index and input are set from attributes. */
 void sm_kernel_param(sm_parser *p, sm_var *var,
                      const sm_attributes *attributes, bool is_size_type);
+/* An attribute of a parameter of another function: those of kernels mean
+ * nothing there and are let pass, as Metal does. */
+void sm_plain_param_attribute(sm_parser *p, const sm_attribute *a);
 /* What only the whole list of parameters shows. */
 void sm_kernel_check(sm_parser *p, sm_function *f);
 void sm_function_attributes(sm_parser *p, sm_function *f,
@@ -759,6 +796,12 @@ void sm_parse_template(sm_parser *p);
 const sm_type *sm_parse_template_id(sm_parser *p, sm_template *t, tm_loc loc);
 /* <a, b, ...>: at '<'. False (reported) if they are no arguments. */
 bool sm_parse_template_args(sm_parser *p, sm_template_args *out);
+/* The type of a function, for decltype and typedef; result NULL: unknown. */
+const sm_type *sm_function_type(sm_parser *p, const sm_type *result,
+                                const sm_types *params);
+/* decltype(f<...>), at what follows f. */
+const sm_type *sm_parse_function_decltype(sm_parser *p, sm_symbol *s,
+                                          tm_loc loc);
 /* The instance of a function template that a call with these arguments means,
  * explicit ones first; NULL if there is none. Only its signature is parsed. */
 sm_instance *sm_deduce_instance(sm_parser *p, sm_template *t,

@@ -162,9 +162,33 @@ void sm_parse_using(sm_parser *p) {
     sm_recover(p);
 }
 
+/* typedef void name(...), typedef void (name)(...): the type of a function,
+ * which only explicit instantiations name. At the '(' or the name. */
+static bool function_typedef(sm_parser *p, const sm_type *result) {
+  const sm_token *t = p->t;
+  bool wrapped = sm_token_is(t, SM_P_LPAREN) && t[1].kind == SM_TK_NAME &&
+                 !t[1].keyword && sm_token_is(t + 2, SM_P_RPAREN);
+  if (wrapped) t++;
+  const sm_token *open = t + (wrapped ? 2 : 1);
+  if (t->kind != SM_TK_NAME || t->keyword || !sm_token_is(open, SM_P_LPAREN))
+    return false;
+  sm_types params = {0};
+  p->t = open;
+  if (!sm_parse_parameter_types(p, &params)) return false;
+  sm_symbol *symbol = sm_bind(p, SM_SYM_TYPE, t->name, t->loc);
+  if (symbol) symbol->type = sm_function_type(p, result, &params);
+  return true;
+}
+
 void sm_parse_typedef(sm_parser *p, const sm_specifiers *s) {
   do {
     sm_declarator d;
+    uint32_t errors = p->diags->errors;
+    if (!p->depth && !s->is_auto && function_typedef(p, s->type)) continue;
+    if (p->diags->errors != errors) {
+      sm_recover(p);
+      return;
+    }
     if (!sm_parse_declarator(p, s, false, &d)) {
       sm_recover(p);
       return;
@@ -279,6 +303,41 @@ static bool local_space(sm_parser *p, const sm_specifiers *s,
   return true;
 }
 
+/* Bytes of the elements of t where all have one size; 0: they have not. */
+static uint32_t element_size(const sm_type *t) {
+  switch (t->kind) {
+    case SM_T_SCALAR: case SM_T_VECTOR: case SM_T_MATRIX: case SM_T_ENUM:
+      return t->scalar == SM_BOOL || t->scalar == SM_BFLOAT
+                 ? 0 : sm_scalar_size(t->scalar);
+    case SM_T_ARRAY: return element_size(t->element);
+    case SM_T_STRUCT: {
+      uint32_t size = 0;
+      for (uint32_t i = 0; i < t->structure->members.len; i++) {
+        uint32_t n = element_size(t->structure->members.data[i].type);
+        if (!n || (size && n != size)) return 0;
+        size = n;
+      }
+      return size;
+    }
+    default: return 0;
+  }
+}
+
+/* Thread memory holds the elements of 32 threads side by side, so that the
+ * members of a union share it only where their elements have one size. */
+static bool is_mixed_union(const sm_type *t) {
+  return t->kind == SM_T_STRUCT && t->structure->is_union && !element_size(t);
+}
+
+static bool check_thread_union(sm_parser *p, const sm_type *t, tm_loc loc) {
+  if (!sm_type_holds(t, is_mixed_union)) return true;
+  tm_diag *diag = sm_unsupported(
+      p, loc, "a union in the thread address space whose members have "
+      "elements of different sizes is not supported");
+  sm_hint(p, diag, "use as_type<T>(x)");
+  return false;
+}
+
 static bool check_object_type(sm_parser *p, const sm_declarator *d,
                               const sm_type *t, sm_var_kind kind) {
   if (t == p->error_type) return false;
@@ -286,6 +345,7 @@ static bool check_object_type(sm_parser *p, const sm_declarator *d,
     sm_error(p, d->loc, "variable has incomplete type '%s'", t->spelling);
     return false;
   }
+  if (kind == SM_V_LOCAL && !check_thread_union(p, t, d->loc)) return false;
   if (kind == SM_V_LOCAL && sm_type_holds(t, is_atomic)) {
     sm_error(p, d->loc, "an atomic object cannot be in the thread address "
              "space");
@@ -526,7 +586,7 @@ static void check_param_type(sm_parser *p, sm_var *var,
              "space");
   else if (!indirect && sm_type_holds(t, is_atomic))
     sm_error(p, d->loc, "an atomic object cannot be passed by value");
-  else
+  else if (indirect || check_thread_union(p, t, d->loc))
     return;
   var->type = p->error_type;
 }
@@ -577,6 +637,24 @@ static bool parse_parameters(sm_parser *p, parameters *out) {
   return sm_expect(p, SM_P_RPAREN, "after the parameters");
 }
 
+bool sm_parse_parameter_types(sm_parser *p, sm_types *out) {
+  parameters list = {0};
+  if (!sm_at(p, SM_P_LPAREN) || !parse_parameters(p, &list)) return false;
+  for (uint32_t i = 0; i < list.vars.len; i++)
+    tm_push(p->arena, out, list.vars.data[i]->type);
+  return true;
+}
+
+bool sm_parse_function_type(sm_parser *p, const sm_type **result,
+                            sm_types *params) {
+  sm_specifiers s;
+  if (!sm_parse_specifiers(p, &s) || s.is_auto || !s.type) return false;
+  *result = s.type;
+  while (!sm_at(p, SM_P_RPAREN) && p->t < p->end) sm_skip(p); /* (*name */
+  sm_skip(p);
+  return sm_parse_parameter_types(p, params);
+}
+
 static void apply_param_attributes(sm_parser *p, sm_function *f,
                                    const parameters *params) {
   for (uint32_t i = 0; i < params->vars.len; i++) {
@@ -587,9 +665,7 @@ static void apply_param_attributes(sm_parser *p, sm_function *f,
       continue;
     }
     for (uint32_t k = 0; k < a->len; k++)
-      if (strcmp(a->data[k].name, "maybe_unused") != 0)
-        sm_error(p, a->data[k].loc, "attribute '%s' only applies to the "
-                 "parameters of kernels", a->data[k].name);
+      sm_plain_param_attribute(p, &a->data[k]);
   }
   if (f->is_kernel) sm_kernel_check(p, f);
 }
@@ -640,14 +716,6 @@ static sm_callable *declare(sm_parser *p, const sm_declarator *d,
   sm_symbol *s = sm_find_here(p, d->name);
   if (s && s->kind == SM_SYM_TYPE) s = NULL;
   if (!s || s->kind != SM_SYM_FUNCTION) {
-    if (sm_library_visible(p) &&
-        sm_library_function(p, d->name) != SM_BUILTINS) {
-      tm_diag *diag = sm_unsupported(
-          p, d->loc, "overloading the library function '%s' is not supported",
-          d->name);
-      sm_hint(p, diag, "choose another name");
-      return NULL;
-    }
     s = sm_bind(p, SM_SYM_FUNCTION, d->name, d->loc);
     if (!s) return NULL;
   }
@@ -1000,6 +1068,7 @@ static void file_pragma(sm_parser *p) {
     p->contract = t->value != 0;
   } else {
     sm_error(p, t->loc, "a loop pragma must stand before a loop");
+    if (t->value == SM_UNROLL_COUNT) sm_skip_balanced(p);
   }
 }
 
@@ -1028,8 +1097,7 @@ void sm_parse_declarations(sm_parser *p) {
     } else if (sm_at_word(p, SM_K_template)) {
       sm_parse_template(p);
     } else if (sm_at_word(p, SM_K_class) ||
-               sm_at_word(p, SM_K_extern) ||
-               sm_at_word(p, SM_K_union)) {
+               sm_at_word(p, SM_K_extern)) {
       skip_refused(p);
     } else {
       parse_external(p);

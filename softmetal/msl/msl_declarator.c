@@ -37,8 +37,6 @@ static const struct {
   {SM_K_asm, "inline assembly is not supported", NULL},
   {SM_K___asm, "inline assembly is not supported", NULL},
   {SM_K___asm__, "inline assembly is not supported", NULL},
-  {SM_K_union, "unions are not supported by this front end",
-   "use as_type<T>(x)"},
   {SM_K_extern, "'extern' is not supported by this front end", NULL},
   {SM_K_export, "'export' is not supported in Metal", NULL},
   {SM_K_mutable, "'mutable' is not supported by this front end", NULL},
@@ -103,6 +101,7 @@ static bool is_specifier_word(uint8_t word) {
     case SM_K_auto: case SM_K_METAL_FUNC: case SM_K_union:
     case SM_K_register: case SM_K_thread_local: case SM_K_extern:
     case SM_K___attribute__: case SM_K_decltype: case SM_K_alignas:
+    case SM_K___extension__:
     case SM_K_typename: case SM_K_mutable: return true;
     default: return false;
   }
@@ -174,6 +173,18 @@ static const sm_token *after_template_id(sm_parser *p, sm_template *pattern,
   return closed;
 }
 
+/* <metal_stdlib> declares these outside of the namespace too: ggml's headers
+ * use uint8_t and half2 before `using namespace metal`. */
+static bool is_global_type(sm_parser *p, tm_name name) {
+  static const char *const names[] = {
+    "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t",
+    "uint32_t", "uint64_t", "size_t", "ptrdiff_t"};
+  for (size_t i = 0; p->has_stdlib && i < TM_COUNT(names); i++)
+    if (strcmp(names[i], name) == 0) return true;
+  const sm_type *type = p->has_stdlib ? sm_type_library(p, name) : NULL;
+  return type && type->kind == SM_T_VECTOR && !type->packed;
+}
+
 /* If a type is named at t, the token after its name; NULL otherwise. */
 static const sm_token *after_named_type(sm_parser *p, const sm_token *t) {
   bool qualified = false;
@@ -189,7 +200,8 @@ static const sm_token *after_named_type(sm_parser *p, const sm_token *t) {
       return after_template_id(p, s->pattern, t + 1);
     if (s && s->kind == SM_SYM_TYPE) return after_members(p, s->type, t + 1);
     if (s && s->kind != SM_SYM_LIBRARY) return NULL;
-    if (!s && !sm_library_visible(p)) return NULL;
+    if (!s && !sm_library_visible(p) && !is_global_type(p, t->name))
+      return NULL;
   }
   if (is_type_template(p, t->name))
     return sm_token_is(t + 1, SM_P_LT) ? sm_after_template(p, t + 1) : NULL;
@@ -288,8 +300,8 @@ static const sm_type *parse_type_template(sm_parser *p) {
   } else if (name == p->n.matrix) {
     n = template_count(p, 2, 4);
     if (n) rows = template_count(p, 2, 4);
-    if (rows && scalar != p->error_type && s != SM_FLOAT && s != SM_HALF)
-      sm_error(p, loc, "matrices have float or half elements");
+    if (rows && scalar != p->error_type && !sm_is_floating(s))
+      sm_error(p, loc, "matrices have float, half or bfloat elements");
     else if (rows)
       type = sm_type_matrix(p, s, n, rows);
   } else if (name == p->n.simdgroup_matrix) {
@@ -452,8 +464,11 @@ static const sm_type *parse_decltype(sm_parser *p) {
     const sm_token *after = sm_token_is(name + 1, SM_P_LT)
                                 ? sm_after_template(p, name + 1) : name + 1;
     if (after && sm_token_is(after, SM_P_RPAREN)) {
+      p->t = name + 1;
+      const sm_type *type = sm_parse_function_decltype(p, s, name->loc);
+      if (p->gave_up) return type;
       p->t = after + 1;
-      return p->function_type;
+      return type;
     }
   }
   sm_expr *e = sm_parse_expr(p);
@@ -625,7 +640,9 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
     uint8_t word = p->t->keyword;
     bool have_type = out->names_type || out->is_auto || any_word(&w);
     if (take_qualifier(p, out)) continue;
-    if (word == SM_K___attribute__) {
+    if (word == SM_K___extension__) {
+      sm_skip(p);
+    } else if (word == SM_K___attribute__) {
       skip_gnu_attribute(p);
     } else if (word == SM_K_alignas) {
       sm_parse_alignas(p, &out->align);
@@ -654,10 +671,11 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
     } else if (word == SM_K_auto && !have_type) {
       out->is_auto = true;
       sm_skip(p);
-    } else if ((word == SM_K_struct || word == SM_K_enum) && !have_type) {
+    } else if ((word == SM_K_struct || word == SM_K_union ||
+                word == SM_K_enum) && !have_type) {
       out->loc = p->t->loc;
       out->names_type = true;
-      out->type = word == SM_K_struct ? sm_parse_struct(p) : sm_parse_enum(p);
+      out->type = word == SM_K_enum ? sm_parse_enum(p) : sm_parse_struct(p);
     } else if (word && !is_soft_word(word)) {
       if (sm_refused_word(p)) return false;
       break;
@@ -834,6 +852,7 @@ static void decay_param(sm_parser *p, level *at, const dimensions *d) {
   dimensions rest = *d;
   rest.n--;
   memmove(rest.count, rest.count + 1, rest.n * sizeof *rest.count);
+  at->has_space = true; /* thread, unless another is named */
   at->type = array_of(p, at->type, &rest);
   indirect(p, at, false, d->loc);
 }

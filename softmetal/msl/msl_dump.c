@@ -102,7 +102,8 @@ static void dump_head(const sm_expr *e, tm_buf *out) {
     case SM_MEMBER_OF:
       tm_buf_printf(out, "(%s %s",
                     e->kind == SM_MEMBER ? "member" : "member-of",
-                    e->a[0]->type->structure->members.data[e->u.member].name);
+                    e->a[0]->type->structure->members.data[e->u.member].name
+                        ? e->a[0]->type->structure->members.data[e->u.member].name : "(anonymous)");
       return;
     case SM_SWIZZLE:
     case SM_SHUFFLE: dump_swizzle(e, out); return;

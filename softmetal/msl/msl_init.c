@@ -14,6 +14,8 @@
 typedef struct item {
   tm_loc loc;
   tm_name member; /* .member = before it, clang's extension; or NULL */
+  bool has_index; /* [first] = or [first ... last] = before it, likewise */
+  uint64_t first, last;
   sm_expr *e; /* NULL: a list */
   TM_VEC(struct item *) list;
 } item;
@@ -22,6 +24,30 @@ typedef struct filler { /* a place in one list */
   const item *list;
   uint32_t next;
 } filler;
+
+/* [index] = and [first ... last] =: at '['. */
+static bool parse_indices(sm_parser *p, item *it) {
+  int64_t at[2] = {0, 0};
+  sm_skip(p);
+  for (int i = 0; i < 2; i++) {
+    sm_expr *e = sm_rvalue(p, sm_parse_assignment(p));
+    if (sm_is_error(p, e)) return false;
+    if (!sm_fold_int(p, e, &at[i]) || at[i] < 0) {
+      sm_error(p, e->loc, "an array designator is a constant index");
+      return false;
+    }
+    if (i == 0) at[1] = at[0];
+    if (!sm_accept(p, SM_P_ELLIPSIS)) break;
+  }
+  it->has_index = true;
+  it->first = (uint64_t)at[0];
+  it->last = (uint64_t)at[1];
+  if (at[1] < at[0])
+    sm_error(p, it->loc, "array designator range [%lld, %lld] is empty",
+             (long long)at[0], (long long)at[1]);
+  return at[1] >= at[0] && sm_expect(p, SM_P_RSQUARE, "in the designator") &&
+         sm_expect(p, SM_P_ASSIGN, "after the designator");
+}
 
 static item *parse_item(sm_parser *p) {
   item *it = TM_NEW(p->arena, item);
@@ -34,13 +60,14 @@ static item *parse_item(sm_parser *p) {
       it->e = sm_error_expr(p, it->loc);
     if (it->e) return it;
   }
+  if (sm_at(p, SM_P_LSQUARE) && !parse_indices(p, it)) {
+    it->e = sm_error_expr(p, it->loc);
+    while (p->t < p->end && !sm_at(p, SM_P_COMMA) && !sm_at(p, SM_P_RBRACE) &&
+           !sm_at(p, SM_P_SEMI))
+      sm_skip(p);
+    return it;
+  }
   if (!sm_at(p, SM_P_LBRACE)) {
-    if (sm_at(p, SM_P_LSQUARE)) {
-      sm_unsupported(p, it->loc, "array designators are not supported");
-      it->e = sm_error_expr(p, it->loc);
-      sm_parse_assignment(p);
-      return it;
-    }
     it->e = sm_parse_assignment(p);
     return it;
   }
@@ -147,6 +174,14 @@ static sm_expr *missing_part(sm_parser *p, const sm_type *type, uint32_t i,
 /* The index of the member that an item names; next without a name. */
 static uint32_t designated(sm_parser *p, const sm_type *type, const item *it,
                            uint32_t next) {
+  if (it->has_index) {
+    bool fits = type->kind == SM_T_ARRAY && it->last < type->count;
+    if (fits && it->first >= next) return (uint32_t)it->first;
+    sm_error(p, it->loc, !fits ? "array designator index (%llu) exceeds array "
+             "bounds" : "array designator [%llu] is out of order",
+             (unsigned long long)(fits ? it->first : it->last));
+    return UINT32_MAX;
+  }
   if (!it->member) return next;
   const sm_struct *s = type->kind == SM_T_STRUCT ? type->structure : NULL;
   for (uint32_t i = 0; s && i < s->members.len; i++) {
@@ -166,6 +201,13 @@ static sm_expr *fill(sm_parser *p, const sm_type *type, filler *f) {
   tm_loc loc = f->next < f->list->list.len ? f->list->list.data[f->next]->loc
                                            : f->list->loc;
   uint32_t n = part_count(type);
+  if (type->kind == SM_T_STRUCT && type->structure->is_union &&
+      f->next < f->list->list.len) {
+    tm_diag *diag = sm_unsupported(p, loc, "a list that initialises a union "
+                                   "is not supported");
+    sm_hint(p, diag, "assign to a member");
+    return sm_error_expr(p, loc);
+  }
   for (uint32_t i = 0; i < n && f->next < f->list->list.len; i++) {
     const item *it = f->list->list.data[f->next];
     uint32_t to = designated(p, type, it, i);
@@ -175,6 +217,13 @@ static sm_expr *fill(sm_parser *p, const sm_type *type, filler *f) {
     sm_expr *e = fill_part(p, part_type(type, i), f);
     if (sm_is_error(p, e)) return e;
     tm_push(p->arena, &args, e);
+    bool many = it->has_index && it->first < it->last;
+    if (many && !sm_fold_initializer(p, e)) {
+      sm_unsupported(p, it->loc, "a designator range needs a constant value");
+      return sm_error_expr(p, it->loc);
+    }
+    for (uint64_t k = it->first; many && k < it->last; k++, i++)
+      tm_push(p->arena, &args, e);
   }
   bool defaults = false; /* the rest is zero, unless some part is not */
   uint32_t kinds = type->kind == SM_T_ARRAY && n ? args.len + 1 : n;
@@ -255,7 +304,7 @@ static sm_expr *build(sm_parser *p, const sm_type *type, const item *it) {
   filler f = {it, 0};
   sm_expr *e = fill(p, type, &f);
   if (!sm_is_error(p, e) && f.next < it->list.len &&
-      it->list.data[f.next]->member) {
+      (it->list.data[f.next]->member || it->list.data[f.next]->has_index)) {
     designated(p, type, it->list.data[f.next], part_count(type));
     return sm_error_expr(p, it->loc);
   }
@@ -272,8 +321,10 @@ static uint32_t count_elements(sm_parser *p, const sm_type *element,
   uint32_t errors = p->diags->errors;
   while (f.next < it->list.len && p->diags->errors == errors) {
     uint32_t before = f.next;
+    const item *at = it->list.data[before];
     if (sm_is_error(p, fill_part(p, element, &f)) || f.next == before) break;
-    n++;
+    n = at->has_index ? (uint32_t)(at->last < UINT32_MAX ? at->last + 1 : 0)
+                      : n + 1;
   }
   return p->diags->errors == errors ? n : 0;
 }

@@ -147,9 +147,10 @@ static void check_buffer_type(sm_parser *p, const sm_var *var,
     sm_hint(p, diag, "pointers inside buffers (argument buffers) and "
             "simdgroup matrices are not supported");
   } else if (is_size_type || holds_size_type(p, t)) {
-    tm_diag *diag = sm_error(p, var->loc, "kernel argument '%s' cannot have "
-                             "type size_t or ptrdiff_t", var->name);
-    sm_hint(p, diag, "use ulong, long or uint");
+    /* spec 5.2 forbids it, Metal's compiler takes it: candle and ggml */
+    tm_warning_at(p->diags, var->loc, "kernel argument '%s' has type size_t or "
+                  "ptrdiff_t, which the specification does not allow: use "
+                  "ulong, long or uint", var->name);
   } else if (var->type->space == SM_THREADGROUP &&
              sm_type_holds(t, is_float_atomic) && p->version < 410) {
     sm_unsupported(p, var->loc, "'%s' is not available in threadgroup "
@@ -349,6 +350,17 @@ static void check_inputs(sm_parser *p, const sm_function *f) {
     sm_error(p, index->loc, "'thread_index_in_threadgroup' must be uint where "
              "'thread_position_in_threadgroup' is '%s'",
              position->type->spelling);
+}
+
+void sm_plain_param_attribute(sm_parser *p, const sm_attribute *a) {
+  static const char *const others[] = {"buffer", "threadgroup",
+                                       "maybe_unused"};
+  bool known = is_one_of(a->name, others, TM_COUNT(others));
+  for (size_t i = 0; i < TM_COUNT(inputs); i++)
+    known |= strcmp(a->name, inputs[i].name) == 0;
+  if (!known)
+    sm_error(p, a->loc, "attribute '%s' only applies to the parameters of "
+             "kernels", a->name);
 }
 
 void sm_kernel_check(sm_parser *p, sm_function *f) {

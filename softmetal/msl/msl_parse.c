@@ -75,8 +75,7 @@ bool sm_enter(sm_parser *p) {
   return false;
 }
 
-/* At a bracket: skips to after its partner. */
-static void skip_balanced(sm_parser *p) {
+void sm_skip_balanced(sm_parser *p) {
   uint32_t depth = 0;
   do {
     if (sm_at(p, SM_P_LPAREN) || sm_at(p, SM_P_LBRACE) ||
@@ -95,7 +94,7 @@ void sm_recover(sm_parser *p) {
     if (sm_at(p, SM_P_RBRACE)) return;
     bool block = sm_at(p, SM_P_LBRACE);
     if (block || sm_at(p, SM_P_LPAREN) || sm_at(p, SM_P_LSQUARE)) {
-      skip_balanced(p);
+      sm_skip_balanced(p);
       if (block) {
         sm_accept(p, SM_P_SEMI);
         return;

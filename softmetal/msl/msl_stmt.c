@@ -408,6 +408,25 @@ static void parse_expression_statement(sm_parser *p, sm_stmts *out) {
   tm_push(p->arena, out, s);
 }
 
+/* At the "( e )" of #pragma unroll(e). */
+static int32_t unroll_count(sm_parser *p) {
+  tm_loc loc = p->t->loc;
+  int64_t value;
+  sm_skip(p);
+  sm_expr *e = sm_rvalue(p, sm_parse_expr(p));
+  sm_expect(p, SM_P_RPAREN, "after the unroll count");
+  if (sm_is_error(p, e)) return 1;
+  if (!sm_fold_int(p, e, &value))
+    sm_error(p, loc, "the unroll count is not an integral constant "
+             "expression");
+  else if (value < 0 || value > INT32_MAX)
+    sm_error(p, loc, "invalid value '%lld'; must be positive",
+             (long long)value);
+  else
+    return value ? (int32_t)value : 1; /* 0 and 1 do not unroll */
+  return 1;
+}
+
 static int32_t take_unroll(sm_parser *p) {
   int32_t unroll = 0;
   tm_loc loc = p->t->loc;
@@ -415,6 +434,7 @@ static int32_t take_unroll(sm_parser *p) {
     unroll = p->t->value;
     loc = p->t->loc;
     sm_skip(p);
+    if (unroll == SM_UNROLL_COUNT) unroll = unroll_count(p);
   }
   if (!at_loop(p))
     sm_error(p, loc, "expected a for, while, or do-while loop to follow the "

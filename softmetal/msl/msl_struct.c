@@ -42,23 +42,42 @@ static sm_expr *parse_default(sm_parser *p, const sm_type *type) {
   return sm_at(p, SM_P_LBRACE) ? sm_parse_braces(p, &type, false) : NULL;
 }
 
+/* Has t, or an anonymous member of it, a member of that name? */
+static bool has_member(const sm_type *t, tm_name name) {
+  for (uint32_t i = 0; i < t->structure->members.len; i++) {
+    const sm_member *m = &t->structure->members.data[i];
+    if (m->name ? m->name == name : has_member(m->type, name)) return true;
+  }
+  return false;
+}
+
+static void push_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
+                        const sm_declarator *d) {
+  sm_struct_info *info = sm_struct_of(p, type);
+  sm_member m = {d->name, d->type, 0};
+  tm_push(p->arena, &type->structure->members, m);
+  tm_push(p->arena, &info->aligns, s->align);
+  tm_push(p->arena, &info->const_members, d->is_const);
+  info->has_const |= d->is_const;
+}
+
 static void add_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
                        const sm_declarator *d) {
   sm_struct *st = type->structure;
   sm_struct_info *info = sm_struct_of(p, type);
   if (!check_member(p, s, d)) return;
-  for (uint32_t i = 0; i < st->members.len; i++) {
-    if (st->members.data[i].name != d->name) continue;
+  if (has_member(type, d->name)) {
     sm_error(p, d->loc, "duplicate member '%s'", d->name);
     return;
   }
-  sm_member m = {d->name, d->type, 0};
-  tm_push(p->arena, &st->members, m);
-  tm_push(p->arena, &info->aligns, s->align);
-  tm_push(p->arena, &info->const_members, d->is_const);
-  info->has_const |= d->is_const;
+  push_member(p, type, s, d);
   sm_expr *value = parse_default(p, d->type);
   if (value && sm_is_error(p, value)) value = NULL;
+  if (value && st->is_union) {
+    sm_unsupported(p, d->loc, "a default initialiser of a union member is not "
+                   "supported");
+    value = NULL;
+  }
   tm_push(p->arena, &info->defaults, value);
   info->has_defaults |= value != NULL;
   const sm_type *inner = d->type;
@@ -67,6 +86,23 @@ static void add_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
                (inner->kind == SM_T_STRUCT &&
                 tm_map_get(&p->size_structs, TM_KEY(inner->structure), NULL));
   if (sizes) tm_map_put(&p->size_structs, TM_KEY(st), 1);
+}
+
+/* struct { ... }; or union { ... }; in a struct: its members are found as
+ * those of the outer one. */
+static void add_anonymous(sm_parser *p, sm_type *type,
+                          const sm_specifiers *s) {
+  sm_declarator d = {0};
+  d.type = s->type;
+  d.loc = s->loc;
+  for (uint32_t i = 0; i < s->type->structure->members.len; i++) {
+    const sm_member *m = &s->type->structure->members.data[i];
+    if (m->name && has_member(type, m->name))
+      sm_error(p, s->loc, "member of anonymous %s redeclares '%s'",
+               s->type->structure->is_union ? "union" : "struct", m->name);
+  }
+  push_member(p, type, s, &d);
+  tm_push(p->arena, &sm_struct_of(p, type)->defaults, NULL);
 }
 
 /* One declaration of members, to its ';'. */
@@ -102,7 +138,7 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
   if (sm_accept(p, SM_P_SEMI)) { /* a nested type alone */
     if (s.type && s.type->kind == SM_T_STRUCT &&
         strchr(s.type->structure->name, '('))
-      sm_unsupported(p, s.loc, "anonymous members are not supported");
+      add_anonymous(p, type, &s);
     return true;
   }
   do {
@@ -165,6 +201,7 @@ static void parse_members(sm_parser *p, sm_type *type) {
 }
 
 const sm_type *sm_parse_struct(sm_parser *p) {
+  bool is_union = sm_at_word(p, SM_K_union);
   sm_skip(p); /* struct */
   sm_attributes attributes = {0};
   sm_parse_attributes(p, &attributes);
@@ -195,15 +232,21 @@ const sm_type *sm_parse_struct(sm_parser *p) {
     type = (sm_type *)old->type;
   if (!type) {
     type = sm_type_struct(p, name ? name
-                          : tm_intern_cstr(p->names, "(anonymous struct)"));
+                          : tm_intern_cstr(p->names, is_union ? "(anonymous union)"
+                                            : "(anonymous struct)"));
+    type->structure->is_union = is_union;
     if (!name && !defines) {
       tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
-                  "expected a name or '{' after 'struct'");
+                  "expected a name or '{' after '%s'",
+                  is_union ? "union" : "struct");
       return p->error_type;
     }
     sm_symbol *s = name ? sm_bind(p, SM_SYM_TYPE, name, loc) : NULL;
     if (s) s->type = type;
   }
+  if (type->structure->is_union != is_union)
+    sm_error(p, loc, "use of '%s' with tag type that does not match its "
+             "declaration", name ? name : "");
   if (align) sm_struct_of(p, type)->align = align;
   if (defines) {
     if (sm_enter(p)) parse_members(p, type);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * msl_template.c - templates of the program: functions, structs and aliases
- * with type and integer parameters, kernels instantiated by name.
+ * with type, integer and function parameters, kernels instantiated by name.
  *
  * A template is kept as its tokens. An instance parses them again with the
  * parameters bound to the arguments, so every check is that of ordinary code,
@@ -12,9 +12,10 @@
  * once the call has chosen it.
  *
  * Arguments are deduced from the forms of parameters: [const] space T, T *,
- * T &, T (&)[N], vec<T, N> and other types of the library, S<T, N>. Refused
- * by name: parameter packs, template and function parameters, partial
- * specializations, variable templates.
+ * T &, T (&)[N], vec<T, N> and other types of the library, S<T, N>. An
+ * argument for a function parameter, void (*f)(...), is the function of that
+ * name with that very type. Refused by name: parameter packs, template
+ * parameters of templates, partial specializations, variable templates.
  */
 #include "front.h"
 
@@ -131,8 +132,15 @@ static sm_symbol *bind_param(sm_parser *p, tm_name name, tm_loc loc,
   return s;
 }
 
+static bool bind_function(sm_parser *p, const sm_template *t, uint32_t i,
+                          const sm_template_arg *a);
+
 static void bind_arg(sm_parser *p, const sm_template *t, uint32_t i,
                      const sm_template_arg *a) {
+  if (t->params.data[i].is_function) {
+    bind_function(p, t, i, a);
+    return;
+  }
   if (!t->params.data[i].name) return;
   sm_symbol *s = bind_param(p, t->params.data[i].name, t->loc,
                             a->is_type ? SM_SYM_TYPE : SM_SYM_ENUMERATOR);
@@ -182,10 +190,40 @@ static const sm_token *item_end(const sm_parser *p, const sm_token *t) {
   return t;
 }
 
+/* The type of a function that a typedef named; NULL if the tokens are not
+ * that. */
+static const sm_type *signature_at(sm_parser *p, const sm_token *t) {
+  sm_symbol *s = t->kind == SM_TK_NAME && t[1].kind == SM_TK_END
+                     ? sm_find(p, t->name) : NULL;
+  bool is_type = s && s->kind == SM_SYM_TYPE &&
+                 s->type->kind == SM_T_STRUCT;
+  return is_type && sm_struct_of(p, s->type)->is_function ? s->type : NULL;
+}
+
+/* T (*name)(...): a function. False if the parameter is none. */
+static bool function_param(sm_parser *p, sm_template *t,
+                           const sm_token *end) {
+  const sm_token *open = p->t;
+  while (open < end && !sm_token_is(open, SM_P_LPAREN)) open++;
+  if (open == p->t || end - open < 5 || !sm_token_is(open + 1, SM_P_STAR) ||
+      open[2].kind != SM_TK_NAME || !sm_token_is(open + 3, SM_P_RPAREN) ||
+      !sm_token_is(open + 4, SM_P_LPAREN) ||
+      !sm_token_is(end - 1, SM_P_RPAREN))
+    return false;
+  sm_template_param param = {0};
+  param.is_function = true;
+  param.name = open[2].name;
+  param.type = copy_tokens(p, p->t, end, NULL);
+  tm_push(p->arena, &t->params, param);
+  p->t = end;
+  return true;
+}
+
 static bool parse_param(sm_parser *p, sm_template *t) {
   sm_template_param param = {0};
   tm_loc loc = p->t->loc;
   const sm_token *end = item_end(p, p->t), *type = p->t;
+  if (function_param(p, t, end)) return true;
   param.is_type = sm_at_word(p, SM_K_typename) || sm_at_word(p, SM_K_class);
   for (const sm_token *s = p->t; s < end; s++)
     if (sm_token_is(s, SM_P_ELLIPSIS) || s->keyword == SM_K_template ||
@@ -194,7 +232,7 @@ static bool parse_param(sm_parser *p, sm_template *t) {
           !sm_token_is(s + 1, SM_P_STAR))
         continue;
       sm_unsupported(p, loc, "this template parameter is not supported: only "
-                     "types and integers are");
+                     "types, integers and functions are");
       return false;
     }
   if (param.is_type) {
@@ -211,6 +249,8 @@ static bool parse_param(sm_parser *p, sm_template *t) {
                  !name->keyword && !sm_token_is(name - 1, SM_P_SCOPE);
     if (named) param.name = name->name;
     param.type = copy_tokens(p, type, named ? name : last, NULL);
+    param.signature = signature_at(p, param.type);
+    param.is_function = param.signature != NULL;
     p->t = last;
   }
   if (sm_accept(p, SM_P_ASSIGN)) {
@@ -249,15 +289,31 @@ static const sm_token *after_balanced(const sm_parser *p, const sm_token *t) {
   return t;
 }
 
-/* The '(' of a function's parameters, with its name before it; NULL if the
- * declaration is none. */
+/* The name before <...> that ends before t; NULL if there is none. */
+static const sm_token *before_angles(const sm_token *t,
+                                     const sm_token *start) {
+  int depth = 0;
+  while (t > start) {
+    t--;
+    depth += sm_token_is(t, SM_P_GT);
+    if (sm_token_is(t, SM_P_LT) && --depth == 0)
+      return t > start && t[-1].kind == SM_TK_NAME && !t[-1].keyword ? t - 1
+                                                                    : NULL;
+  }
+  return NULL;
+}
+
+/* The '(' of a function's parameters, with its name before it, and with
+ * <...> between them in a specialization; NULL if the declaration is none. */
 static const sm_token *function_parens(const sm_parser *p, const sm_token *t) {
+  const sm_token *start = t;
   while (t < p->end) {
     if (sm_token_is(t, SM_P_SEMI) || sm_token_is(t, SM_P_LBRACE) ||
         sm_token_is(t, SM_P_ASSIGN))
       return NULL;
     if (sm_token_is(t, SM_P_LPAREN)) {
       if (t[-1].kind == SM_TK_NAME && !t[-1].keyword) return t;
+      if (sm_token_is(t - 1, SM_P_GT) && before_angles(t, start)) return t;
       t = after_balanced(p, t); /* decltype(...), alignas(...) */
     } else if (sm_token_is(t, SM_P_LSQUARE)) {
       t = after_balanced(p, t);
@@ -303,12 +359,6 @@ static void declare_function(sm_parser *p, sm_template *t,
                              const sm_token *parens) {
   sm_symbol *s = sm_find_here(p, t->name);
   if (!s || s->kind != SM_SYM_FUNCTION) {
-    if (sm_library_visible(p) &&
-        sm_library_function(p, t->name) != SM_BUILTINS) {
-      sm_unsupported(p, t->loc, "overloading the library function '%s' is not "
-                     "supported", t->name);
-      return;
-    }
     s = sm_bind(p, SM_SYM_FUNCTION, t->name, t->loc);
     if (!s) return;
   }
@@ -369,9 +419,32 @@ static void declare_type(sm_parser *p, sm_template *t, bool is_alias) {
 
 /* ---- arguments -------------------------------------------------------- */
 
+/* f or &f, before ',' or '>': a function. False if it is something else. */
+static bool function_arg(sm_parser *p, sm_template_arg *out, bool *ok) {
+  const sm_token *t = p->t + sm_at(p, SM_P_AMP);
+  sm_symbol *s = t->kind == SM_TK_NAME ? sm_find_at(p, &t) : NULL;
+  if (!s || s->kind != SM_SYM_FUNCTION) return false;
+  const sm_token *after = t + 1;
+  bool explicit_args = s->templates.len && sm_token_is(after, SM_P_LT);
+  if (explicit_args) after = sm_after_template(p, after);
+  if (!after ||
+      (!sm_token_is(after, SM_P_COMMA) && !sm_token_is(after, SM_P_GT)))
+    return false;
+  out->function = s->stands_for ? s->stands_for : s;
+  out->given = s->stands_given;
+  p->t = t + 1;
+  if (!explicit_args) return true;
+  sm_template_args *given = TM_NEW(p->arena, sm_template_args);
+  *ok = sm_parse_template_args(p, given);
+  out->given = given;
+  return true;
+}
+
 static bool parse_arg(sm_parser *p, sm_template_arg *out) {
   memset(out, 0, sizeof *out);
   out->is_set = true;
+  bool ok = true;
+  if (function_arg(p, out, &ok)) return ok;
   const sm_token *end = item_end(p, p->t);
   bool word = p->t->kind == SM_TK_NAME;
   out->is_type = word && (sm_at_word(p, SM_K_typename) || sm_starts_type(p));
@@ -409,10 +482,13 @@ bool sm_parse_template_args(sm_parser *p, sm_template_args *out) {
 }
 
 static bool same_args(const sm_template_args *a, const sm_template_args *b) {
-  if (a->len != b->len) return false;
+  if (a == b) return true;
+  if (!a || !b || a->len != b->len) return false;
   for (uint32_t i = 0; i < a->len; i++)
     if (a->data[i].is_type != b->data[i].is_type ||
         a->data[i].type != b->data[i].type ||
+        a->data[i].function != b->data[i].function ||
+        !same_args(a->data[i].given, b->data[i].given) ||
         a->data[i].value != b->data[i].value)
       return false;
   return true;
@@ -461,7 +537,13 @@ static bool bind_args(sm_parser *p, const sm_template *t,
       p->end = end;
       if (!ok) return false;
     }
-    if (a->is_type != param->is_type) return false;
+    if (a->is_type != param->is_type ||
+        (a->function != NULL) != param->is_function)
+      return false;
+    if (param->is_function) {
+      if (!bind_function(p, t, i, a)) return false;
+      continue;
+    }
     if (!a->is_type && !fit_value(p, param, a)) return false;
     bind_arg(p, t, i, a);
   }
@@ -510,7 +592,9 @@ static tm_name spell_instance(sm_parser *p, const sm_template *t,
   for (uint32_t i = 0; i < args->len && text.len < 200; i++) {
     const sm_template_arg *a = &args->data[i];
     if (i) tm_buf_puts(&text, ", ");
-    if (a->is_type)
+    if (a->function)
+      tm_buf_puts(&text, a->function->name);
+    else if (a->is_type)
       tm_buf_printf(&text, "%s", a->type->spelling);
     else if (a->type->scalar == SM_BOOL)
       tm_buf_puts(&text, a->value ? "true" : "false");
@@ -607,14 +691,16 @@ static bool set_arg(sm_template_args *args, int i, sm_template_arg a) {
     return true;
   }
   return old->is_type == a.is_type &&
+         old->function == a.function && same_args(old->given, a.given) &&
          (a.is_type ? old->type == a.type : old->value == a.value);
 }
 
 static sm_template_arg type_arg(const sm_type *type) {
-  return (sm_template_arg){true, true, false, type, 0};
+  return (sm_template_arg){true, true, false, type, 0, NULL, NULL};
 }
 static sm_template_arg count_arg(sm_parser *p, int64_t n) {
-  return (sm_template_arg){true, false, false, p->scalars[SM_INT], n};
+  return (sm_template_arg){true, false, false, p->scalars[SM_INT], n, NULL,
+                           NULL};
 }
 
 /* The arguments that a type was made with: vec<T, 4> has T and 4. */
@@ -851,6 +937,113 @@ void sm_define_instance(sm_parser *p, sm_instance *made, tm_loc loc) {
   if (!p->gave_up) say_where(p, made, loc);
 }
 
+/* ---- functions as arguments ------------------------------------------- */
+
+const sm_type *sm_function_type(sm_parser *p, const sm_type *result,
+                                const sm_types *params) {
+  sm_type *type = sm_type_struct(p, tm_intern_cstr(p->names, "function"));
+  sm_struct_info *info = sm_struct_of(p, type);
+  info->is_function = true;
+  info->result = result;
+  if (params) info->params = *params;
+  return type;
+}
+
+const sm_type *sm_parse_function_decltype(sm_parser *p, sm_symbol *s,
+                                          tm_loc loc) {
+  sm_template_args given = {0};
+  const sm_function *f = NULL;
+  if (sm_at(p, SM_P_LT)) {
+    if (!sm_parse_template_args(p, &given)) return p->error_type;
+    for (uint32_t i = 0; !f && i < s->templates.len; i++) {
+      sm_instance *made = sm_deduce_instance(p, s->templates.data[i], &given,
+                                             NULL, loc);
+      if (made) f = made->callable->function;
+    }
+  } else if (s->overloads.len == 1) {
+    f = s->overloads.data[0]->function;
+  }
+  sm_types params = {0};
+  for (uint32_t i = 0; f && i < f->params.len; i++)
+    tm_push(p->arena, &params, f->params.data[i]->type);
+  return sm_function_type(p, f ? f->result : NULL, &params);
+}
+
+static bool same_signature(const sm_function *f, const sm_type *result,
+                           const sm_types *params) {
+  if (f->result != result || f->params.len != params->len) return false;
+  for (uint32_t i = 0; i < params->len; i++)
+    if (f->params.data[i]->type != params->data[i]) return false;
+  return true;
+}
+
+/* An expression of each type, for deduction: what a call would pass. */
+static void stand_ins(sm_parser *p, const sm_types *params, tm_loc loc,
+                      sm_exprs *out) {
+  for (uint32_t i = 0; i < params->len; i++) {
+    const sm_type *t = params->data[i];
+    bool reference = t->kind == SM_T_REFERENCE;
+    sm_expr *e = sm_new_expr(p, SM_READ, reference ? t->element : t, loc);
+    e->is_lvalue = reference;
+    e->is_const = reference && t->is_const;
+    e->space = reference ? t->space : SM_THREAD;
+    tm_push(p->arena, out, e);
+  }
+}
+
+/* The function of that name whose type is the parameter's ([over.over]). */
+static sm_callable *pick_function(sm_parser *p, const sm_template_arg *a,
+                                  const sm_type *result,
+                                  const sm_types *params, tm_loc loc) {
+  const sm_symbol *s = a->function;
+  for (uint32_t i = 0; !a->given && i < s->overloads.len; i++)
+    if (same_signature(s->overloads.data[i]->function, result, params))
+      return s->overloads.data[i];
+  sm_exprs args = {0};
+  stand_ins(p, params, loc, &args);
+  for (uint32_t i = 0; i < s->templates.len; i++) {
+    sm_instance *made = sm_deduce_instance(p, s->templates.data[i], a->given,
+                                           &args, loc);
+    if (!made || !same_signature(made->callable->function, result, params))
+      continue;
+    sm_define_instance(p, made, loc);
+    return made->callable;
+  }
+  return NULL;
+}
+
+/* Within isolate. False if the function given has not the parameter's type. */
+static bool bind_function(sm_parser *p, const sm_template *t, uint32_t i,
+                          const sm_template_arg *a) {
+  const sm_template_param *param = &t->params.data[i];
+  const sm_type *result = NULL;
+  sm_types params = {0};
+  bool ok = true;
+  if (param->signature) {
+    const sm_struct_info *info = sm_struct_of(p, param->signature);
+    result = info->result;
+    params = info->params;
+  } else {
+    const sm_token *at = p->t, *end = p->end;
+    p->t = param->type;
+    p->end = p->t;
+    while (p->end->kind != SM_TK_END) p->end++;
+    ok = sm_parse_function_type(p, &result, &params);
+    if (p->gave_up) return false;
+    p->t = at;
+    p->end = end;
+  }
+  sm_callable *c = ok && result ? pick_function(p, a, result, &params, t->loc)
+                                : NULL;
+  if (!c) return false;
+  sm_symbol *s = bind_param(p, t->params.data[i].name, t->loc,
+                            SM_SYM_FUNCTION);
+  s->stands_for = a->function;
+  s->stands_given = a->given;
+  tm_push(p->arena, &s->overloads, c);
+  return true;
+}
+
 /* How much a parameter says: T, T * or T & alone say least. */
 static int weight(sm_parser *p, const sm_template *t, uint32_t i) {
   form f = form_of(p, t, t->patterns.data[i]);
@@ -870,6 +1063,82 @@ bool sm_more_specialized(sm_parser *p, const sm_template *a,
     better |= x > y;
   }
   return better;
+}
+
+/* ---- specializations of functions ------------------------------------- */
+
+/* The types of the parameters of a declaration at its '('. */
+static bool special_params(sm_parser *p, const sm_token *parens,
+                           sm_types *out) {
+  const sm_type *result;
+  sm_tokens text = {0};
+  sm_token word = *parens;
+  uint32_t n;
+  word.kind = SM_TK_NAME;
+  word.keyword = SM_K_void;
+  word.name = tm_intern_cstr(p->names, "void");
+  tm_push(p->arena, &text, word);
+  word = *parens;
+  word.punct = SM_P_RPAREN;
+  tm_push(p->arena, &text, word);
+  const sm_token *end = after_balanced(p, parens), *at = p->t, *old = p->end;
+  for (const sm_token *t = parens; t <= end; t++)
+    tm_push(p->arena, &text, *t);
+  p->t = copy_tokens(p, text.data, sm_tokens_end(&text) - 1, &n);
+  p->end = p->t + n;
+  bool ok = sm_parse_function_type(p, &result, out);
+  if (p->gave_up) return false;
+  p->t = at;
+  p->end = old;
+  return ok;
+}
+
+/* template <> T name<args>(...) { ... }: the instance for these arguments has
+ * this body. */
+static void specialize_function(sm_parser *p, sm_template *t,
+                                const sm_token *parens) {
+  bool given_args = sm_token_is(parens - 1, SM_P_GT);
+  const sm_token *name = given_args ? before_angles(parens, p->t)
+                                    : parens - 1;
+  sm_symbol *s = sm_find(p, name->name);
+  sm_template_args given = {0};
+  sm_types params = {0};
+  sm_exprs call = {0};
+  if (!s || s->kind != SM_SYM_FUNCTION || !s->templates.len) {
+    sm_error(p, name->loc, "no function template matches function template "
+             "specialization '%s'", name->name);
+    return;
+  }
+  p->t = name + 1;
+  if (given_args && !sm_parse_template_args(p, &given)) return;
+  if (!special_params(p, parens, &params)) return;
+  stand_ins(p, &params, name->loc, &call);
+  sm_instance *made = NULL;
+  for (uint32_t i = 0; !made && i < s->templates.len; i++)
+    made = sm_deduce_instance(p, s->templates.data[i], &given, &call,
+                              name->loc);
+  if (!made) {
+    sm_error(p, name->loc, "no function template matches function template "
+             "specialization '%s'", name->name);
+    return;
+  }
+  if (made->callable->function->body) {
+    sm_error(p, name->loc, "explicit specialization of '%s' after "
+             "instantiation", name->name);
+    return;
+  }
+  saved at;
+  sm_tokens text = {0};
+  uint32_t n = (uint32_t)(name - t->tokens_from);
+  for (uint32_t i = 0; i < t->n_tokens; i++) {
+    bool angles = i > n && t->tokens_from + i < parens;
+    if (!angles) tm_push(p->arena, &text, t->tokens[i]);
+  }
+  sm_token end = t->tokens[t->n_tokens];
+  tm_push(p->arena, &text, end);
+  isolate(p, &at, made->pattern, text.data);
+  sm_parse_function_instance(p, made);
+  restore(p, &at);
 }
 
 /* ---- explicit instantiation ------------------------------------------- */
@@ -958,6 +1227,7 @@ void sm_parse_template(sm_parser *p) {
   const sm_token *parens = is_struct || is_alias ? NULL
                                                  : function_parens(p, start);
   t->tokens = copy_tokens(p, start, end, &t->n_tokens);
+  t->tokens_from = start;
   if (sm_at_word(p, SM_K_class)) {
     sm_refused_word(p);
   } else if (is_struct || is_alias) {
@@ -966,8 +1236,7 @@ void sm_parse_template(sm_parser *p) {
     sm_unsupported(p, t->loc, "this kind of template is not supported: "
                    "functions, structs and aliases are");
   } else if (!t->params.len) {
-    sm_unsupported(p, t->loc, "specializations of function templates are not "
-                   "supported: write an overload");
+    specialize_function(p, t, parens);
   } else {
     t->name = parens[-1].name;
     t->loc = parens[-1].loc;

@@ -8,17 +8,23 @@
 
 typedef enum trait {
   IS_SAME, IS_INTEGRAL, IS_FLOATING, IS_SIGNED, IS_UNSIGNED, IS_VECTOR,
-  IS_SCALAR, TRAITS
+  IS_SCALAR, IS_ARITHMETIC, IS_VOID, IS_ARRAY, IS_POINTER, TRAITS
 } trait;
 
-static const char *const names[TRAITS] = {
-  "is_same_v", "is_integral_v", "is_floating_point_v", "is_signed_v",
-  "is_unsigned_v", "is_vector_v", "is_scalar_v"};
+static const char *const names[TRAITS] = { /* is_same_v<...> is the value of
+                                              is_same<...> */
+  "is_same", "is_integral", "is_floating_point", "is_signed", "is_unsigned",
+  "is_vector", "is_scalar", "is_arithmetic", "is_void", "is_array",
+  "is_pointer"};
 
 static trait trait_of(tm_name name) {
   trait t = IS_SAME;
+  size_t n = strlen(name);
   if (strncmp(name, "is_", 3) != 0) return TRAITS;
-  while (t < TRAITS && strcmp(names[t], name) != 0) t++;
+  if (n > 2 && strcmp(name + n - 2, "_v") == 0) n -= 2;
+  while (t < TRAITS && (strlen(names[t]) != n ||
+                        memcmp(names[t], name, n) != 0))
+    t++;
   return t;
 }
 
@@ -40,7 +46,12 @@ static bool holds(trait t, const sm_type *a, const sm_type *b) {
     case IS_UNSIGNED:
       return scalar && sm_is_integer(a->scalar) && !sm_is_signed(a->scalar);
     case IS_VECTOR: return a->kind == SM_T_VECTOR;
-    case IS_SCALAR: return scalar || a->kind == SM_T_ENUM;
+    case IS_SCALAR: return scalar || a->kind == SM_T_ENUM ||
+                           a->kind == SM_T_POINTER;
+    case IS_ARITHMETIC: return scalar;
+    case IS_VOID: return sm_is_void(a);
+    case IS_ARRAY: return a->kind == SM_T_ARRAY;
+    case IS_POINTER: return a->kind == SM_T_POINTER;
     default: return false;
   }
 }
@@ -52,6 +63,15 @@ sm_expr *sm_parse_trait(sm_parser *p, tm_name name, tm_loc loc) {
   bool ok = sm_at(p, SM_P_LT) && sm_parse_template_args(p, &args) &&
             args.len == need;
   for (uint32_t i = 0; ok && i < need; i++) ok = args.data[i].is_type;
+  bool is_value = strcmp(name + strlen(name) - 2, "_v") == 0;
+  if (ok && !is_value &&
+      (!sm_accept(p, SM_P_SCOPE) || p->t->kind != SM_TK_NAME ||
+       strcmp(p->t->name, "value") != 0)) {
+    sm_error(p, loc, "only the value of '%s' can be used: %s<...>::value",
+             name, name);
+    return sm_error_expr(p, loc);
+  }
+  if (ok && !is_value) sm_skip(p);
   if (ok)
     return sm_literal_int(p, SM_BOOL, holds(t, args.data[0].type,
                                             args.data[need - 1].type), loc);

@@ -290,9 +290,13 @@ void sm_type_layout(sm_type *type, const sm_struct_info *info) {
     uint32_t align = m->type->align ? m->type->align : 1;
     if (info && i < info->aligns.len && info->aligns.data[i] > align)
       align = info->aligns.data[i];
-    at = (at + align - 1) / align * align;
-    m->offset = (uint32_t)at;
-    at += m->type->size;
+    if (type->structure->is_union) {
+      if (m->type->size > at) at = m->type->size;
+    } else {
+      at = (at + align - 1) / align * align;
+      m->offset = (uint32_t)at;
+      at += m->type->size;
+    }
     if (align > type->align) type->align = align;
     if (at > LARGEST_TYPE) at = LARGEST_TYPE; /* reported by the caller */
   }
@@ -385,7 +389,6 @@ void sm_types_init(sm_parser *p) {
   p->null_type = null;
   p->simd_vote = vote_type(p, "simd_vote");
   p->quad_vote = vote_type(p, "quad_vote");
-  p->function_type = sm_type_struct(p, tm_intern_cstr(p->names, "function"));
   sm_type *log = sm_type_struct(p, tm_intern_cstr(p->names, "os_log"));
   sm_type_layout(log, NULL);
   p->log_type = log;

@@ -545,56 +545,62 @@ static void emit_pragma(preprocessor *pp, sm_tokens *out, sm_pragma pragma,
   emit(pp, out, token);
 }
 
-/* "(4)" or "4" after unroll; 0 if there is something else. */
-static int32_t unroll_count(const sm_token *t, const sm_token *end) {
-  bool parenthesis = t < end && sm_token_is(t, SM_P_LPAREN);
-  if (parenthesis) t++;
-  sm_number number;
-  if (t >= end || t->kind != SM_TK_NUMBER ||
-      sm_lex_number(t, &number) != SM_NUMBER_OK ||
-      !sm_is_integer(number.type) || number.i < 1 || number.i > 65536)
-    return 0;
-  t++;
-  if (parenthesis && (t >= end || !sm_token_is(t, SM_P_RPAREN))) return 0;
-  return (int32_t)number.i;
-}
-
+/* unroll ( e ) and unroll e: the parser knows what e means, so its tokens
+ * follow the pragma, in parentheses. */
 static void pragma_unroll(preprocessor *pp, const sm_token *t,
                           const sm_token *end, sm_tokens *out, tm_loc loc) {
   if (t == end) {
-    emit_pragma(pp, out, SM_PRAGMA_UNROLL, -1, loc);
+    emit_pragma(pp, out, SM_PRAGMA_UNROLL, SM_UNROLL_FULL, loc);
     return;
   }
-  int32_t n = unroll_count(t, end);
-  if (n)
-    emit_pragma(pp, out, SM_PRAGMA_UNROLL, n, loc);
-  else
-    complain(pp, loc, "#pragma unroll takes an integer literal, 1 to 65536");
+  emit_pragma(pp, out, SM_PRAGMA_UNROLL, SM_UNROLL_COUNT, loc);
+  sm_token bracket = *t;
+  bracket.kind = SM_TK_PUNCT;
+  bracket.text = "(";
+  bracket.len = 1;
+  bracket.punct = SM_P_LPAREN;
+  emit(pp, out, bracket);
+  for (; t < end; t++) emit(pp, out, *t);
+  bracket.text = ")";
+  bracket.punct = SM_P_RPAREN;
+  emit(pp, out, bracket);
+}
+
+/* From the '(' at t to after its partner; end if it has none. */
+static const sm_token *after_parenthesis(const sm_token *t,
+                                         const sm_token *end) {
+  uint32_t depth = 0;
+  for (; t < end; t++) {
+    depth += sm_token_is(t, SM_P_LPAREN);
+    if (sm_token_is(t, SM_P_RPAREN) && --depth == 0) return t + 1;
+  }
+  return end;
 }
 
 /* #pragma clang loop unroll(full | enable | disable), unroll_count(n) */
 static void pragma_loop(preprocessor *pp, const sm_token *t,
                         const sm_token *end, sm_tokens *out, tm_loc loc) {
   while (t < end) {
-    int32_t value = 0;
-    if (word_is(t, end, "unroll_count")) {
-      value = unroll_count(t + 1, end);
-    } else if (word_is(t, end, "unroll")) {
-      const sm_token *arg = t + 2;
-      if (word_is(arg, end, "full") || word_is(arg, end, "enable"))
-        value = -1;
-      else if (word_is(arg, end, "disable"))
-        value = 1;
+    const sm_token *open = t + 1, *after = end;
+    if (open < end && sm_token_is(open, SM_P_LPAREN))
+      after = after_parenthesis(open, end);
+    if (word_is(t, end, "unroll_count") && after - open > 2) {
+      pragma_unroll(pp, open + 1, after - 1, out, loc);
+    } else if (word_is(t, end, "unroll") &&
+               (word_is(open + 1, end, "full") ||
+                word_is(open + 1, end, "enable"))) {
+      emit_pragma(pp, out, SM_PRAGMA_UNROLL, SM_UNROLL_FULL, loc);
+    } else if (word_is(t, end, "unroll") &&
+               word_is(open + 1, end, "disable")) {
+      emit_pragma(pp, out, SM_PRAGMA_UNROLL, 1, loc);
+    } else if (word_is(t, end, "unroll") || word_is(t, end, "unroll_count")) {
+      complain(pp, t->loc, "invalid argument of a loop pragma");
+      return;
     } else {
       tm_warning_at(pp->diags, t->loc, "loop hint is ignored");
       return;
     }
-    if (!value) {
-      complain(pp, t->loc, "invalid argument of a loop pragma");
-      return;
-    }
-    emit_pragma(pp, out, SM_PRAGMA_UNROLL, value, loc);
-    t = end - t > 4 ? t + 4 : end; /* name ( value ) */
+    t = after;
   }
 }
 
@@ -634,7 +640,10 @@ static void do_pragma(preprocessor *pp, const sm_token *t,
   } else if (word_is(t, end, "nounroll")) {
     emit_pragma(pp, out, SM_PRAGMA_UNROLL, 1, loc);
   } else if (word_is(t, end, "clang") && word_is(t + 1, end, "loop")) {
-    pragma_loop(pp, t + 2, end, out, loc);
+    sm_tokens expanded = {0};
+    run rest = {t + 2, end, NULL, NULL};
+    if (t + 2 < end) expand_run(pp, &rest, &expanded);
+    pragma_loop(pp, expanded.data, sm_tokens_end(&expanded), out, loc);
   } else if (word_is(t, end, "METAL")) {
     pragma_metal(pp, t + 1, end, out, loc);
   } else if (word_is(t, end, "STDC") && word_is(t + 1, end, "FP_CONTRACT")) {

@@ -73,7 +73,8 @@ typedef struct sm_type {
 } sm_type;
 
 typedef struct sm_member {
-  tm_name name;
+  tm_name name;    /* NULL: an anonymous struct or union, whose members are
+                      found as if they were the outer one's */
   const sm_type *type;
   uint32_t offset; /* bytes */
 } sm_member;

@@ -17,7 +17,7 @@
 using namespace metal;
 template <typename T> T twice(T x) { return x + x; }
 template <typename... Ts> void many(Ts... x);
-template <typename T, float (*F)(T)> T apply(T x) { return F(x); }
+template <typename T, template <typename> class F> T apply(T x) { return x; }
 template <typename T> struct S { T x; };
 template <typename T> struct S<device T *> { T y; };
 template <typename T> constant constexpr T zero = 0;
