@@ -34,6 +34,7 @@ static const place places[] = {
   {TM_IN_CUDA, "tl.extra.cuda.", "tl.extra.cuda"},
   {TM_IN_TARGET, "tl.target_info.", "tl.target_info"},
   {TM_IN_DESC, "descriptor.", "methods of tensor descriptors"},
+  {TM_IN_SHARED, "shared.", "methods of shared memory"},
   {TM_IN_TYPE, "dtype.", "questions to types"},
   {TM_IN_TRITON, "triton.", "triton, at compile time"},
   {TM_IN_PYTHON, "", "Python's own functions"},

@@ -13,10 +13,14 @@
  *     # grid: 4 1                programs in x and y
  *     # scalars: 1000            the run-time numbers, in order
  *
+ * Files with `# checked:` also run with the device's checks for races, bounds
+ * and what was never written, their threads in random order.
+ *
  * Integers must be equal. Floats may differ by the order of sums: at most
  * BOUND of the largest element of the array, a few thousand roundings of
  * float; half outputs by two of their own roundings besides.
  */
+#define _GNU_SOURCE
 #include "oracle/arrays.h"
 #include "oracle/eval.h"
 #include "support/device.h"
@@ -176,8 +180,9 @@ static void run_entry(const entry *e, uint32_t warps) {
   free(source);
 }
 
-/* Runs every file, the n-th with warps[n % 2] simdgroups a program. */
-static void run_all(const uint32_t warps[2]) {
+/* Runs every file, the n-th with warps[n % 2] simdgroups a program; checked:
+ * only those that say so. */
+static uint32_t run_all(const uint32_t warps[2], bool checked) {
   tm_arena arena;
   jmp_buf guard;
   golden_file *files = NULL;
@@ -185,27 +190,44 @@ static void run_all(const uint32_t warps[2]) {
   assert_true(tm_arena_guard(&arena, guard));
   uint32_t count = golden_read_folder(&arena, "tests/golden/run", &files);
   assert_true(count >= 36);
+  uint32_t ran = 0;
   for (uint32_t i = 0; i < count; i++) {
+    if (checked && !golden_value(&files[i], "checked", 0)) continue;
     entry e = read_entry(&files[i]);
     run_entry(&e, warps[i % 2]);
+    ran++;
   }
   tm_arena_free(&arena);
+  return ran;
 }
 
 static void every_kernel_gives_the_evaluators_answer(void **state) {
   (void)state;
-  run_all((const uint32_t[2]){4, 4});
+  run_all((const uint32_t[2]){4, 4}, false);
 }
 
 static void on_other_numbers_of_simdgroups_too(void **state) {
   (void)state;
-  run_all((const uint32_t[2]){8, 1});
+  run_all((const uint32_t[2]){8, 1}, false);
+}
+
+static void in_any_order_of_threads_without_races(void **state) {
+  static const char *const seeds[] = {"1", "2", "3"};
+  (void)state;
+  setenv("SOFTMETAL_CHECK", "1", 1);
+  for (uint32_t i = 0; i < TM_COUNT(seeds); i++) {
+    setenv("SOFTMETAL_SHUFFLE", seeds[i], 1);
+    assert_true(run_all((const uint32_t[2]){4, 2u << i}, true) >= 6);
+  }
+  unsetenv("SOFTMETAL_SHUFFLE");
+  unsetenv("SOFTMETAL_CHECK");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kernel_gives_the_evaluators_answer),
       cmocka_unit_test(on_other_numbers_of_simdgroups_too),
+      cmocka_unit_test(in_any_order_of_threads_without_races),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

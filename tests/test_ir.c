@@ -32,7 +32,7 @@ static char *read_file(const char *name, size_t *n) {
 
 static const char *const golden[] = {
     "elementwise.ttir", "casts_and_constants.ttir", "shapes.ttir",
-    "memory.ttir", "control.ttir", "products.ttir", "descriptors.ttir",
+    "memory.ttir", "shared_memory.ttir", "control.ttir", "products.ttir", "descriptors.ttir",
     "before_3_9.ttir", "calls.ttir",
 };
 

@@ -105,6 +105,7 @@ static const struct place { uint32_t where; const char *prefix; } places[] = {
   {TM_IN_CUDA, "tl.extra.cuda."}, {TM_IN_TARGET, "tl.target_info."},
   {TM_IN_TRITON, "triton."}, {TM_IN_PYTHON, ""}, {TM_IN_PYMATH, "math."},
   {TM_IN_METHOD, "."}, {TM_IN_DESC, "descriptor."}, {TM_IN_TYPE, "dtype."},
+  {TM_IN_SHARED, "shared."},
 };
 
 static bool listed(const example *list, uint32_t count, const char *name) {

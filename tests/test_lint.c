@@ -85,6 +85,11 @@ static void expect_fine(const char *text, uint32_t bytes, bool with_tiles) {
 #define T_BROKEN(rule, body) \
   expect_rule(BEFORE ARRAY body "}\n", rule, 512, false)
 #define T_FINE(body) expect_fine(BEFORE ARRAY body "}\n", 512, false)
+/* With an array of 128 atomics, c. */
+#define ATOMICS "threadgroup atomic_int c[128];\n"
+#define A_BROKEN(rule, body) \
+  expect_rule(BEFORE ATOMICS body "}\n", rule, 512, false)
+#define A_FINE(body) expect_fine(BEFORE ATOMICS body "}\n", 512, false)
 /* With a pool and tiles t and u next to each other, v over both. */
 #define POOL                                                       \
   "threadgroup float4 pool[64];\n"                                 \
@@ -295,6 +300,29 @@ static void writes_wait_for_reads(void **state) {
          "t[tid] = 2.0f;\n");
 }
 
+#define ADD "atomic_fetch_add_explicit(c + lane, 1, memory_order_relaxed);\n"
+#define CHANGE "while (!atomic_compare_exchange_weak_explicit(c, &old, " \
+               "old + 1, memory_order_relaxed, memory_order_relaxed)) {\n}\n"
+#define GET "const int a = atomic_load_explicit(c, memory_order_relaxed);\n"
+#define SET "atomic_store_explicit(c + lane, 0, memory_order_relaxed);\n"
+
+/* Atomic operations are in order with loads and stores, not with others. */
+static void atomic_operations_wait_for_other_accesses(void **state) {
+  A_FINE(SET BARRIER ADD ADD "int old = 0;\n" CHANGE BARRIER GET);
+  A_FINE(SET BARRIER "if (tid == 0) " ADD BARRIER GET BARRIER ADD);
+  A_BROKEN("tile-atomic", SET ADD);
+  A_BROKEN("tile-hazard", ADD GET);
+  A_BROKEN("tile-hazard", ADD SET);
+  A_BROKEN("tile-atomic", GET ADD);
+  A_BROKEN("tile-hazard", SET GET);
+  A_BROKEN("tile-hazard", "int old = 0;\n" CHANGE GET);
+  A_BROKEN("tile-atomic", GET "int old = 0;\n" CHANGE);
+  A_BROKEN("tile-load", "if (lane < 4) { " GET "}\n");
+  A_FINE("for (int i = 0; i < args.n; ++i) {\n" ADD "}\n" BARRIER GET);
+  A_BROKEN("tile-atomic",
+           "for (int i = 0; i < args.n; ++i) {\n" ADD BARRIER GET "}\n");
+}
+
 static void the_end_of_a_loop_meets_its_beginning(void **state) {
   T_BROKEN("tile-hazard", "for (int i = 0; i < args.n; ++i) {\n"
            "t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n}\n");
@@ -450,6 +478,7 @@ int main(void) {
     cmocka_unit_test(threadgroup_variables_are_plain),
     cmocka_unit_test(reads_wait_for_writes),
     cmocka_unit_test(writes_wait_for_reads),
+    cmocka_unit_test(atomic_operations_wait_for_other_accesses),
     cmocka_unit_test(the_end_of_a_loop_meets_its_beginning),
     cmocka_unit_test(loops_that_may_not_run_are_no_barriers),
     cmocka_unit_test(branches_are_joined),

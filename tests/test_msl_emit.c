@@ -1009,6 +1009,67 @@ static void nests_of_loops_are_rolled_when_they_grow(void **unused) {
   release(k);
 }
 
+/* One array of `count` elements of `type` and a loop that adds to it; the sum
+ * is what follows: an operation of tt.atomic_rmw and its types. */
+static const char *counting(int count, const char *type, const char *op) {
+  static char text[2048];
+  snprintf(text, sizeof text,
+           "module { tt.func public @f(%%p: !tt.ptr<%s>, %%n: i32, %%v: %s) {\n"
+           "  %%s = ttm.shared_alloc {count = %d : i32} : !tt.ptr<%s, 3>\n"
+           "  %%m = arith.constant true\n"
+           "  %%a = arith.constant 0 : i32\n"
+           "  %%b = arith.constant 1 : i32\n"
+           "  tt.store %%s, %%v : !tt.ptr<%s, 3>\n"
+           "  scf.for %%i = %%a to %%n step %%b : i32 {\n"
+           "    %%o = tt.atomic_rmw %s, relaxed, cta, %%s, %%v, %%m : "
+           "(!tt.ptr<%s, 3>, %s, i1) -> %s\n"
+           "  }\n"
+           "  %%w = tt.load %%s : !tt.ptr<%s, 3>\n"
+           "  tt.store %%p, %%w : !tt.ptr<%s>\n"
+           "  tt.return\n} }\n", type, type, count, type, type, op, type, type,
+           type, type, type);
+  return text;
+}
+
+/* Sums in any order are the same sum: one barrier before the loop, one
+ * behind it. */
+static void a_loop_of_sums_in_shared_memory_has_no_barrier(void **unused) {
+  kernel *k = emit_fine(counting(64, "i32", "add"), 4);
+  expect_text(k, "threadgroup atomic_int s[64];");
+  const char *loop = strstr(k->msl.text, "for (");
+  const char *barrier = strstr(k->msl.text, "threadgroup_barrier");
+  assert_non_null(loop);
+  assert_true(barrier < loop);
+  assert_int_equal(occurrences(k->msl.text, "threadgroup_barrier"), 2);
+  assert_true(strstr(loop, "threadgroup_barrier") > strstr(loop, "}"));
+  compile(k);
+  release(k);
+  /* The order of exchanges counts. */
+  k = emit_fine(counting(64, "i32", "exch"), 4);
+  assert_true(strstr(strstr(k->msl.text, "for ("), "threadgroup_barrier") <
+              strstr(strstr(k->msl.text, "for ("), "}"));
+  release(k);
+}
+
+static void arrays_that_are_not_needed_together_share_bytes(void **unused) {
+  static const char *const text =
+      "module { tt.func public @f(%p: !tt.ptr<f32>, %v: f32) {\n"
+      "  %s = ttm.shared_alloc {count = 5000 : i32} : !tt.ptr<f32, 3>\n"
+      "  %t = ttm.shared_alloc {count = 6000 : i32} : !tt.ptr<f32, 3>\n"
+      "  tt.store %s, %v : !tt.ptr<f32, 3>\n"
+      "  %x = tt.load %s : !tt.ptr<f32, 3>\n"
+      "  tt.store %t, %x : !tt.ptr<f32, 3>\n"
+      "  %y = tt.load %t : !tt.ptr<f32, 3>\n"
+      "  tt.store %p, %y : !tt.ptr<f32>\n"
+      "  tt.return\n} }\n";
+  kernel *k = emit_fine(text, 4);
+  assert_int_equal(k->msl.threadgroup_bytes, 24000);
+  /* s is written, read; t is over s; t is read. */
+  assert_int_equal(occurrences(k->msl.text, "threadgroup_barrier"), 3);
+  compile(k);
+  release(k);
+}
+
 /* A load and then a store of `n` elements of one buffer, in place. */
 static kernel *in_place(int n, uint32_t warps) {
   char text[2048];
@@ -1294,6 +1355,26 @@ static void what_metal_lacks_is_refused_by_name(void **unused) {
       TM_DIAG_UNSUPPORTED, "atomic operation on i64");
 }
 
+static void shared_memory_is_refused_by_name_and_size(void **unused) {
+  release(emit_fine(counting(8192, "i32", "add"), 4));
+  expect_refusal(counting(8193, "i32", "add"), TM_DIAG_LIMIT,
+                 "needs 32784 bytes of threadgroup memory");
+  expect_refusal(counting(8193, "i32", "add"), TM_DIAG_LIMIT,
+                 "the largest array kept there (here) takes 32784");
+  expect_refusal(counting(4, "i64", "add"), TM_DIAG_UNSUPPORTED,
+                 "atomic operation on i64 in shared memory");
+  expect_refusal(counting(4, "f16", "fadd"), TM_DIAG_UNSUPPORTED,
+                 "atomic operation on f16 in shared memory");
+  expect_refusal(
+      "module { tt.func public @f(%p: !tt.ptr<f32>, %c: i1, %v: f32) {\n"
+      "  %s = ttm.shared_alloc {count = 4 : i32} : !tt.ptr<f32, 3>\n"
+      "  %t = ttm.shared_alloc {count = 4 : i32} : !tt.ptr<f32, 3>\n"
+      "  %u = arith.select %c, %s, %t : !tt.ptr<f32, 3>\n"
+      "  tt.store %u, %v : !tt.ptr<f32, 3>\n"
+      "  tt.return\n} }\n", TM_DIAG_UNSUPPORTED,
+      "shared memory chosen at run time");
+}
+
 static void too_much_threadgroup_memory_says_how_much(void **unused) {
   /* Padded rows of 512 x 8 and 8 x 512 floats: K cannot be less than 8. */
   kernel *k = emit(
@@ -1395,6 +1476,9 @@ int main(void) {
     cmocka_unit_test(what_metal_lacks_is_refused_by_name),
     cmocka_unit_test(too_much_threadgroup_memory_says_how_much),
     cmocka_unit_test(buffers_beyond_thirty_one_go_by_address),
+    cmocka_unit_test(shared_memory_is_refused_by_name_and_size),
+    cmocka_unit_test(a_loop_of_sums_in_shared_memory_has_no_barrier),
+    cmocka_unit_test(arrays_that_are_not_needed_together_share_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,8 @@ $python tests/upstream_compare.py --tools "$BUILD/tests" tests/golden/lower/*.py
 echo "== the same results"
 $python tests/upstream_compare.py --tools "$BUILD/tests" --evaluate $examples tests/golden/run/*.py || failed=1
 echo "== upstream's verifier on other dumps"
-# These two hold operations and forms that 3.9 no longer has.
+# Two files hold operations and forms that 3.9 no longer has; operations named
+# ttm.* are this compiler's own.
 $python tests/upstream_verify.py \
-  $(ls tests/golden/ttir/*.ttir | grep -v -e before_3_9 -e run_blocks) || failed=1
+  $(grep -L 'ttm\.' tests/golden/ttir/*.ttir | grep -v -e before_3_9 -e run_blocks) || failed=1
 exit $failed

@@ -251,6 +251,11 @@ def compare(path, options):
         if "expect-error" in d:
             return "we refuse" if wanted == "differs" else "FAILED: only we refuse"
         return "FAILED: we refuse\n" + ours.stderr
+    own = sorted(set(re.findall(r"= (ttm\.\w+)", ours.stdout)))
+    if own:  # operations of extensions, which upstream's parser does not know
+        if theirs is not None:
+            return f"FAILED: upstream takes it, we make {', '.join(own)}"
+        return f"not asked: {', '.join(own)} is ours"
     try:
         mine = upstream.parse(ours.stdout)
     except Exception as error:

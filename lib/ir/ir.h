@@ -53,6 +53,12 @@ typedef enum tm_type_kind {
 
 enum { TM_MAX_RANK = 20 };
 
+/* LLVM's and upstream's numbers. */
+enum {
+  TM_SPACE_DEVICE = 1,
+  TM_SPACE_SHARED = 3 /* threadgroup memory: ttm.shared_alloc */
+};
+
 /* Types are unique in a tm_ir: equal types are equal pointers. */
 typedef struct tm_type_data {
   tm_type_kind kind;
@@ -60,7 +66,7 @@ typedef struct tm_type_data {
   const struct tm_type_data *element; /* pointee, or element of a tensor */
   uint32_t rank;
   int64_t shape[TM_MAX_RANK];         /* powers of two */
-  uint32_t address_space;             /* pointers: 1, device memory */
+  uint32_t address_space;             /* pointers: TM_SPACE_DEVICE ... */
 } tm_type_data;
 typedef const tm_type_data *tm_type;
 
@@ -145,6 +151,7 @@ typedef enum tm_attr_key {
   TM_ATTR_NSW, TM_ATTR_NUW,
   TM_ATTR_KIND,                        /* descriptor_reduce: see tm_desc_kind */
   TM_ATTR_PACK,                        /* map_elementwise: elements a call */
+  TM_ATTR_COUNT,                       /* shared_alloc: elements */
   TM_ATTRS
 } tm_attr_key;
 

@@ -675,7 +675,8 @@ tm_inst tm_irp_custom(tm_ir_parser *p, tm_builder *b, tm_op op) {
   case TM_WHILE: return form_while(p, b);
   case TM_CONDITION: return form_condition(p, b);
   case TM_ADDPTR: return form_addptr(p, b);
-  case TM_MAKE_RANGE: case TM_POISON: return form_result(p, b, op);
+  case TM_MAKE_RANGE: case TM_SHARED_ALLOC: case TM_POISON:
+    return form_result(p, b, op);
   case TM_EXTERN: return form_functional(p, b, op);
   case TM_CAT: case TM_JOIN: case TM_SPLIT:
   case TM_HISTOGRAM: return form_cast(p, b, op);

@@ -725,7 +725,7 @@ static void custom(printer *p, const tm_inst_data *i) {
   }
   op_plain(p, i);
   switch (i->op) {
-  case TM_MAKE_RANGE: case TM_POISON: case TM_CLAMPF: case TM_ADVANCE:
+  case TM_MAKE_RANGE: case TM_SHARED_ALLOC: case TM_POISON: case TM_CLAMPF: case TM_ADVANCE:
     put(p, " : ");
     if (i->op == TM_ADVANCE) bare_type(p, tm_type_of(p->ir, i->results));
     else type_of(p, i->results);

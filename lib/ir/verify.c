@@ -408,6 +408,20 @@ static void check_memory(verifier *v) {
   }
 }
 
+/* An array of threadgroup memory, for the whole kernel: what it is a pointer
+ * to must be there on every path. */
+static void check_shared_alloc(verifier *v) {
+  tm_type p = result(v, 0);
+  int64_t count = tm_inst_int(v->ir, v->inst, TM_ATTR_COUNT, 0);
+  if (p->kind != TM_TYPE_POINTER || p->address_space != TM_SPACE_SHARED ||
+      p->element->kind != TM_TYPE_SCALAR)
+    fail(v, "cannot allocate %s", show(v, p));
+  if (count < 1 || count > INT32_MAX)
+    fail(v, "%lld elements", (long long)count);
+  if (tm_blk(v->ir, self(v)->block)->parent)
+    fail(v, "must be at the top of a function, not in a branch or loop");
+}
+
 static void check_addptr(verifier *v) {
   tm_type p = operand(v, 0), o = operand(v, 1);
   if (!is_pointer(p) || is_block_pointer(p))
@@ -718,6 +732,7 @@ static void check_attrs(verifier *v, tm_op op) {
     {TM_GET_NUM_PROGRAMS, TM_ATTR_AXIS, TM_ATTR_INT},
     {TM_MAKE_RANGE, TM_ATTR_START, TM_ATTR_INT},
     {TM_MAKE_RANGE, TM_ATTR_END, TM_ATTR_INT},
+    {TM_SHARED_ALLOC, TM_ATTR_COUNT, TM_ATTR_INT},
     {TM_EXPAND_DIMS, TM_ATTR_AXIS, TM_ATTR_INT},
     {TM_TRANS, TM_ATTR_ORDER, TM_ATTR_INTS},
     {TM_REDUCE, TM_ATTR_AXIS, TM_ATTR_INT},
@@ -840,6 +855,7 @@ static void check_inst_types(verifier *v) {
     check_shape_op(v);
     break;
   case TM_MAKE_RANGE: check_range(v); break;
+  case TM_SHARED_ALLOC: check_shared_alloc(v); break;
   case TM_GATHER: check_gather(v); break;
   case TM_HISTOGRAM: check_histogram(v); break;
   case TM_ADDPTR: check_addptr(v); break;

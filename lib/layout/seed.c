@@ -75,7 +75,9 @@ static tm_access *access_of(tm_assigner *a, tm_inst i) {
   x->vector = min_u32(x->contiguity, ACCESS_BYTES / x->elem_bytes);
   if (x->vector > aligned) x->vector = aligned > 1 ? (uint32_t)aligned : 1;
   tm_op op = tm_get(a->ir, i)->op;
-  if (op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS) x->vector = 1;
+  if (op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS ||
+      x->type->element->address_space == TM_SPACE_SHARED)
+    x->vector = 1;
   return x;
 }
 

@@ -88,9 +88,11 @@ static tm_lv float_extreme(tm_low *l, bool is_max, tm_lv pointer, tm_lv value,
   tm_ltype i = tm_lt_scalar(l, single ? TM_DT_I32 : TM_DT_I64);
   tm_ltype u = tm_lt_scalar(l, single ? TM_DT_U32 : TM_DT_U64);
   tm_lv i_value = tm_sem_bitcast(l, value, i);
-  tm_lv i_pointer = tm_sem_bitcast(l, pointer, tm_lt_pointer(l, i));
+  tm_lv i_pointer = tm_sem_bitcast(l, pointer,
+                                   tm_lt_pointer_like(l, pointer->type, i));
   tm_lv u_value = tm_sem_bitcast(l, value, u);
-  tm_lv u_pointer = tm_sem_bitcast(l, pointer, tm_lt_pointer(l, u));
+  tm_lv u_pointer = tm_sem_bitcast(l, pointer,
+                                   tm_lt_pointer_like(l, pointer->type, u));
   tm_lv negative =
       tm_sem_compare(l, TM_PY_LT, i_value, tm_lv_int(l, 0));
   tm_lv positive = tm_sem_unary(l, TM_PY_NOT, negative);

@@ -108,6 +108,7 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   case TM_LV_MODULE:
   case TM_LV_SPACE: return tm_scope_attribute(l, owner, name);
   case TM_LV_CLASS: return tm_record_class_attribute(l, owner, name);
+  case TM_LV_SHARED: return tm_shared_attribute(l, owner, name);
   case TM_LV_OPAQUE:
     return tm_lv_opaque(l, tm_low_format(l, "%.*s.%s", (int)owner->text.len,
                                          owner->text.ptr, name));
@@ -206,6 +207,7 @@ tm_lv tm_low_subscript(tm_low *l, tm_lv owner, tm_lv index) {
   if (tm_lv_is_poison(owner) || tm_lv_is_poison(index)) return TM_POISONED;
   if (tm_lv_is_run(owner) && owner->type->kind != TM_LT_DESCRIPTOR)
     return index_tensor(l, owner, index);
+  if (owner->kind == TM_LV_SHARED) return tm_shared_get(l, owner, index);
   bool is_text = owner->kind == TM_LV_TEXT;
   if (owner->kind == TM_LV_TUPLE && owner->record &&
       owner->record->is_aggregate)

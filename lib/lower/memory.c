@@ -138,17 +138,17 @@ static tm_lv load_block(tm_low *l, const tm_builtin_call *c, hints *h) {
   return tm_lv_run(l, tm_get(l->ir, i)->results, block);
 }
 
-/* How an element lies in memory, where that is another type. */
-static tm_ltype memory_type(tm_low *l, tm_ltype element) {
+tm_ltype tm_low_memory_type(tm_low *l, tm_ltype element) {
   if (tm_lt_is_pointer(element)) return tm_lt_scalar(l, TM_DT_I64);
   return tm_lt_is_bool(element) ? tm_lt_scalar(l, TM_DT_I8) : element;
 }
 
 tm_lv tm_low_memory_pointer(tm_low *l, tm_lv pointer) {
   tm_ltype element = tm_lt_element(pointer->type)->element;
-  tm_ltype in_memory = memory_type(l, element);
+  tm_ltype in_memory = tm_low_memory_type(l, element);
   if (in_memory == element) return pointer;
-  return tm_sem_cast(l, pointer, tm_lt_pointer(l, in_memory));
+  return tm_sem_cast(l, pointer,
+                     tm_lt_pointer_like(l, pointer->type, in_memory));
 }
 
 static tm_lv check_pointer(tm_low *l, tm_lv v, const char *what) {
@@ -157,6 +157,8 @@ static tm_lv check_pointer(tm_low *l, tm_lv v, const char *what) {
   const char *hint =
       tm_lv_is_run(v) && v->type->kind == TM_LT_DESCRIPTOR
           ? "call its method: descriptor.load(offsets)"
+      : v->kind == TM_LV_SHARED
+          ? "name the elements: s[index], s.load(index, mask=m)"
           : "pass the pointer: a parameter that was given a tensor, plus "
             "offsets";
   return tm_low_error(l, hint, "%s needs a pointer, got %s", what,
@@ -216,7 +218,7 @@ tm_lv tm_fn_load(tm_low *l, const tm_builtin_call *c) {
   tm_ltype element = tm_lt_element(pointer->type)->element;
   tm_ltype wanted = element;
   pointer = tm_low_memory_pointer(l, pointer);
-  element = memory_type(l, element);
+  element = tm_low_memory_type(l, element);
   if (has_other) other = tm_sem_cast(l, other, element);
   if (tm_lv_is_poison(pointer) || tm_lv_is_poison(other)) return TM_POISONED;
   tm_value operands[3] = {pointer->value};
@@ -286,7 +288,7 @@ tm_lv tm_fn_store(tm_low *l, const tm_builtin_call *c) {
   value = tm_sem_cast(l, value, element);
   pointer = tm_low_memory_pointer(l, pointer);
   if (!tm_lv_is_poison(value))
-    value = tm_sem_cast(l, value, memory_type(l, element));
+    value = tm_sem_cast(l, value, tm_low_memory_type(l, element));
   if (tm_lv_is_poison(value)) return value;
   tm_value operands[3] = {pointer->value, value->value,
                           mask ? mask->value : 0};

@@ -102,6 +102,7 @@ static tm_lv as_variable(tm_low *l, tm_lv v) {
 }
 
 static void name_value(tm_low *l, tm_lv v, tm_name name) {
+  if (v->kind == TM_LV_SHARED) v = v->self;
   if (!tm_lv_is_run(v) || !v->value || l->frame->is_prelude) return;
   tm_value_data *data = tm_val(l->ir, v->value);
   if (!data->name) data->name = name;
@@ -156,7 +157,9 @@ static void assign_items(tm_low *l, const tm_expr *target, tm_lv value) {
 static void assign_element(tm_low *l, const tm_expr *target, tm_lv value) {
   tm_lv owner = tm_low_expr(l, target->a[0]);
   if (tm_lv_is_poison(owner)) return;
-  if (owner->kind == TM_LV_DICT || owner->kind == TM_LV_TUPLE)
+  if (owner->kind == TM_LV_SHARED)
+    tm_shared_set(l, owner, tm_low_expr(l, target->a[1]), value);
+  else if (owner->kind == TM_LV_DICT || owner->kind == TM_LV_TUPLE)
     tm_container_set(l, owner, tm_low_expr(l, target->a[1]), value);
   else
     tm_low_error(l, "store through a pointer with tl.store, or choose with "

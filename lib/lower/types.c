@@ -41,7 +41,7 @@ const tm_dtype_info tm_dtype_infos[TM_DTYPES] = {
 
 static bool same_content(const tm_ltype_data *a, const tm_ltype_data *b) {
   if (a->kind != b->kind || a->dtype != b->dtype || a->element != b->element ||
-      a->rank != b->rank)
+      a->rank != b->rank || a->is_shared != b->is_shared)
     return false;
   for (uint32_t d = 0; d < a->rank; d++)
     if (a->shape[d] != b->shape[d]) return false;
@@ -53,7 +53,8 @@ static tm_type ir_type(tm_low *l, const tm_ltype_data *t) {
   case TM_LT_SCALAR:
     return tm_type_scalar(l->ir, tm_dtype_infos[t->dtype].scalar);
   case TM_LT_POINTER:
-    return tm_type_pointer(l->ir, t->element->ir, 1);
+    return tm_type_pointer(l->ir, t->element->ir,
+                           t->is_shared ? TM_SPACE_SHARED : TM_SPACE_DEVICE);
   case TM_LT_BLOCK:
     return tm_type_tensor(l->ir, t->element->ir, t->rank, t->shape);
   case TM_LT_DESCRIPTOR:
@@ -80,6 +81,17 @@ tm_ltype tm_lt_scalar(tm_low *l, tm_dtype dtype) {
 tm_ltype tm_lt_pointer(tm_low *l, tm_ltype element) {
   return unique(l,
                 &(tm_ltype_data){.kind = TM_LT_POINTER, .element = element});
+}
+
+tm_ltype tm_lt_pointer_like(tm_low *l, tm_ltype pointer, tm_ltype element) {
+  return unique(l, &(tm_ltype_data){
+                       .kind = TM_LT_POINTER, .element = element,
+                       .is_shared = tm_lt_element(pointer)->is_shared});
+}
+
+tm_ltype tm_lt_shared_pointer(tm_low *l, tm_ltype element) {
+  return unique(l, &(tm_ltype_data){.kind = TM_LT_POINTER, .element = element,
+                                    .is_shared = true});
 }
 
 tm_ltype tm_lt_block(tm_low *l, tm_ltype element, uint32_t rank,

@@ -190,6 +190,15 @@ static const char *describe_tuple(tm_low *l, tm_lv v) {
   return tm_buf_text(&out);
 }
 
+static const char *describe_shared(tm_low *l, tm_lv v) {
+  tm_buf out = tm_buf_in(l->arena);
+  tm_buf_printf(&out, "shared memory %s[", tm_lt_text(l, v->type));
+  for (uint32_t d = 0; d < v->n_items; d++)
+    tm_buf_printf(&out, d ? ", %lld" : "%lld", (long long)v->items[d]->i);
+  tm_buf_puts(&out, "]");
+  return tm_buf_text(&out);
+}
+
 const char *tm_lv_describe(tm_low *l, tm_lv v) {
   switch (v->kind) {
   case TM_LV_RUN:
@@ -210,6 +219,7 @@ const char *tm_lv_describe(tm_low *l, tm_lv v) {
   case TM_LV_DICT: return "a dict";
   case TM_LV_CLASS: return tm_low_format(l, "class %s", v->record->name);
   case TM_LV_SPACE: return "a module";
+  case TM_LV_SHARED: return describe_shared(l, v);
   case TM_LV_SLICE: return "a slice";
   case TM_LV_ELLIPSIS: return "...";
   case TM_LV_RANGE: return "a range";

@@ -62,6 +62,7 @@ typedef struct tm_ltype_data {
   const struct tm_ltype_data *element;
   uint32_t rank;
   int64_t shape[TM_MAX_RANK];
+  bool is_shared;   /* POINTER: into threadgroup memory */
   tm_type ir;
 } tm_ltype_data;
 /* Unique in one lowering: equal types are equal pointers. */
@@ -84,6 +85,8 @@ typedef enum tm_lv_kind {
   TM_LV_SLICE,      /* items: start, stop, step */
   TM_LV_ELLIPSIS,
   TM_LV_RANGE,      /* items: start, end, step; options; is_static */
+  TM_LV_SHARED,     /* tl.shared_memory: items: extents; type: of an element;
+                       self: a RUN pointer to the first, as memory has it */
   TM_LV_OPAQUE,     /* module code that was not evaluated; text names it */
   TM_LV_RUN         /* value, type */
 } tm_lv_kind;
@@ -129,7 +132,8 @@ struct tm_lvalue {
   };
   tm_ltype type;           /* TYPE, RUN */
   tm_lv self;              /* BUILTIN, FUNCTION: receiver; or NULL. RUN
-                              descriptors: (shape, strides, rounds to tf32) */
+                              descriptors: (shape, strides, rounds to tf32);
+                              SHARED: see its kind */
   const tm_range_options *options; /* RANGE */
   const tm_record *record; /* TUPLE: of a named tuple or an object of a class;
                               else NULL. CLASS */
@@ -199,6 +203,9 @@ typedef tm_lower_state tm_low;
 
 tm_ltype tm_lt_scalar(tm_low *l, tm_dtype dtype);
 tm_ltype tm_lt_pointer(tm_low *l, tm_ltype element);
+tm_ltype tm_lt_shared_pointer(tm_low *l, tm_ltype element);
+/* A pointer into the memory that `pointer`, or a block of it, points into. */
+tm_ltype tm_lt_pointer_like(tm_low *l, tm_ltype pointer, tm_ltype element);
 /* rank 0 gives element itself. */
 tm_ltype tm_lt_block(tm_low *l, tm_ltype element, uint32_t rank,
                      const int64_t *shape);
@@ -514,7 +521,8 @@ enum { /* where a builtin is found */
   TM_IN_PYTHON = 128, /* Python's own */
   TM_IN_PYMATH = 256, /* Python's math */
   TM_IN_DESC = 512,   /* methods of tensor descriptors */
-  TM_IN_TYPE = 1024   /* methods of types */
+  TM_IN_TYPE = 1024,  /* methods of types */
+  TM_IN_SHARED = 2048 /* methods of shared memory */
 };
 
 const tm_builtin *tm_builtin_find(uint32_t where, const char *name);
@@ -557,6 +565,9 @@ tm_lv tm_low_memory_pointer(tm_low *l, tm_lv pointer);
 bool tm_want_padding(tm_low *l, tm_lv v, tm_ltype block, tm_attr *out,
                      uint32_t *n);
 
+/* How an element lies in memory, where that is another type. */
+tm_ltype tm_low_memory_type(tm_low *l, tm_ltype element);
+
 /* ---- block_memory.c ------------------------------------------------------ */
 
 /* What a descriptor is made of: sizes are scalars of 32, strides of 64 bits. */
@@ -573,6 +584,13 @@ tm_lv tm_low_descriptor(tm_low *l, tm_ltype block, const tm_desc_parts *of,
 
 /* Binds a kernel's parameters as the specialization says. */
 void tm_low_bind_params(tm_low *l, const tm_function_def *f);
+
+/* ---- shared.c ------------------------------------------------------------ */
+
+/* s.name, s[index] and s[index] = value. */
+tm_lv tm_shared_attribute(tm_low *l, tm_lv s, const char *name);
+tm_lv tm_shared_get(tm_low *l, tm_lv s, tm_lv index);
+void tm_shared_set(tm_low *l, tm_lv s, tm_lv index, tm_lv value);
 
 /* ---- arith.c: operators ------------------------------------------------- */
 

@@ -215,6 +215,7 @@ static bool is_silent_scalar(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   const msl_value *value = &e->values[d->results];
   if (d->op == TM_CONSTANT || d->op == TM_POISON) return true;
+  if (msl_is_shared(e, d->results)) return true; /* taken apart at its uses */
   /* In a combine function nothing is counted: everything gets a variable. */
   return value->uses <= 1 && value->depth > 0 &&
          !tm_val(e->ir, d->results)->name;
@@ -240,7 +241,7 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
       msl_atomic(e, inst, &point);
       return;
     }
-    case TM_ASSUME: return;
+    case TM_ASSUME: case TM_SHARED_ALLOC: return;
     case TM_PRINT: case TM_ASSERT: msl_log(e, inst); return;
     case TM_BARRIER:
       msl_barrier(e, "mem_flags::mem_device | mem_flags::mem_threadgroup");
@@ -399,6 +400,7 @@ static void collective(emitter *e, tm_inst inst) {
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
     case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+      msl_order(e, &inst, 1);
       msl_atomic_collective(e, inst);
       break;
     case TM_SCAN: msl_scan(e, inst); break;
@@ -670,9 +672,9 @@ static void header(emitter *e, const char *entry, tm_buf *out) {
   tm_buf_printf(out, "// %u thread%s in %u simdgroup%s",
                 (unsigned)e->out->threads, e->out->threads == 1 ? "" : "s",
                 (unsigned)warps, warps == 1 ? "" : "s");
-  if (e->pool_bytes)
+  if (e->pool_bytes + e->array_bytes)
     tm_buf_printf(out, ", %u bytes of threadgroup memory",
-                  (unsigned)e->pool_bytes);
+                  (unsigned)(e->pool_bytes + e->array_bytes));
   tm_buf_puts(out, ". Compile with math mode safe.\n");
   describe_layouts(e, out);
   tm_buf_puts(out,
@@ -686,12 +688,18 @@ static void header(emitter *e, const char *entry, tm_buf *out) {
 /* ---- the door --------------------------------------------------------- */
 
 static void pool(emitter *e, tm_buf *out) {
-  if (!e->pool_bytes) return;
-  tm_buf_printf(out, "  threadgroup float4 pool[%u];\n",
-                (unsigned)(e->pool_bytes / 16));
+  if (e->pool_bytes)
+    tm_buf_printf(out, "  threadgroup float4 pool[%u];\n",
+                  (unsigned)(e->pool_bytes / 16));
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
-    if (r->bytes == 0) continue; /* another one's serves */
+    if (r->is_atomic)
+      tm_buf_printf(out, "  threadgroup %s %s[%u];\n", r->type, r->name,
+                    (unsigned)(r->bytes / 4));
+  }
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    const msl_region *r = &e->regions.data[i];
+    if (r->bytes == 0 || r->is_atomic) continue; /* another one's serves */
     tm_buf_printf(out, "  threadgroup %s *const %s = (threadgroup %s *)",
                   r->type, r->name, r->type);
     if (r->offset)
@@ -720,7 +728,7 @@ static void publish_tiles(emitter *e) {
   msl->tiles = TM_NEW_ARRAY(e->arena, tm_msl_tile, e->regions.len);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
-    if (r->bytes == 0) continue;
+    if (r->bytes == 0 || r->is_atomic) continue;
     msl->tiles[msl->n_tiles++] = (tm_msl_tile){r->name, r->offset, r->bytes};
   }
   msl->uniform = e->uniform.data;
@@ -783,7 +791,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   e->indent = 1;
   msl_block(e, e->func->body);
   if (e->failed) return false;
-  out->threadgroup_bytes = e->pool_bytes;
+  out->threadgroup_bytes = e->pool_bytes + e->array_bytes;
   publish_tiles(e);
   tm_buf text = tm_buf_in(arena);
   header(e, entry, &text);

@@ -108,6 +108,10 @@ typedef struct msl_region {
   uint32_t from, to;  /* live positions, both inclusive */
   uint32_t row, pitch;/* elements a row, and from row to row */
   bool written, read; /* since the last barrier, as printing goes on */
+  bool is_array;      /* the kernel's own: ttm.shared_alloc */
+  bool is_atomic;     /* ... of atomics, declared outside of the pool */
+  tm_rmw rmw;         /* all that has written it, if one kind of atomic
+                         operation has whose order does not matter; or 0 */
 } msl_region;
 
 /* A conversion that only dots read, from threadgroup memory. */
@@ -190,7 +194,7 @@ typedef struct emitter {
   uint32_t read_roots, write_roots;
   TM_VEC(msl_region) regions;
   TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
-  uint32_t pool_bytes;
+  uint32_t pool_bytes, array_bytes; /* in the pool; of arrays beside it */
   TM_VEC(msl_pending) pending;
 
   /* text */
@@ -475,6 +479,7 @@ void msl_pool_enter_loop(emitter *e, tm_block body);
 /* The state is joined over branches. */
 typedef struct msl_pool_state {
   bool *written, *read;
+  tm_rmw *rmw;
   msl_pending *pending;
   uint32_t n_pending;
 } msl_pool_state;
@@ -482,6 +487,32 @@ msl_pool_state msl_pool_save(emitter *e);
 void msl_pool_restore(emitter *e, const msl_pool_state *state);
 void msl_pool_join(emitter *e, const msl_pool_state *state);
 void msl_barrier(emitter *e, const char *flags);
+
+/* ---- emitter_shared.c: the kernel's own arrays ------------------------- */
+
+bool msl_is_shared(const emitter *e, tm_value pointer);
+/* The array that a pointer into shared memory is of; NULL: of other memory. */
+msl_region *msl_shared_region(emitter *e, tm_value pointer);
+/* Which of its elements the pointer at point is to; false with an error. */
+bool msl_shared_place(emitter *e, tm_inst user, tm_value pointer,
+                      const msl_point *point, msl_expr *at);
+bool msl_shared_plan(emitter *e, tm_inst array);
+/* Call before the statements of an access: prints the barrier it needs. */
+void msl_shared_order(emitter *e, tm_inst inst);
+/* Call before and at the head of a loop: see emitter_pool.c. */
+void msl_shared_before_loop(emitter *e, tm_block body);
+void msl_shared_enter_loop(emitter *e, msl_region *region, tm_block body);
+/* The element at `at`, as memory holds it; where mask is false, any one. */
+msl_expr msl_shared_load(emitter *e, const msl_region *region,
+                         tm_scalar scalar, msl_expr at, const char *mask);
+void msl_shared_store(emitter *e, const msl_region *region, tm_scalar scalar,
+                      msl_expr at, const char *condition, const char *x);
+/* name: what the old value is assigned to; NULL: nobody wants it. */
+void msl_shared_rmw(emitter *e, const msl_region *region, tm_scalar scalar,
+                    tm_rmw op, msl_expr at, const char *x, const char *name);
+void msl_shared_cas(emitter *e, const msl_region *region, tm_scalar scalar,
+                    msl_expr at, const char *want, const char *with,
+                    const char *name);
 
 /* ---- emitter_order.c -------------------------------------------------- */
 

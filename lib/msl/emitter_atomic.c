@@ -61,6 +61,7 @@ static atomic atomic_of(const emitter *e, tm_inst inst) {
 enum { RELAXED = 1, SCOPE_CTA = 2 }; /* upstream's numbers */
 
 static bool may_order(const emitter *e, tm_inst inst) {
+  if (msl_is_shared(e, tm_get(e->ir, inst)->operands[0])) return false;
   return tm_inst_int(e->ir, inst, TM_ATTR_SEM, RELAXED) != RELAXED &&
          tm_inst_int(e->ir, inst, TM_ATTR_SCOPE, 1) != SCOPE_CTA;
 }
@@ -117,6 +118,7 @@ static bool refuse(emitter *e, const atomic *a, const char *hint) {
 static bool is_supported(emitter *e, const atomic *a) {
   bool extreme = a->op == TM_RMW_UMAX || a->op == TM_RMW_UMIN;
   bool is_float = tm_scalar_is_float(a->scalar);
+  if (msl_is_shared(e, a->pointer)) return true; /* planned so */
   switch (a->scalar) {
     case TM_I32: return true;
     case TM_F32:
@@ -286,20 +288,41 @@ static void atomic_text(emitter *e, const atomic *a, const char *place,
            set, function_of(a->op), space(e), type, place, x);
 }
 
+/* The same in one of the kernel's own arrays. */
+static void shared_text(emitter *e, const atomic *a, const msl_region *region,
+                        const msl_point *point, const char *name) {
+  msl_expr at;
+  const tm_inst_data *d = tm_get(e->ir, a->inst);
+  if (!msl_shared_place(e, a->inst, a->pointer, point, &at)) return;
+  const char *x = msl_eval(e, d->operands[1], point).text;
+  if (a->is_cas)
+    msl_shared_cas(e, region, a->scalar, at, x,
+                   msl_eval(e, a->value, point).text, name);
+  else
+    msl_shared_rmw(e, region, a->scalar, a->op, at, x, name);
+}
+
 static void atomic_element(emitter *e, const atomic *a, const char *guard,
                            const msl_point *point, const char *name) {
+  const msl_region *shared = msl_shared_region(e, a->pointer);
   const char *mask = NULL;
   if (!a->is_cas && !msl_mask_is_true(e, a->mask))
     mask = msl_paren(e, msl_eval(e, a->mask, point), MSL_EQUALITY);
-  const char *place = msl_place_text(e, a->inst, a->pointer, point);
+  const char *place =
+      shared ? "" : msl_place_text(e, a->inst, a->pointer, point);
   if (!place) return;
   const char *condition = guard && mask ? msl_text(e, "%s && %s", guard, mask)
                           : guard       ? guard
                                         : mask;
-  bool block = condition || a->is_cas || tm_scalar_bits(a->scalar) == 16;
+  if (mask && name) /* nothing was there: 0, and not what memory held */
+    msl_line(e, guard ? "if (%s) %s = %s(0);" : "%s%s = %s(0);",
+             guard ? guard : "", name, msl_type(e, a->scalar, 1));
+  bool block = condition || a->is_cas || shared ||
+               tm_scalar_bits(a->scalar) == 16;
   if (condition) msl_open(e, "if (%s)", condition);
   else if (block) msl_open(e, "%s", "");
-  atomic_text(e, a, place, point, name);
+  if (shared) shared_text(e, a, shared, point, name);
+  else atomic_text(e, a, place, point, name);
   if (block) msl_close(e);
 }
 

@@ -176,6 +176,7 @@ static void emit_for(emitter *e, tm_inst inst) {
     declare(e, body->args[1 + i], d->operands[3 + i],
             carried_name(e, body->args[1 + i], d->operands[3 + i],
                          yield->operands[i], d->results + i));
+  msl_shared_before_loop(e, block);
   msl_pool_state before = msl_pool_save(e);
   for_head(e, inst);
   msl_pool_enter_loop(e, block);

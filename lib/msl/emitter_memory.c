@@ -251,10 +251,32 @@ static const char *volatile_text(emitter *e, const access *a,
                   msl_memory_type(e, a->scalar, 1), p);
 }
 
+static msl_expr load_shared(emitter *e, const access *a,
+                            const msl_region *region, const msl_point *point,
+                            const msl_expr *known) {
+  msl_expr at, mask, other;
+  if (!msl_shared_place(e, a->inst, a->pointer, point, &at))
+    return msl_primary("0", 1);
+  if (is_always_true(e, a->mask))
+    return from_memory(e, a->scalar,
+                       msl_shared_load(e, region, a->scalar, at, NULL));
+  mask = known ? *known : msl_eval(e, a->mask, point);
+  const char *condition = msl_paren(e, mask, MSL_EQUALITY);
+  msl_expr x = from_memory(
+      e, a->scalar, msl_shared_load(e, region, a->scalar, at, condition));
+  other = a->other ? msl_eval(e, a->other, point) : msl_zero(e, a->scalar);
+  return (msl_expr){msl_text(e, "%s ? %s : %s", condition,
+                             msl_paren(e, x, MSL_EQUALITY),
+                             msl_paren(e, other, MSL_EQUALITY)),
+                    MSL_TERNARY, 1};
+}
+
 /* One element; mask says for which points it may be read (NULL: ask). */
 static msl_expr load_element(emitter *e, const access *a,
                              const msl_point *point, const msl_expr *known) {
   address at;
+  const msl_region *shared = msl_shared_region(e, a->pointer);
+  if (shared) return load_shared(e, a, shared, point, known);
   if (!take_apart(e, a->inst, a->pointer, point, &at))
     return msl_primary("0", 1);
   const char *text = a->is_volatile ? volatile_text(e, a, &at)
@@ -558,8 +580,15 @@ static void store_element(emitter *e, const access *a, const char *guard,
   if (!is_always_true(e, a->mask))
     mask = msl_paren(e, msl_eval(e, a->mask, point), MSL_EQUALITY);
   address at;
-  if (!take_apart(e, a->inst, a->pointer, point, &at)) return;
   const char *condition = joined(e, guard, mask);
+  const msl_region *shared = msl_shared_region(e, a->pointer);
+  msl_expr index;
+  if (shared) {
+    if (msl_shared_place(e, a->inst, a->pointer, point, &index))
+      msl_shared_store(e, shared, a->scalar, index, condition, x.text);
+    return;
+  }
+  if (!take_apart(e, a->inst, a->pointer, point, &at)) return;
   const char *place = element_text(e, &at);
   if (condition) msl_line(e, "if (%s) %s = %s;", condition, place, x.text);
   else msl_line(e, "%s = %s;", place, x.text);

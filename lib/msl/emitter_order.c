@@ -79,19 +79,30 @@ static void wait_for(emitter *e, const msl_pending *a) {
   }
 }
 
-static bool is_access(tm_op op) {
-  return op == TM_LOAD || op == TM_STORE || op == TM_ATOMIC_RMW ||
-         op == TM_ATOMIC_CAS;
+/* An access to device memory; shared memory is emitter_shared.c's. */
+static bool is_access(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  return (d->op == TM_LOAD || d->op == TM_STORE || d->op == TM_ATOMIC_RMW ||
+          d->op == TM_ATOMIC_CAS) &&
+         !msl_is_shared(e, d->operands[0]);
+}
+
+static bool is_shared_access(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  return (d->op == TM_LOAD || d->op == TM_STORE || d->op == TM_ATOMIC_RMW ||
+          d->op == TM_ATOMIC_CAS) &&
+         msl_is_shared(e, d->operands[0]);
 }
 
 void msl_order(emitter *e, const tm_inst *insts, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
-    if (!is_access(tm_get(e->ir, insts[i])->op)) continue;
+    if (is_shared_access(e, insts[i])) msl_shared_order(e, insts[i]);
+    if (!is_access(e, insts[i])) continue;
     msl_pending a = access_of(e, insts[i]);
     wait_for(e, &a);
   }
   for (uint32_t i = 0; i < n; i++)
-    if (is_access(tm_get(e->ir, insts[i])->op))
+    if (is_access(e, insts[i]))
       remember(e, access_of(e, insts[i]));
 }
 
@@ -99,7 +110,7 @@ void msl_order(emitter *e, const tm_inst *insts, uint32_t n) {
 void msl_order_enter_loop(emitter *e, tm_block block) {
   TM_EACH_INST(e->ir, inst, block) {
     const tm_inst_data *d = tm_get(e->ir, inst);
-    if (is_access(d->op)) {
+    if (is_access(e, inst)) {
       msl_pending a = access_of(e, inst);
       a.pointer = 0;
       remember(e, a);

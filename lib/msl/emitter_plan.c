@@ -316,6 +316,16 @@ static void find_bound(emitter *e) {
     e->bound = most - 1 - e->uses_log;
 }
 
+/* Arrays of the kernel's own come after the buffers; the last bit may stand
+ * for several. */
+static void array_roots(emitter *e, tm_inst inst, void *data) {
+  uint32_t *bit = data;
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (d->op != TM_SHARED_ALLOC) return;
+  e->values[d->results].roots = 1u << *bit;
+  if (*bit < 31) ++*bit;
+}
+
 /* Which buffers each pointer may point into; those that may be written, and
  * those that share a pointer variable with them, are not const. All buffers
  * that go by address count as one. */
@@ -329,6 +339,8 @@ static void find_roots(emitter *e) {
     e->values[param->value].roots = 1u << bit;
     pointers++;
   }
+  uint32_t bit = e->bound < 31 ? e->bound + 1 : 31;
+  each_inst(e, e->func->body, array_roots, &bit);
   changed state = {true};
   while (state.any) {
     state.any = false;
@@ -372,7 +384,9 @@ static void index_uses(emitter *e, tm_inst inst, void *data) {
     bool fine = false;
     if (keeps_index(d->op)) fine = e->values[d->results].index_only;
     if (d->op == TM_SELECT && i == 0) fine = true;
-    if (d->op == TM_ADDPTR || d->op == TM_CMPI) fine = true;
+    if (d->op == TM_CMPI) fine = true;
+    /* An index of the kernel's own array may wrap: a mask tells then. */
+    if (d->op == TM_ADDPTR) fine = !msl_is_shared(e, d->results);
     if (d->op == TM_FOR && i < 3) fine = true;
     if (d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE ||
         d->op == TM_YIELD || d->op == TM_CONDITION)
@@ -528,6 +542,7 @@ static bool may_pass(emitter *e, const tm_inst_data *d, const msl_group *group,
   uint32_t roots = e->values[d->operands[0]].roots;
   if (group->writes & roots) return false;
   if (!writes || !(group->reads & roots)) return true;
+  if (msl_is_shared(e, d->operands[0])) return false; /* indices may repeat */
   if (!same || msl_has_copies(msl_layout(e, d->operands[0]))) return false;
   /* Each register's own element, read before it is written. */
   for (uint32_t i = 0; i < group->insts.len; i++) {
@@ -876,6 +891,7 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
   if (d->op == TM_SCAN) msl_scan_plan(e, inst);
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
   if (d->op == TM_CONVERT_LAYOUT) msl_convert_plan(e, inst);
+  if (d->op == TM_SHARED_ALLOC) msl_shared_plan(e, inst);
   if (d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS)
     msl_atomic_plan(e, inst);
 }

@@ -49,6 +49,18 @@ static bool overlap(const msl_region *a, const msl_region *b) {
   return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
+/* Arrays of atomics are beside the pool: one after the other, far above it. */
+static void place_arrays(emitter *e) {
+  enum { BESIDE = 1 << 30 };
+  e->array_bytes = 0;
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    msl_region *region = &e->regions.data[i];
+    if (!region->is_atomic) continue;
+    region->offset = BESIDE + e->array_bytes;
+    e->array_bytes += region->bytes;
+  }
+}
+
 /* Lowest offset at which no placed region that matters is in the way. */
 static void place_first_fit(emitter *e, uint32_t index, const bool *placed,
                             bool alone) {
@@ -74,8 +86,9 @@ uint32_t msl_pool_place(emitter *e) {
     for (uint32_t i = 0; i < n; i++) {
       msl_region *region = &e->regions.data[i];
       if ((region->bytes <= SMALL_REGION) != (small == 1)) continue;
+      if (region->is_atomic) continue;
       place_first_fit(e, i, placed, small == 1);
-      if (small && region->offset + region->bytes > limit)
+      if (small && region->offset + region->bytes > limit - e->array_bytes)
         place_first_fit(e, i, placed, false);
       placed[i] = true;
       uint32_t end = region->offset + region->bytes;
@@ -87,9 +100,12 @@ uint32_t msl_pool_place(emitter *e) {
 
 bool msl_pool_assign(emitter *e) {
   uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
-  do e->pool_bytes = msl_pool_place(e);
-  while (e->pool_bytes > limit && msl_stage_shrink(e));
-  if (e->pool_bytes <= limit) return true;
+  place_arrays(e);
+  if (e->array_bytes <= limit) {
+    do e->pool_bytes = msl_pool_place(e);
+    while (e->pool_bytes + e->array_bytes > limit && msl_stage_shrink(e));
+    if (e->pool_bytes + e->array_bytes <= limit) return true;
+  }
   const msl_region *largest = &e->regions.data[0];
   for (uint32_t i = 1; i < n; i++)
     if (e->regions.data[i].bytes > largest->bytes)
@@ -97,14 +113,20 @@ bool msl_pool_assign(emitter *e) {
   tm_diag *diag = tm_error_at(
       e->diags, TM_DIAG_LIMIT, tm_get(e->ir, largest->inst)->loc,
       "the kernel needs %u bytes of threadgroup memory and %s has %u; the "
-      "largest tile kept there (here) takes %u",
-      (unsigned)e->pool_bytes, e->chip->device_name, (unsigned)limit,
+      "largest %s kept there (here) takes %u",
+      (unsigned)(e->pool_bytes + e->array_bytes), e->chip->device_name,
+      (unsigned)limit, largest->is_array ? "array" : "tile",
       (unsigned)largest->bytes);
+  e->failed = true;
+  if (largest->is_array) {
+    tm_diag_hint(e->diags, diag, "give tl.shared_memory a smaller shape or "
+                 "type, or keep the array in device memory");
+    return false;
+  }
   uint32_t halvings = 0;
-  while (e->pool_bytes >> halvings > limit) halvings++;
+  while ((e->pool_bytes + e->array_bytes) >> halvings > limit) halvings++;
   tm_diag_hint(e->diags, diag, "tiles with 1/%u of the elements would fit: "
                "use smaller block sizes", 1u << halvings);
-  e->failed = true;
   return false;
 }
 
@@ -113,8 +135,10 @@ bool msl_pool_assign(emitter *e) {
 void msl_barrier(emitter *e, const char *flags) {
   msl_line(e, "threadgroup_barrier(%s);", flags);
   if (strstr(flags, "mem_device")) e->pending.len = 0;
-  for (uint32_t i = 0; i < e->regions.len; i++)
+  for (uint32_t i = 0; i < e->regions.len; i++) {
     e->regions.data[i].read = e->regions.data[i].written = false;
+    e->regions.data[i].rmw = 0;
+  }
 }
 
 void msl_region_write(emitter *e, msl_region *region) {
@@ -125,6 +149,7 @@ void msl_region_write(emitter *e, msl_region *region) {
     break;
   }
   region->written = true;
+  region->rmw = 0;
 }
 
 void msl_region_read(emitter *e, msl_region *region) {
@@ -133,7 +158,8 @@ void msl_region_read(emitter *e, msl_region *region) {
 }
 
 static bool touches(emitter *e, const msl_region *region, tm_block body) {
-  if (tm_inst_is_inside(e->ir, region->inst, body)) return true;
+  if (!region->is_array && tm_inst_is_inside(e->ir, region->inst, body))
+    return true;
   uint32_t first = e->position[tm_blk(e->ir, body)->first];
   uint32_t last = e->position[tm_blk(e->ir, body)->last];
   return region->from <= last && region->to >= first;
@@ -143,6 +169,10 @@ void msl_pool_enter_loop(emitter *e, tm_block body) {
   for (uint32_t i = 0; i < e->regions.len; i++) {
     msl_region *region = &e->regions.data[i];
     if (!touches(e, region, body)) continue;
+    if (region->is_array) {
+      msl_shared_enter_loop(e, region, body);
+      continue;
+    }
     region->read = true;
     if (tm_inst_is_inside(e->ir, region->inst, body)) region->written = true;
   }
@@ -153,10 +183,12 @@ msl_pool_state msl_pool_save(emitter *e) {
   msl_pool_state s = {
     .written = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
     .read = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
+    .rmw = TM_NEW_ARRAY(e->arena, tm_rmw, e->regions.len),
   };
   for (uint32_t i = 0; i < e->regions.len; i++) {
     s.written[i] = e->regions.data[i].written;
     s.read[i] = e->regions.data[i].read;
+    s.rmw[i] = e->regions.data[i].rmw;
   }
   s.n_pending = e->pending.len;
   s.pending = TM_NEW_ARRAY(e->arena, msl_pending, s.n_pending);
@@ -169,6 +201,7 @@ void msl_pool_restore(emitter *e, const msl_pool_state *state) {
   for (uint32_t i = 0; i < e->regions.len; i++) {
     e->regions.data[i].written = state->written[i];
     e->regions.data[i].read = state->read[i];
+    e->regions.data[i].rmw = state->rmw[i];
   }
   e->pending.len = 0;
   msl_order_join(e, state->pending, state->n_pending);
@@ -176,8 +209,12 @@ void msl_pool_restore(emitter *e, const msl_pool_state *state) {
 
 void msl_pool_join(emitter *e, const msl_pool_state *state) {
   for (uint32_t i = 0; i < e->regions.len; i++) {
-    e->regions.data[i].written |= state->written[i];
-    e->regions.data[i].read |= state->read[i];
+    msl_region *region = &e->regions.data[i];
+    if (!region->written) region->rmw = state->rmw[i];
+    else if (state->written[i] && state->rmw[i] != region->rmw)
+      region->rmw = 0;
+    region->written |= state->written[i];
+    region->read |= state->read[i];
   }
   msl_order_join(e, state->pending, state->n_pending);
 }

@@ -14,6 +14,9 @@
  *   return        a return before a barrier
  *   tile-load     a threadgroup load under such a condition, or in an arm of
  *                 ?: : bind it to a local first (METAL-FACTS 6.1, 7)
+ *   tile-atomic   an atomic operation after a load or store of the same bytes,
+ *                 or one of those after it, without a barrier between; atomic
+ *                 operations need none among themselves
  *   matrix-store  simdgroup_store and then simdgroup_load of the same memory
  *                 without a barrier
  *
@@ -32,7 +35,7 @@ typedef struct tile {
   uint32_t len;
   uint32_t offset, bytes;
   uint32_t memory; /* tiles of different memory never overlap */
-  bool read, written;
+  bool read, written, atomic; /* atomic: read, changed and written */
   uint32_t by_matrix; /* token of the simdgroup_store that wrote it */
 } tile;
 
@@ -81,7 +84,7 @@ static bool overlap(const tile *a, const tile *b) {
 static void read_tile(flow *f, tile *x, uint32_t token) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
     const tile *y = &f->tiles.data[i];
-    if (!overlap(x, y) || !y->written) continue;
+    if (!overlap(x, y) || !(y->written || y->atomic)) continue;
     if (y->by_matrix)
       report(f, token, "matrix-store", " is loaded after simdgroup_store "
              "without a barrier", x->name, x->len);
@@ -98,7 +101,7 @@ static void write_tile(flow *f, tile *x, uint32_t token, bool by_matrix) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
     const tile *y = &f->tiles.data[i];
     if (!overlap(x, y)) continue;
-    if (!y->read && !(y->written && y != x)) continue;
+    if (!y->read && !y->atomic && !(y->written && y != x)) continue;
     report(f, token, "tile-hazard", " is written after an access to the same "
            "bytes without a barrier", x->name, x->len);
     break;
@@ -107,8 +110,21 @@ static void write_tile(flow *f, tile *x, uint32_t token, bool by_matrix) {
   x->by_matrix = by_matrix ? token : 0;
 }
 
+static void change_tile(flow *f, tile *x, uint32_t token) {
+  for (uint32_t i = 0; i < f->tiles.len; i++) {
+    const tile *y = &f->tiles.data[i];
+    if (!overlap(x, y) || (!y->read && !y->written && (!y->atomic || y == x)))
+      continue;
+    report(f, token, "tile-atomic", " is changed after another access "
+           "without a barrier", x->name, x->len);
+    break;
+  }
+  x->atomic = true;
+}
+
 static void pass_barrier(flow *f) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
+    f->tiles.data[i].atomic = false;
     f->tiles.data[i].read = f->tiles.data[i].written = false;
     f->tiles.data[i].by_matrix = 0;
   }
@@ -128,7 +144,7 @@ static void find_tiles(flow *f) {
     const lint_token *t = lint_at(l, at);
     if (t->kind != LINT_WORD || lint_is(l, at, "threadgroup")) continue;
     if (!pointer) {
-      tile x = {t->text, t->len, 0, UINT32_MAX / 2, memory++, 0, 0, 0};
+      tile x = {t->text, t->len, 0, UINT32_MAX / 2, memory++, 0, 0, 0, 0};
       tm_push(l->arena, &f->tiles, x);
       continue;
     }
@@ -143,7 +159,7 @@ static void find_tiles(flow *f) {
           memcmp(l->msl->tiles[k].name, t->text, t->len) == 0)
         known = &l->msl->tiles[k];
     if (!pool) continue;
-    tile x = {t->text, t->len, 0, UINT32_MAX / 2, pool->memory, 0, 0, 0};
+    tile x = {t->text, t->len, 0, UINT32_MAX / 2, pool->memory, 0, 0, 0, 0};
     if (known) {
       uint32_t units = 0;
       if (lint_is(l, from + 1, "+"))
@@ -252,37 +268,64 @@ static void check_barrier(flow *f, uint32_t i, uint32_t end) {
   if (memory && (whole || l->msl->threads <= 32)) pass_barrier(f);
 }
 
-static void check_accesses(flow *f, uint32_t i, uint32_t end) {
-  linter *l = f->l;
-  uint32_t sign = end, depth = 0;
-  bool select = false;
+typedef enum how { BY_TEXT, BY_LOAD, BY_STORE, BY_CHANGE } how;
+
+/* How the atomic function reaches the tile at token, if one does: the tile
+ * begins its first argument, after "(" and any cast. */
+static how reached(const linter *l, uint32_t first, uint32_t token) {
+  uint32_t k = token;
+  while (k > first && !lint_is(l, k, ",") && !lint_is(l, k, ";")) {
+    const lint_token *t = lint_at(l, --k);
+    if (t->kind != LINT_WORD || t->len < 8 ||
+        memcmp(t->text, "atomic_", 7) != 0 || !lint_is(l, k + 1, "("))
+      continue;
+    if (lint_is(l, k, "atomic_load_explicit")) return BY_LOAD;
+    return lint_is(l, k, "atomic_store_explicit") ? BY_STORE : BY_CHANGE;
+  }
+  return BY_TEXT;
+}
+
+static uint32_t assignment_of(const linter *l, uint32_t i, uint32_t end) {
+  uint32_t depth = 0;
   for (uint32_t k = i; k < end; k++) {
     if (lint_is(l, k, "(") || lint_is(l, k, "[")) depth++;
     if (lint_is(l, k, ")") || lint_is(l, k, "]")) depth--;
-    if (depth == 0 && sign == end && is_assignment(l, k)) sign = k;
+    if (depth == 0 && is_assignment(l, k)) return k;
   }
+  return end;
+}
+
+static void check_load(flow *f, tile *x, uint32_t token, bool select) {
+  if (f->varying)
+    report(f, token, "tile-load", " is loaded under a condition that varies",
+           x->name, x->len);
+  else if (select)
+    report(f, token, "tile-load", " is loaded in an arm of ?:", x->name,
+           x->len);
+  read_tile(f, x, token);
+}
+
+static void check_accesses(flow *f, uint32_t i, uint32_t end) {
+  linter *l = f->l;
+  uint32_t sign = assignment_of(l, i, end);
+  bool select = false;
   bool matrix_store = lint_is(l, i, "simdgroup_store");
-  bool atomic = lint_at(l, i)->len > 7 &&
-                memcmp(lint_at(l, i)->text, "atomic_", 7) == 0;
   /* Reads happen before the write of the same statement. */
   for (uint32_t k = i; k < end; k++) {
     select = select || lint_is(l, k, "?");
     tile *x = tile_at(f, k);
-    bool target = k < sign && sign < end;
     if (!x || matrix_store) continue;
-    if (target && lint_is(l, sign, "=")) continue;
-    if (f->varying)
-      report(f, k, "tile-load", " is loaded under a condition that varies",
-             x->name, x->len);
-    else if (select)
-      report(f, k, "tile-load", " is loaded in an arm of ?:", x->name,
-             x->len);
-    read_tile(f, x, k);
+    how by = reached(l, i, k);
+    bool target = k < sign && sign < end;
+    if (by == BY_CHANGE) change_tile(f, x, k);
+    else if (by != BY_STORE && !(target && lint_is(l, sign, "=")))
+      check_load(f, x, k, select);
   }
   for (uint32_t k = i; k < end; k++) {
     tile *x = tile_at(f, k);
+    if (!x) continue;
     bool target = k < sign && sign < end;
-    if (x && (target || matrix_store || atomic))
+    if (target || matrix_store || reached(l, i, k) == BY_STORE)
       write_tile(f, x, k, matrix_store);
   }
 }
@@ -312,14 +355,16 @@ static uint32_t simple(flow *f, uint32_t i) {
   return end == i ? i + 1 : end;
 }
 
-typedef struct state { bool *read, *written; } state;
+typedef struct state { bool *read, *written, *atomic; } state;
 
 static state save(flow *f) {
   state s = {TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len),
+             TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len),
              TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len)};
   for (uint32_t i = 0; i < f->tiles.len; i++) {
     s.read[i] = f->tiles.data[i].read;
     s.written[i] = f->tiles.data[i].written;
+    s.atomic[i] = f->tiles.data[i].atomic;
   }
   return s;
 }
@@ -328,6 +373,7 @@ static void join(flow *f, const state *s) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
     f->tiles.data[i].read |= s->read[i];
     f->tiles.data[i].written |= s->written[i];
+    f->tiles.data[i].atomic |= s->atomic[i];
   }
 }
 
@@ -335,6 +381,7 @@ static void restore(flow *f, const state *s) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
     f->tiles.data[i].read = s->read[i];
     f->tiles.data[i].written = s->written[i];
+    f->tiles.data[i].atomic = s->atomic[i];
   }
 }
 

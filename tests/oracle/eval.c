@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUFFER_SHIFT = 40 };
+enum { BUFFER_SHIFT = 40, MOST_ARRAYS = 64 };
 
 typedef tm_eval_cell cell;
 
@@ -25,6 +25,15 @@ typedef struct slot {
   cell *data;
   size_t n;
 } slot;
+
+/* An array of shared memory (ttm.shared_alloc); its address is that of a
+ * buffer after the arguments. Of a program's own, what it has not written is
+ * not to be read: written tells for each byte. */
+typedef struct array {
+  tm_inst inst;
+  unsigned char *data, *written;
+  size_t bytes;
+} array;
 
 typedef struct machine {
   const tm_ir *ir;
@@ -35,6 +44,8 @@ typedef struct machine {
   slot *values;
   uint32_t program[3];
   tm_inst inst;
+  array arrays[MOST_ARRAYS];
+  uint32_t n_arrays;
 } machine;
 
 static char error_text[512];
@@ -129,11 +140,15 @@ static uint32_t bytes_of(tm_type t) {
 static unsigned char *at(machine *m, int64_t address, uint32_t size) {
   uint64_t which = (uint64_t)address >> BUFFER_SHIFT;
   uint64_t offset = (uint64_t)address & (((uint64_t)1 << BUFFER_SHIFT) - 1);
-  if (which == 0 || which > m->n_args || !m->args[which - 1].data) {
+  bool shared = which > m->n_args && which - m->n_args <= m->n_arrays;
+  if (!shared && (which == 0 || which > m->n_args || !m->args[which - 1].data)) {
     fail(m, "address %llx is in no buffer", (unsigned long long)address);
     return NULL;
   }
-  const tm_eval_arg *a = &m->args[which - 1];
+  const array *own = shared ? &m->arrays[which - m->n_args - 1] : NULL;
+  tm_eval_arg shared_arg = {.data = own ? own->data : NULL,
+                            .bytes = own ? own->bytes : 0};
+  const tm_eval_arg *a = shared ? &shared_arg : &m->args[which - 1];
   if (offset + size > a->bytes) {
     fail(m, "byte %llu of argument %llu, which has %llu",
          (unsigned long long)offset, (unsigned long long)which - 1,
@@ -148,12 +163,22 @@ static unsigned char *at(machine *m, int64_t address, uint32_t size) {
   return (unsigned char *)a->data + offset;
 }
 
+/* Whether the bytes of an array have been written; of buffers they have. */
+static unsigned char *written_at(machine *m, int64_t address) {
+  uint64_t which = (uint64_t)address >> BUFFER_SHIFT;
+  uint64_t offset = (uint64_t)address & (((uint64_t)1 << BUFFER_SHIFT) - 1);
+  return which > m->n_args ? m->arrays[which - m->n_args - 1].written + offset
+                           : NULL;
+}
+
 static cell load(machine *m, int64_t address, tm_type t) {
   cell c = {0};
   uint32_t size = bytes_of(t);
   const unsigned char *p = at(m, address, size);
   uint64_t bits = 0;
   if (!p) return c;
+  const unsigned char *written = written_at(m, address);
+  if (written && !*written) fail(m, "shared memory is read before it is written");
   memcpy(&bits, p, size); /* little-endian hosts, as all of ours */
   m->result.loads++;
   tm_type e = tm_type_element(t);
@@ -174,6 +199,8 @@ static void store(machine *m, int64_t address, tm_type t, cell c) {
     bits = tm_eval_encode(e->scalar, tm_eval_round(e->scalar, c.f, false));
   if (e->kind == TM_TYPE_SCALAR && e->scalar == TM_I1) bits = c.i ? 1 : 0;
   memcpy(p, &bits, size);
+  unsigned char *written = written_at(m, address);
+  if (written) memset(written, 1, size);
   m->result.stores++;
 }
 
@@ -563,6 +590,27 @@ static void eval_store(machine *m) {
             cells(m, value)[k]);
 }
 
+/* The same array wherever the program comes by; new in each program. */
+static void eval_shared_alloc(machine *m) {
+  tm_type t = type_of(m, result(m, 0));
+  array *a = m->arrays;
+  while (a < m->arrays + m->n_arrays && a->inst != m->inst) a++;
+  if (a == m->arrays + MOST_ARRAYS) {
+    fail(m, "more than %d arrays", MOST_ARRAYS);
+    return;
+  }
+  if (a == m->arrays + m->n_arrays) {
+    m->n_arrays++;
+    a->inst = m->inst;
+    a->bytes = (size_t)attr(m, TM_ATTR_COUNT, 0) * bytes_of(t->element);
+    a->data = calloc(a->bytes, 1);
+    a->written = calloc(a->bytes, 1);
+    if (!a->data || !a->written) abort();
+  }
+  cells(m, result(m, 0))[0].i =
+      (int64_t)(m->n_args + 1 + (uint64_t)(a - m->arrays)) << BUFFER_SHIFT;
+}
+
 static cell rmw(int64_t op, tm_scalar s, bool in_double, cell old, cell x) {
   static const tm_op ops[] = {
     [TM_RMW_AND] = TM_ANDI, [TM_RMW_OR] = TM_ORI, [TM_RMW_XOR] = TM_XORI,
@@ -848,6 +896,7 @@ static void eval_inst(machine *m) {
     cells(m, result(m, 0))[0].i = m->options.grid[attr(m, TM_ATTR_AXIS, 0)];
     return;
   case TM_MAKE_RANGE: eval_range(m); return;
+  case TM_SHARED_ALLOC: eval_shared_alloc(m); return;
   case TM_SPLAT: case TM_UNSPLAT: case TM_EXPAND_DIMS: case TM_RESHAPE:
   case TM_CAT: case TM_JOIN: case TM_SPLIT: case TM_CONVERT_LAYOUT:
   case TM_PTR_TO_INT: case TM_INT_TO_PTR:
@@ -948,10 +997,16 @@ tm_eval_result tm_eval_run(const tm_ir *ir, const tm_eval_arg *args,
       m.program[1] = (uint32_t)(p / grid[0] % grid[1]);
       m.program[2] = (uint32_t)(p / grid[0] / grid[1]);
       set_params(&m, f);
+      for (uint32_t a = 0; a < m.n_arrays; a++)
+        memset(m.arrays[a].written, 0, m.arrays[a].bytes);
       run_block(&m, f->body);
     }
   }
   for (uint32_t v = 0; v < ir->values.len; v++) free(m.values[v].data);
   free(m.values);
+  for (uint32_t a = 0; a < m.n_arrays; a++) {
+    free(m.arrays[a].data);
+    free(m.arrays[a].written);
+  }
   return m.result;
 }
