@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * elementwise.c - builtins that compute each element on its own: arithmetic
- * under a name, mathematical functions, libdevice.
+ * under a name, and mathematical functions.
  */
 #include "value.h"
 
@@ -94,17 +94,7 @@ tm_lv tm_fn_umulhi(tm_low *l, const tm_builtin_call *c) {
   if (!tm_lt_is_int(x->type) || tm_lt_bits(x->type) < 32)
     return tm_low_error(l, NULL, "%s takes 32- and 64-bit integers, got %s",
                         c->row->name, tm_lt_text(l, x->type));
-  if (c->row->aux == 0 || !tm_lt_is_signed(x->type))
-    return tm_sem_op2(l, TM_MULHIUI, x, y);
-  if (tm_lt_bits(x->type) == 64)
-    return tm_low_unsupported(l, "use umulhi and correct for the signs",
-                              "mulhi of signed 64-bit integers is not "
-                              "supported");
-  tm_ltype wide = tm_lt_scalar(l, TM_DT_I64);
-  tm_lv product = tm_sem_binary(l, TM_PY_MUL, tm_sem_cast(l, x, wide),
-                                tm_sem_cast(l, y, wide));
-  product = tm_sem_binary(l, TM_PY_SHR, product, tm_lv_int(l, 32));
-  return tm_sem_cast(l, product, tm_lt_element(x->type));
+  return tm_sem_op2(l, TM_MULHIUI, x, y);
 }
 
 tm_lv tm_fn_fma(tm_low *l, const tm_builtin_call *c) {
@@ -140,8 +130,7 @@ tm_lv tm_fn_fdiv(tm_low *l, const tm_builtin_call *c) {
 
 /* ---- functions of one float --------------------------------------------- */
 
-/* A float32 or float64 argument, as the math functions demand. */
-static tm_lv float_arg(tm_low *l, const tm_builtin_call *c, uint32_t i) {
+tm_lv tm_want_float(tm_low *l, const tm_builtin_call *c, uint32_t i) {
   tm_lv x = tm_want_tensor(l, c->args[i],
                           tm_low_format(l, "%s's argument", c->row->name));
   if (!x) return TM_POISONED;
@@ -154,7 +143,7 @@ static tm_lv float_arg(tm_low *l, const tm_builtin_call *c, uint32_t i) {
 tm_lv tm_fn_math(tm_low *l, const tm_builtin_call *c) {
   if (c->row->aux == TM_PRECISE_SQRT && !wants(l, c, 1, ONLY_F32))
     return TM_POISONED;
-  tm_lv x = float_arg(l, c, 0);
+  tm_lv x = tm_want_float(l, c, 0);
   return tm_lv_is_poison(x) ? x : tm_sem_op1(l, (tm_op)c->row->aux, x);
 }
 
@@ -176,125 +165,10 @@ tm_lv tm_fn_abs(tm_low *l, const tm_builtin_call *c) {
 }
 
 tm_lv tm_fn_sigmoid(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = float_arg(l, c, 0);
+  tm_lv x = tm_want_float(l, c, 0);
   if (tm_lv_is_poison(x)) return x;
   tm_lv e = tm_sem_op1(l, TM_EXP, tm_sem_unary(l, TM_PY_NEG, x));
   tm_lv one = tm_lv_int(l, 1);
   return tm_sem_binary(l, TM_PY_DIV, one,
                        tm_sem_binary(l, TM_PY_ADD, one, e));
-}
-
-/* ---- libdevice ---------------------------------------------------------- */
-
-static tm_lv external(tm_low *l, const char *symbol, uint32_t n,
-                      const tm_lv *args, tm_ltype type) {
-  tm_value operands[4];
-  for (uint32_t i = 0; i < n; i++) operands[i] = args[i]->value;
-  tm_attr attrs[] = {tm_attr_text(TM_ATTR_LIBNAME, ""),
-                     tm_attr_text(TM_ATTR_LIBPATH, ""),
-                     tm_attr_text(TM_ATTR_SYMBOL, symbol),
-                     tm_attr_int(TM_ATTR_PURE, 1)};
-  tm_inst i = tm_build(&l->b, TM_EXTERN, n, operands, 1, &type->ir, 0, NULL,
-                       4, attrs);
-  return tm_lv_run(l, tm_get(l->ir, i)->results, type);
-}
-
-/* libdevice's name of a function for a float type: __nv_tanhf, __nv_tanh. */
-static const char *symbol_of(tm_low *l, const char *name, tm_ltype type) {
-  if (strcmp(name, "fast_tanhf") == 0) return "__nv_tanhf";
-  size_t n = strlen(name);
-  bool has_f = strncmp(name, "fast_", 5) == 0 && name[n - 1] == 'f';
-  bool single = tm_lt_dtype(type) == TM_DT_F32;
-  return tm_low_format(l, "__nv_%s%s", name, single && !has_f ? "f" : "");
-}
-
-/* aux: the number of arguments. */
-tm_lv tm_fn_device(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = c->args[0], y = c->args[1];
-  if (c->row->aux == 1) {
-    x = float_arg(l, c, 0);
-    if (tm_lv_is_poison(x)) return x;
-    return external(l, symbol_of(l, c->row->name, x->type), 1, &x, x->type);
-  }
-  if (!tm_sem_legalize(l, &x, &y, false, c->row->name)) return TM_POISONED;
-  if (!tm_lt_is_float(x->type) || tm_lt_bits(x->type) < 32)
-    return tm_low_error(l, "convert first: x.to(tl.float32)",
-                        "%s takes fp32 or fp64, got %s", c->row->name,
-                        tm_lt_text(l, x->type));
-  tm_lv pair[2] = {x, y};
-  return external(l, symbol_of(l, c->row->name, x->type), 2, pair, x->type);
-}
-
-tm_lv tm_fn_fmod(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = c->args[0], y = c->args[1];
-  if (!tm_sem_legalize(l, &x, &y, true, "fmod")) return TM_POISONED;
-  if (!tm_lt_is_float(x->type))
-    return tm_low_error(l, "write x % y", "fmod takes floats, got %s",
-                        tm_lt_text(l, x->type));
-  return tm_sem_op2(l, TM_REMF, x, y);
-}
-
-/* aux: 0 isnan, 1 isinf, 2 finite, 3 signbit. */
-tm_lv tm_fn_classify(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = float_arg(l, c, 0);
-  if (tm_lv_is_poison(x)) return x;
-  if (c->row->aux == 0) return tm_sem_compare(l, TM_PY_NE, x, x);
-  if (c->row->aux == 3) {
-    bool single = tm_lt_bits(x->type) == 32;
-    tm_lv bits = tm_sem_bitcast(
-        l, x, tm_lt_scalar(l, single ? TM_DT_I32 : TM_DT_I64));
-    tm_lv negative = tm_sem_compare(l, TM_PY_LT, bits, tm_lv_int(l, 0));
-    return tm_sem_cast(l, negative, tm_lt_scalar(l, TM_DT_I32));
-  }
-  return tm_sem_compare(l, c->row->aux == 1 ? TM_PY_EQ : TM_PY_LT,
-                        tm_sem_op1(l, TM_ABSF, x), tm_lv_float(l, INFINITY));
-}
-
-tm_lv tm_fn_reciprocal(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = float_arg(l, c, 0);
-  if (tm_lv_is_poison(x)) return x;
-  tm_lv one = tm_lv_int(l, 1);
-  if (!tm_sem_legalize(l, &one, &x, false, "rcp_rn")) return TM_POISONED;
-  return tm_sem_op2(l, TM_PRECISE_DIVF, one, x);
-}
-
-/* aux: 0 llrint, 1 llround, 2 float2int_rn, 3 float2int_rz. */
-tm_lv tm_fn_to_int(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = float_arg(l, c, 0);
-  if (tm_lv_is_poison(x)) return x;
-  int which = c->row->aux;
-  if (which != 3)
-    x = external(l, symbol_of(l, which == 1 ? "round" : "rint", x->type), 1,
-                 &x, x->type);
-  return tm_sem_cast(l, x,
-                     tm_lt_scalar(l, which < 2 ? TM_DT_I64 : TM_DT_I32));
-}
-
-tm_lv tm_fn_bits(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = tm_want_tensor(l, c->args[0], c->row->name);
-  if (!x) return TM_POISONED;
-  return tm_sem_bitcast(l, x, tm_lt_scalar(l, (tm_dtype)c->row->aux));
-}
-
-/* aux: 0 ffs, 1 clz, 2 popc, 3 brev. */
-tm_lv tm_fn_int_device(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = tm_want_tensor(l, c->args[0], c->row->name);
-  if (!x) return TM_POISONED;
-  uint32_t bits = tm_lt_bits(x->type);
-  if (!tm_lt_is_int(x->type) || bits < 32)
-    return tm_low_error(l, "convert first: x.to(tl.int32)",
-                        "%s takes 32- and 64-bit integers, got %s",
-                        c->row->name, tm_lt_text(l, x->type));
-  const char *symbol =
-      tm_low_format(l, "__nv_%s%s", c->row->name, bits == 64 ? "ll" : "");
-  tm_ltype type = x->type;
-  if (c->row->aux != 3)
-    type = tm_lt_like(l, type, tm_lt_scalar(l, TM_DT_I32));
-  return external(l, symbol, 1, &x, type);
-}
-
-/* Functions of one float that prelude.c has in Triton's own operations. */
-tm_lv tm_fn_float_prelude(tm_low *l, const tm_builtin_call *c) {
-  tm_lv x = float_arg(l, c, 0);
-  return tm_lv_is_poison(x) ? x : tm_low_call_prelude(l, c->row->name, 1, &x);
 }

@@ -633,6 +633,8 @@ bool tm_want_shape(tm_low *l, tm_lv v, const char *what, uint32_t *rank,
                   int64_t *shape);
 /* A run-time value, numbers converted; NULL and reported when not. */
 tm_lv tm_want_tensor(tm_low *l, tm_lv v, const char *what);
+/* Argument i, of float32 or float64 as the math functions demand. */
+tm_lv tm_want_float(tm_low *l, const tm_builtin_call *c, uint32_t i);
 
 /* ---- builder helpers (semantic.c) --------------------------------------- */
 

@@ -712,15 +712,10 @@ static void pool(emitter *e, tm_buf *out) {
 static void claim_fixed_names(emitter *e) {
   static const char *const fixed[] = {
     "args", "device_log", "log_value", "program_id", "num_programs", "tid",
-    "lane", "simdgroup", "pool", "load_masked", "store_masked",
-    "toward_zero", "to_int", "to_long", "to_uint",
-    "to_ulong", "max_nan", "min_nan", "bf16_to_float", "bf16_bits",
-    "bf16_round", "e4m3_to_float", "e4m3_bits", "e4m3_round",
-    "e5m2_to_float", "e5m2_bits", "e5m2_round",
-    "erf_", "expm1", "log1p", "erfc_", "erfinv_", "cbrt_",
-    "hypot_", "ffs", "shuffle", "shuffle_xor", "rem"
+    "lane", "simdgroup", "pool", "shuffle", "shuffle_xor"
   };
   for (size_t i = 0; i < TM_COUNT(fixed); i++) msl_name_claim(e, fixed[i]);
+  msl_claim_helper_names(e);
 }
 
 static void publish_tiles(emitter *e) {

@@ -533,12 +533,39 @@ typedef enum msl_helper_id {
   MSL_H_TO_LONG, MSL_H_TO_UINT, MSL_H_TO_ULONG, MSL_H_MAX_NAN, MSL_H_MIN_NAN,
   MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND, MSL_H_E4M3_LOAD,
   MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND, MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS,
-  MSL_H_E5M2_ROUND, MSL_H_ERF,
-  MSL_H_EXPM1, MSL_H_LOG1P, MSL_H_ERFC, MSL_H_ERFINV, MSL_H_CBRT, MSL_H_HYPOT,
-  MSL_H_FFS, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR, MSL_H_SIGN_DIV,
+  MSL_H_E5M2_ROUND, MSL_H_ERF, MSL_H_HYPOT,
+  MSL_H_FFS, MSL_H_SHUFFLE, MSL_H_SHUFFLE_XOR,
+  /* emitter_libdevice.c; those that others need come first */
+  MSL_H_LIBDEVICE,
+  MSL_H_EXP_SUM = MSL_H_LIBDEVICE, MSL_H_LN, MSL_H_LOG1P, MSL_H_EXPM1,
+  MSL_H_ERFCX_TAIL, MSL_H_ERFCX, MSL_H_ERFC, MSL_H_ERFINV_NEAR, MSL_H_ERFINV,
+  MSL_H_ERFCINV, MSL_H_NORMCDFINV, MSL_H_NORMCDF, MSL_H_SIN_PI, MSL_H_TGAMMA,
+  MSL_H_LGAMMA, MSL_H_BESSEL_NEAR_0, MSL_H_BESSEL_NEAR_1, MSL_H_BESSEL_FAR_0,
+  MSL_H_BESSEL_FAR_1, MSL_H_J0, MSL_H_J1, MSL_H_Y0, MSL_H_Y1, MSL_H_BESSEL_I0,
+  MSL_H_BESSEL_I1, MSL_H_CBRT, MSL_H_RCBRT, MSL_H_RHYPOT, MSL_H_NORM4D,
+  MSL_H_NORM3D, MSL_H_RNORM4D, MSL_H_RNORM3D, MSL_H_REMAINDER, MSL_H_SATURATE,
+  MSL_H_ADD_RN, MSL_H_SUB_RN, MSL_H_MUL_RN, MSL_H_SIGNIFICAND, MSL_H_UNIT,
+  MSL_H_ROUNDED, MSL_H_SUM_ROUNDED, MSL_H_ADD_ROUNDED, MSL_H_SUB_ROUNDED,
+  MSL_H_MUL_ROUNDED, MSL_H_FMA_ROUNDED, MSL_H_DIV_ROUNDED, MSL_H_RCP_ROUNDED,
+  MSL_H_SQRT_ROUNDED, MSL_H_RSQRT_RN, MSL_H_FROM_INT, MSL_H_FROM_UINT,
+  MSL_H_FROM_ULONG, MSL_H_FROM_LONG, MSL_H_LDEXP, MSL_H_ILOGB, MSL_H_LOGB,
+  MSL_H_TO_LL, MSL_H_TO_ULL, MSL_H_HADD, MSL_H_RHADD, MSL_H_SAD, MSL_H_MUL24,
+  MSL_H_UMUL24, MSL_H_BYTE_PERM,
   MSL_HELPERS
 } msl_helper_id;
 
+enum { MSL_HELPER_NEEDS = 3 };
+
+typedef struct msl_helper_text {
+  const char *name;
+  msl_helper_id needs[MSL_HELPER_NEEDS]; /* of lower numbers; 0: no more */
+  const char *text;
+} msl_helper_text;
+
+extern const msl_helper_text msl_libdevice[]; /* from MSL_H_LIBDEVICE on */
+
+/* Takes the names of all helpers; before any other name is given. */
+void msl_claim_helper_names(emitter *e);
 /* Notes that the helper is needed for a type; returns its name. scalar is
  * the MSL scalar type ("float"). */
 const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,

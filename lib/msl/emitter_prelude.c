@@ -17,13 +17,8 @@
  */
 #include "emitter.h"
 
-typedef struct helper_text {
-  const char *name;
-  const char *text;
-} helper_text;
-
-static const helper_text helpers[MSL_HELPERS] = {
-  [MSL_H_LOAD_MASKED] = {"load_masked",
+static const msl_helper_text helpers[MSL_H_LIBDEVICE] = {
+  [MSL_H_LOAD_MASKED] = {"load_masked", {0},
     "// Elements whose mask is false are not read: they are other's.\n"
     "METAL_FUNC $T load_masked(device const $S *p, $B mask, $T other) {\n"
     "  $T x = other;\n"
@@ -34,7 +29,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  }\n"
     "  return x;\n"
     "}\n"},
-  [MSL_H_STORE_MASKED] = {"store_masked",
+  [MSL_H_STORE_MASKED] = {"store_masked", {0},
     "// Elements whose mask is false are not written.\n"
     "METAL_FUNC void store_masked(device $S *p, $B mask, $T x) {\n"
     "  if (all(mask)) {\n"
@@ -43,11 +38,11 @@ static const helper_text helpers[MSL_HELPERS] = {
     "$M    if (mask.$c) p[$i] = x.$c;\n$N"
     "  }\n"
     "}\n"},
-  [MSL_H_REM] = {"rem",
+  [MSL_H_REM] = {"rem", {0},
     "// The remainder of division toward zero; MSL's % is for operands that\n"
     "// are not negative.\n"
     "METAL_FUNC $T rem($T a, $T b) { return $T(a - a / b * b); }\n"},
-  [MSL_H_TOWARD_ZERO] = {"toward_zero",
+  [MSL_H_TOWARD_ZERO] = {"toward_zero", {0},
     "// x cut off to the digits that mask keeps; below `normal` to multiples\n"
     "// of 1 / steps, above to the largest number.\n"
     "METAL_FUNC $F toward_zero($F x, uint mask, float normal, float steps,\n"
@@ -56,14 +51,14 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F z = select(y, trunc(x * steps) / steps, fabs(x) < normal);\n"
     "  return select(x, clamp(z, -most, most), isfinite(x));\n"
     "}\n"},
-  [MSL_H_TO_INT] = {"to_int",
+  [MSL_H_TO_INT] = {"to_int", {0},
     "// Toward zero; out of range the nearest end, NaN 0.\n"
     "METAL_FUNC $I to_int($F x) {\n"
     "  const $I y = $I(clamp(x, $F(-2147483648.0f), $F(2147483520.0f)));\n"
     "  const $I z = select(y, $I(2147483647), x >= 2147483648.0f);\n"
     "  return select(z, $I(0), isnan(x));\n"
     "}\n"},
-  [MSL_H_TO_LONG] = {"to_long",
+  [MSL_H_TO_LONG] = {"to_long", {0},
     "// Toward zero; out of range the nearest end, NaN 0.\n"
     "METAL_FUNC $L to_long($F x) {\n"
     "  const $L y = $L(clamp(x, $F(-9223372036854775808.0f),\n"
@@ -72,41 +67,41 @@ static const helper_text helpers[MSL_HELPERS] = {
     "                      x >= 9223372036854775808.0f);\n"
     "  return select(z, $L(0), isnan(x));\n"
     "}\n"},
-  [MSL_H_TO_UINT] = {"to_uint",
+  [MSL_H_TO_UINT] = {"to_uint", {0},
     "// Toward zero; out of range the nearest end, NaN 0.\n"
     "METAL_FUNC $U to_uint($F x) {\n"
     "  const $U y = $U(clamp(x, $F(0.0f), $F(4294967040.0f)));\n"
     "  const $U z = select(y, $U(4294967295u), x >= 4294967296.0f);\n"
     "  return select(z, $U(0u), isnan(x));\n"
     "}\n"},
-  [MSL_H_TO_ULONG] = {"to_ulong",
+  [MSL_H_TO_ULONG] = {"to_ulong", {0},
     "// Toward zero; out of range the nearest end, NaN 0.\n"
     "METAL_FUNC $V to_ulong($F x) {\n"
     "  const $V y = $V(clamp(x, $F(0.0f), $F(18446742974197923840.0f)));\n"
     "  const $V z = select(y, ~$V(0), x >= 18446744073709551616.0f);\n"
     "  return select(z, $V(0), isnan(x));\n"
     "}\n"},
-  [MSL_H_MAX_NAN] = {"max_nan",
+  [MSL_H_MAX_NAN] = {"max_nan", {0},
     "// The maximum, or NaN when an operand is NaN.\n"
     "METAL_FUNC $T max_nan($T a, $T b) {\n"
     "  return select(fmax(a, b), a + b, isunordered(a, b));\n"
     "}\n"},
-  [MSL_H_MIN_NAN] = {"min_nan",
+  [MSL_H_MIN_NAN] = {"min_nan", {0},
     "// The minimum, or NaN when an operand is NaN.\n"
     "METAL_FUNC $T min_nan($T a, $T b) {\n"
     "  return select(fmin(a, b), a + b, isunordered(a, b));\n"
     "}\n"},
-  [MSL_H_BF16_LOAD] = {"bf16_to_float",
+  [MSL_H_BF16_LOAD] = {"bf16_to_float", {0},
     "// A bfloat16 is the upper half of a float.\n"
     "METAL_FUNC $F bf16_to_float($H x) {\n"
     "  return as_type<$F>($U(x) << 16u);\n"
     "}\n"},
-  [MSL_H_BF16_BITS] = {"bf16_bits",
+  [MSL_H_BF16_BITS] = {"bf16_bits", {0},
     "// x is exact in bfloat16: its bits.\n"
     "METAL_FUNC $H bf16_bits($F x) {\n"
     "  return $H(as_type<$U>(x) >> 16u);\n"
     "}\n"},
-  [MSL_H_BF16_ROUND] = {"bf16_round",
+  [MSL_H_BF16_ROUND] = {"bf16_round", {0},
     "// To the nearest bfloat16, ties to even; NaN stays NaN.\n"
     "METAL_FUNC $F bf16_round($F x) {\n"
     "  const $U u = as_type<$U>(x);\n"
@@ -114,7 +109,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $U y = select(even, u | 0x400000u, isnan(x));\n"
     "  return as_type<$F>(y & 0xffff0000u);\n"
     "}\n"},
-  [MSL_H_E4M3_LOAD] = {"e4m3_to_float",
+  [MSL_H_E4M3_LOAD] = {"e4m3_to_float", {0},
     "// An 8-bit float; subnormal ones without subnormals of float.\n"
     "METAL_FUNC $F e4m3_to_float($T x) {\n"
     "  const $U u = $U(x), m = u & 0x7fu;\n"
@@ -123,7 +118,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F w = select(y, $F(NAN), m == 0x7fu);\n"
     "  return as_type<$F>(as_type<$U>(w) | (u & 0x80u) << 24u);\n"
     "}\n"},
-  [MSL_H_E4M3_BITS] = {"e4m3_bits",
+  [MSL_H_E4M3_BITS] = {"e4m3_bits", {0},
     "// x is exact in 8 bits: its bits.\n"
     "METAL_FUNC $Y e4m3_bits($F x) {\n"
     "  const $F a = fabs(x);\n"
@@ -133,7 +128,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
     "  return $Y(select(z | sign, $U(0x7fu), isnan(x)));\n"
     "}\n"},
-  [MSL_H_E4M3_ROUND] = {"e4m3_round",
+  [MSL_H_E4M3_ROUND] = {"e4m3_round", {0},
     "// To the nearest e4m3, ties to even, at most 448; NaN stays NaN.\n"
     "METAL_FUNC $F e4m3_round($F x) {\n"
     "  const $F a = fabs(x);\n"
@@ -144,7 +139,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F y = select(near, fmin(far, $F(448.0f)), a >= 0.015625f);\n"
     "  return select(copysign(y, x), x, isnan(x));\n"
     "}\n"},
-  [MSL_H_E5M2_LOAD] = {"e5m2_to_float",
+  [MSL_H_E5M2_LOAD] = {"e5m2_to_float", {0},
     "// An 8-bit float; subnormal ones without subnormals of float.\n"
     "METAL_FUNC $F e5m2_to_float($T x) {\n"
     "  const $U u = $U(x), m = u & 0x7fu;\n"
@@ -154,7 +149,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F w = select(z, $F(NAN), m > 0x7cu);\n"
     "  return as_type<$F>(as_type<$U>(w) | (u & 0x80u) << 24u);\n"
     "}\n"},
-  [MSL_H_E5M2_BITS] = {"e5m2_bits",
+  [MSL_H_E5M2_BITS] = {"e5m2_bits", {0},
     "// x is exact in 8 bits: its bits.\n"
     "METAL_FUNC $Y e5m2_bits($F x) {\n"
     "  const $F a = fabs(x);\n"
@@ -165,7 +160,7 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
     "  return $Y(select(z | sign, $U(0x7eu), isnan(x)));\n"
     "}\n"},
-  [MSL_H_E5M2_ROUND] = {"e5m2_round",
+  [MSL_H_E5M2_ROUND] = {"e5m2_round", {0},
     "// To the nearest e5m2, ties to even, at most 57344; NaN stays NaN.\n"
     "METAL_FUNC $F e5m2_round($F x) {\n"
     "  const $F a = fabs(x);\n"
@@ -180,7 +175,7 @@ static const helper_text helpers[MSL_HELPERS] = {
   /* Coefficients: least squares on Chebyshev nodes, reweighted to the
    * smallest relative error, in double; the float result was compared with
    * the C library's erf on 130,000 points. */
-  [MSL_H_ERF] = {"erf_",
+  [MSL_H_ERF] = {"erf_", {0},
     "// erf within 2.5 ulp: x + x p(x^2) near 0, 1 - exp(-q(|x|)) beyond.\n"
     "METAL_FUNC $F erf_($F x) {\n"
     "  const $F s = x * x;\n"
@@ -203,86 +198,8 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F y = select(far, fma(p, x, x), fabs(x) < 0.925f);\n"
     "  return select(y, x, isnan(x));\n"
     "}\n"},
-  /* Kahan's corrections: the rounding of exp(x) or 1 + x is divided out. */
-  [MSL_H_EXPM1] = {"expm1",
-    "// exp(x) - 1 without cancellation near 0.\n"
-    "METAL_FUNC $F expm1($F x) {\n"
-    "  const $F u = precise::exp(x);\n"
-    "  const $F y = (u - 1.0f) * x / precise::log(u);\n"
-    "  const $F far = select(y, u - 1.0f, fabs(x) > 1.0f);\n"
-    "  return select(far, x, u == 1.0f);\n"
-    "}\n"},
-  [MSL_H_LOG1P] = {"log1p",
-    "// log(1 + x) without cancellation near 0.\n"
-    "METAL_FUNC $F log1p($F x) {\n"
-    "  const $F u = 1.0f + x;\n"
-    "  const $F y = precise::log(u) * x / (u - 1.0f);\n"
-    "  const $F far = select(y, precise::log(u), fabs(x) > 1.0f);\n"
-    "  return select(far, x, u == 1.0f);\n"
-    "}\n"},
-  /* W. J. Cody's form as in Numerical Recipes 6.2 (erfcc): t exp(-z^2 +
-   * p(t)) has a relative error of 1.2e-7 before rounding. z^2 is taken in two
-   * parts, which keeps its rounding out of the exponential. Two exponentials
-   * of at most 4 ulp (4.8e-7 each) and p's roundings add up to 2e-6. */
-  [MSL_H_ERFC] = {"erfc_",
-    "// 1 - erf(x) within a relative 2e-6, also where it is small.\n"
-    "METAL_FUNC $F erfc_($F x) {\n"
-    "  const $F z = fmin(fabs(x), $F(10.5f));\n"
-    "  const $F t = 1.0f / fma($F(0.5f), z, $F(1.0f));\n"
-    "  $F p = $F(0.17087277f);\n"
-    "  p = fma(p, t, $F(-0.82215223f));\n"
-    "  p = fma(p, t, $F(1.48851587f));\n"
-    "  p = fma(p, t, $F(-1.13520398f));\n"
-    "  p = fma(p, t, $F(0.27886807f));\n"
-    "  p = fma(p, t, $F(-0.18628806f));\n"
-    "  p = fma(p, t, $F(0.09678418f));\n"
-    "  p = fma(p, t, $F(0.37409196f));\n"
-    "  p = fma(p, t, $F(1.00002368f));\n"
-    "  p = fma(p, t, $F(-1.26551223f));\n"
-    "  const $F s = z * z;\n"
-    "  const $F y = t * precise::exp(p - fma(z, z, -s)) * precise::exp(-s);\n"
-    "  return select(select(y, 2.0f - y, x < 0.0f), x, isnan(x));\n"
-    "}\n"},
-  /* M. Giles, "Approximating the erfinv function" (2010), single precision;
-   * its relative error is 3.5e-7 before rounding. */
-  [MSL_H_ERFINV] = {"erfinv_",
-    "// The inverse of erf within a relative 1e-6; NaN outside of [-1, 1].\n"
-    "METAL_FUNC $F erfinv_($F x) {\n"
-    "  const $F w = -precise::log((1.0f - x) * (1.0f + x));\n"
-    "  const $F a = w - 2.5f, b = precise::sqrt(w) - 3.0f;\n"
-    "  $F p = $F(2.81022636e-08f), q = $F(-0.000200214257f);\n"
-    "  p = fma(p, a, $F(3.43273939e-07f));\n"
-    "  q = fma(q, b, $F(0.000100950558f));\n"
-    "  p = fma(p, a, $F(-3.5233877e-06f));\n"
-    "  q = fma(q, b, $F(0.00134934322f));\n"
-    "  p = fma(p, a, $F(-4.39150654e-06f));\n"
-    "  q = fma(q, b, $F(-0.00367342844f));\n"
-    "  p = fma(p, a, $F(0.00021858087f));\n"
-    "  q = fma(q, b, $F(0.00573950773f));\n"
-    "  p = fma(p, a, $F(-0.00125372503f));\n"
-    "  q = fma(q, b, $F(-0.0076224613f));\n"
-    "  p = fma(p, a, $F(-0.00417768164f));\n"
-    "  q = fma(q, b, $F(0.00943887047f));\n"
-    "  p = fma(p, a, $F(0.246640727f));\n"
-    "  q = fma(q, b, $F(1.00167406f));\n"
-    "  p = fma(p, a, $F(1.50140941f));\n"
-    "  q = fma(q, b, $F(2.83297682f));\n"
-    "  const $F y = select(q, p, w < 5.0f) * x;\n"
-    "  return select(y, copysign($F(INFINITY), x), fabs(x) == 1.0f);\n"
-    "}\n"},
-  /* pow's 16 ulp become 2^-19 relative; Newton's step squares that, so what
-   * is left is the rounding of y * y, x / y^2 and the last sum. */
-  [MSL_H_CBRT] = {"cbrt_",
-    "// The cube root within 2 ulp: a power and a step of Newton.\n"
-    "METAL_FUNC $F cbrt_($F x) {\n"
-    "  const $F m = fabs(x);\n"
-    "  const $F y = precise::pow(m, $F(0.333333343f));\n"
-    "  const $F z = fma(fma(-y, y, m / y), $F(0.333333343f) / y, y);\n"
-    "  const $B whole = (m == 0.0f) | isinf(x) | isnan(x);\n"
-    "  return select(copysign(z, x), x, whole);\n"
-    "}\n"},
   /* The quotient, the fma, the root and the product round once each. */
-  [MSL_H_HYPOT] = {"hypot_",
+  [MSL_H_HYPOT] = {"hypot_", {0},
     "// sqrt(x^2 + y^2) within 2 ulp, without overflow in between.\n"
     "METAL_FUNC $F hypot_($F x, $F y) {\n"
     "  const $F a = fmax(fabs(x), fabs(y)), b = fmin(fabs(x), fabs(y));\n"
@@ -291,22 +208,33 @@ static const helper_text helpers[MSL_HELPERS] = {
     "  const $F whole = select(h, a, (a == 0.0f) | isinf(a));\n"
     "  return select(whole, x + y, isunordered(x, y) & !isinf(a));\n"
     "}\n"},
-  [MSL_H_FFS] = {"ffs",
+  [MSL_H_FFS] = {"ffs", {0},
     "// The lowest set bit counted from 1, or 0.\n"
     "METAL_FUNC $T ffs($T x) {\n"
     "  return select($T(ctz(x) + $T(1)), $T(0), x == $T(0));\n"
     "}\n"},
-  [MSL_H_SHUFFLE] = {"shuffle",
+  [MSL_H_SHUFFLE] = {"shuffle", {0},
     "// Shuffles are for 32-bit numbers.\n"
     "METAL_FUNC $T shuffle($T x, ushort lane) {\n"
     "  return $X;\n"
     "}\n"},
-  [MSL_H_SHUFFLE_XOR] = {"shuffle_xor",
+  [MSL_H_SHUFFLE_XOR] = {"shuffle_xor", {0},
     "// Shuffles are for 32-bit numbers.\n"
     "METAL_FUNC $T shuffle_xor($T x, ushort lane) {\n"
     "  return $X;\n"
     "}\n"},
 };
+
+static const msl_helper_text *helper_of(uint32_t id) {
+  return id < MSL_H_LIBDEVICE ? &helpers[id]
+                              : &msl_libdevice[id - MSL_H_LIBDEVICE];
+}
+
+void msl_claim_helper_names(emitter *e) {
+  for (uint32_t id = 0; id < MSL_HELPERS; id++)
+    if (id != MSL_H_SHUFFLE && id != MSL_H_SHUFFLE_XOR)
+      msl_name_claim(e, helper_of(id)->name);
+}
 
 /* How a scalar that is not 32 bits wide goes through a shuffle. */
 static const char *shuffle_body(emitter *e, const char *type, bool is_xor) {
@@ -330,11 +258,14 @@ const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
     const msl_helper *h = &e->helpers.data[i];
     if (h->id == (uint32_t)id && h->lanes == lanes &&
         strcmp(h->type, scalar) == 0)
-      return helpers[id].name;
+      return helper_of(id)->name;
   }
+  const msl_helper_id *needs = helper_of(id)->needs;
+  for (int i = 0; i < MSL_HELPER_NEEDS && needs[i]; i++)
+    msl_use(e, needs[i], "float", lanes);
   msl_helper h = {id, scalar, lanes};
   tm_push(e->arena, &e->helpers, h);
-  return helpers[id].name;
+  return helper_of(id)->name;
 }
 
 const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
@@ -401,7 +332,7 @@ void msl_print_helpers(emitter *e, tm_buf *out) {
   for (uint32_t id = 0; id < MSL_HELPERS; id++)
     for (uint32_t i = 0; i < e->helpers.len; i++) {
       if (e->helpers.data[i].id != id) continue;
-      expand(e, &e->helpers.data[i], helpers[id].text, 0, 0, out);
+      expand(e, &e->helpers.data[i], helper_of(id)->text, 0, 0, out);
       tm_buf_puts(out, "\n");
     }
 }

@@ -13,8 +13,8 @@
 # expect-error: 52:5 lhs_scale must be [.., 16, 16 / 16 or 32], got uint8[16, 16]
 # expect-error: 53:5 dot_scaled accumulates in float32, not fp16
 # expect-error: 54:5 dot_scaled cannot multiply bf16[16, 16] by bf16[32, 16]
-# expect-error: 55:5 mulhi takes 32- and 64-bit integers, got fp32[16]
-# expect-error: 56:5 mulhi of signed 64-bit integers is not supported
+# expect-error: 55:5 umulhi takes 32- and 64-bit integers, got fp32[16]
+# expect-error: 56:5 mulhi takes (int32, int32) or (uint32, uint32) or (int64, int64) or (uint64, uint64), got (int64, a number)
 # expect-error: 57:5 fmod takes floats, got int32[16]
 # expect-error: 58:5 ffs takes 32- and 64-bit integers, got fp32[16]
 # expect-error: 59:5 triton.language.extra.libdevice has no 'nothing'
@@ -52,8 +52,8 @@ def k(pf, pi, ph, n, s, u):
     tl.dot_scaled(b, c.to(tl.uint8), 'bf16', b, None, 'bf16')
     tl.dot_scaled(b, None, 'bf16', b, None, 'bf16', out_dtype=tl.float16)
     tl.dot_scaled(b, None, 'bf16', tl.zeros((32, 16), tl.bfloat16), None, 'bf16')
-    libdevice.mulhi(x, x)
-    libdevice.mulhi(y.to(tl.int64), y.to(tl.int64))
+    tl.umulhi(x, x)
+    libdevice.mulhi(y.to(tl.int64), 0.5)
     libdevice.fmod(y, y)
     libdevice.ffs(x)
     libdevice.nothing(x)
