@@ -96,7 +96,15 @@ setup: ## install missing packages by name (apt or brew)
 
 $(BUILD)/obj/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALLFLAGS) -DTM_BUILD_ID='"$(VERSION)"' -c $< -o $@
+	$(CC) $(CPPFLAGS) $(ALLFLAGS) $(DEFINES) -c $< -o $@
+
+# What the cache's keys know the compiler by: the same on every machine, and
+# another one after any change.
+COMPILER_SRC := $(sort $(filter lib/%,$(TM_SRC)) $(wildcard lib/*.h lib/*/*.h lib/*/*.def)) \
+                runtime/kernel_row.c runtime/kernel_row.h
+COMPILER_ID  := $(shell cat $(COMPILER_SRC) | cksum | tr ' ' -)
+$(BUILD)/obj/runtime/kernel.c.o: $(COMPILER_SRC)
+$(BUILD)/obj/runtime/kernel.c.o: DEFINES = -DTM_COMPILER_ID='"$(VERSION) $(COMPILER_ID)"'
 
 $(BUILD)/obj/%.S.o: %.S
 	@mkdir -p $(@D)

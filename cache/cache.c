@@ -64,8 +64,7 @@ static void free_link(tm_store_link *link) {
   free(link);
 }
 
-/* This process's link, locked; NULL without memory. */
-static tm_store_link *lock_link(tm_store *store) {
+tm_store_link *tmi_store_lock(tm_store *store) {
   tm_store_link *link = atomic_load(&store->link);
   if (!link || link->process != getpid()) {
     tm_store_link *fresh = new_link();
@@ -81,7 +80,7 @@ static tm_store_link *lock_link(tm_store *store) {
   return link;
 }
 
-static void unlock_link(tm_store_link *link) {
+void tmi_store_unlock(tm_store_link *link) {
   pthread_mutex_unlock(&link->lock);
 }
 
@@ -172,7 +171,7 @@ static void write_touched(tm_store *store, tm_store_link *link) {
   link->n_touched = 0;
 }
 
-static void flush_touched(tm_store *store, tm_store_link *link) {
+void tmi_store_flush(tm_store *store, tm_store_link *link) {
   if (!link->n_touched || !link->db || !link->writable) {
     link->n_touched = 0;
     return;
@@ -190,7 +189,7 @@ void tm_store_close(tm_store *store) {
   tm_store_link *link = atomic_load(&store->link);
   if (link && link->process == getpid()) {
     pthread_mutex_lock(&link->lock);
-    flush_touched(store, link);
+    tmi_store_flush(store, link);
     tmi_store_close_link(link);
     pthread_mutex_unlock(&link->lock);
     free_link(link);
@@ -275,7 +274,7 @@ static bool get_locked(tm_store *store, tm_store_link *link, const char *kind,
   }
   if (hit) {
     link->touched[link->n_touched++] = id;
-    if (link->n_touched == TM_STORE_TOUCHED) flush_touched(store, link);
+    if (link->n_touched == TM_STORE_TOUCHED) tmi_store_flush(store, link);
   }
   return hit;
 }
@@ -285,11 +284,11 @@ bool tm_store_get(tm_store *store, const char *kind, const void *key,
   *value = NULL;
   *value_size = 0;
   bool failed = false, hit = false;
-  tm_store_link *link = store->path ? lock_link(store) : NULL;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
   if (link) {
     hit = get_locked(store, link, kind, key, key_size, value, value_size,
                      &failed);
-    unlock_link(link);
+    tmi_store_unlock(link);
   }
   atomic_fetch_add(hit ? &store->hits : &store->misses, 1);
   if (failed) atomic_fetch_add(&store->failures, 1);
@@ -395,11 +394,11 @@ void tm_store_put(tm_store *store, const char *kind, const void *key,
   /* A row over half of the limit would only push all others out. */
   uint64_t size = (uint64_t)key_size + value_size;
   if (size <= TM_STORE_LARGEST && size <= store->limit / 2)
-    link = lock_link(store);
+    link = tmi_store_lock(store);
   if (link) {
     good = put_locked(store, link, kind, key, key_size, value, value_size,
                       label);
-    unlock_link(link);
+    tmi_store_unlock(link);
   }
   atomic_fetch_add(good ? &store->stores : &store->failures, 1);
 }
@@ -412,24 +411,24 @@ void tm_store_get_stats(tm_store *store, tm_store_stats *stats) {
   stats->misses = atomic_load(&store->misses);
   stats->stores = atomic_load(&store->stores);
   stats->failures = atomic_load(&store->failures);
-  tm_store_link *link = store->path ? lock_link(store) : NULL;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
   if (!link) return;
   if (tmi_store_open_link(store, link)) {
     stats->usable = read_sum(store, link, &stats->rows, &stats->bytes);
     stats->writable = stats->usable && link->writable;
   }
   memcpy(stats->trouble, link->trouble, sizeof stats->trouble);
-  unlock_link(link);
+  tmi_store_unlock(link);
 }
 
 void tm_store_each(tm_store *store,
                    bool (*each)(void *, const tm_store_row *),
                    void *payload) {
-  tm_store_link *link = store->path ? lock_link(store) : NULL;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
   if (!link) return;
   sqlite3_stmt *statement = NULL;
   if (tmi_store_open_link(store, link)) {
-    flush_touched(store, link);
+    tmi_store_flush(store, link);
     if (link->db)
       sqlite3_prepare_v2(link->db,
                          "SELECT id,high,kind,label,length(key),length(value),"
@@ -452,11 +451,10 @@ void tm_store_each(tm_store *store,
     if (!each(payload, &row)) break;
   }
   sqlite3_finalize(statement);
-  unlock_link(link);
+  tmi_store_unlock(link);
 }
 
-/* Columns as in TM_STORE_GET, then the id. */
-static bool row_is_sound(sqlite3_stmt *row) {
+bool tmi_store_row_is_sound(sqlite3_stmt *row) {
   const char *kind = (const char *)sqlite3_column_text(row, 1);
   const void *key = sqlite3_column_blob(row, 2);
   size_t size = (size_t)sqlite3_column_bytes(row, 2);
@@ -484,7 +482,7 @@ static int find_bad(tm_store *store, tm_store_link *link, int64_t *from,
     sqlite3_bind_int64(row, 1, *from);
     while (n < 64 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
       *from = sqlite3_column_int64(row, 6);
-      if (row_is_sound(row))
+      if (tmi_store_row_is_sound(row))
         ++*good;
       else
         bad[n++] = *from;
@@ -499,7 +497,7 @@ static int find_bad(tm_store *store, tm_store_link *link, int64_t *from,
 
 void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad) {
   *good = *bad = 0;
-  tm_store_link *link = store->path ? lock_link(store) : NULL;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
   if (!link) return;
   int64_t from = INT64_MIN, ids[64];
   bool first = true;
@@ -514,16 +512,16 @@ void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad) {
     }
     if (!link->db) break;
   }
-  unlock_link(link);
+  tmi_store_unlock(link);
 }
 
 bool tm_store_clear(tm_store *store) {
-  tm_store_link *link = store->path ? lock_link(store) : NULL;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
   if (!link) return false;
   bool done = tmi_store_open_link(store, link) && link->writable &&
               run_text(store, link, "DELETE FROM row");
   link->n_touched = 0;
   if (done) sqlite3_exec(link->db, "VACUUM", NULL, NULL, NULL);
-  unlock_link(link);
+  tmi_store_unlock(link);
   return done;
 }

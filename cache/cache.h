@@ -60,6 +60,36 @@ void tm_store_each(tm_store *store, bool (*row)(void *, const tm_store_row *),
 void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad);
 /* Deletes every row; true when it could. */
 bool tm_store_clear(tm_store *store);
+/* ---- claim.c ------------------------------------------------------------ */
+
+typedef struct tm_store_claim {
+  int file;      /* -1: not held */
+  int64_t byte;
+  bool waited;   /* somebody else held it first: the row may be there now */
+} tm_store_claim;
+
+/* Claims the making of a row among all processes that share the file, and
+ * waits for others at most so long. Not getting it is no failure: the caller
+ * makes the row anyway. */
+tm_store_claim tm_store_claim_row(tm_store *store, const char *kind,
+                                  const void *key, size_t key_size,
+                                  uint32_t wait_ms);
+void tm_store_release_row(tm_store_claim *claim);
+
+/* ---- pack.c ------------------------------------------------------------ */
+
+/* Opens an existing file to read it; nothing is made, renamed or written.
+ * NULL only when there is no memory. */
+tm_store *tm_store_open_pack(const char *path);
+/* Copies the sound rows of a kind (NULL: all) from one store to another;
+ * counts them and those left out, unsound or not storable. False: `from`
+ * could not be read to its end. */
+bool tm_store_copy(tm_store *from, tm_store *to, const char *kind,
+                   uint64_t *copied, uint64_t *left_out);
+/* Deletes rows last used before that time (seconds since 1970). False: the
+ * file cannot be written. */
+bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted);
+
 /* The path it was opened with; NULL for a store without a file. */
 const char *tm_store_path(const tm_store *store);
 

@@ -11,6 +11,7 @@
  *   damaged            one made; N from 1 to 9, then 9 is overwritten
  *   others may write   left alone: rows are programs for the GPU
  *   read-only          read, never written
+ *   a pack (pack.c)    the same, and never made or renamed
  *
  * The write-ahead log lets readers go on while one process writes. Commits
  * do not wait for the disk (synchronous=NORMAL): what a power cut takes is
@@ -98,6 +99,7 @@ static void rename_part(const char *path, const char *part, int number) {
 
 void tmi_store_set_aside(tm_store *store, tm_store_link *link) {
   tmi_store_close_link(link);
+  if (store->is_pack) return;
   struct stat st;
   /* Another process may have done it already: then just open again. */
   if (stat(store->path, &st) != 0 || st.st_ino != link->inode ||
@@ -249,12 +251,14 @@ static bool open_once(tm_store *store, tm_store_link *link, int *rc) {
     return false;
   }
   if (stat(store->path, &st) != 0) {
-    tmi_store_trouble(link, "the file cannot be made", SQLITE_CANTOPEN);
+    tmi_store_trouble(link, store->is_pack ? "there is no such file"
+                                           : "the file cannot be made",
+                      store->is_pack ? 0 : SQLITE_CANTOPEN);
     return false;
   }
   link->inode = st.st_ino;
   link->device = st.st_dev;
-  link->writable = access(store->path, W_OK) == 0;
+  link->writable = !store->is_pack && access(store->path, W_OK) == 0;
   if (!link->writable) return open_read_only(store, link, rc);
   *rc = open_as(link, store->path, SQLITE_OPEN_READWRITE);
   if (*rc == SQLITE_OK && claim(link, rc)) return true;
@@ -270,13 +274,13 @@ bool tmi_store_open_link(tm_store *store, tm_store_link *link) {
   time_t now = time(NULL);
   if (link->retry_at > now && link->retry_at <= now + RETRY_SECONDS)
     return false;
-  make_folders(store->path);
+  if (!store->is_pack) make_folders(store->path);
   for (int attempt = 0; attempt < 2; attempt++) {
     int rc;
-    make_file(store->path);
+    if (!store->is_pack) make_file(store->path);
     if (open_once(store, link, &rc)) return true;
     if (rc != SQLITE_OK) tmi_store_trouble(link, "opening", rc);
-    if (!is_damage(rc)) break;
+    if (!is_damage(rc) || store->is_pack) break;
     tmi_store_set_aside(store, link);
   }
   tmi_store_close_link(link);

@@ -44,9 +44,18 @@ typedef struct tm_store_link {
 struct tm_store {
   char *path;            /* NULL: a store that only misses */
   uint64_t limit;        /* bytes */
+  bool is_pack;          /* only read, and only if it is there */
   _Atomic(tm_store_link *) link;
   atomic_uint_fast64_t hits, misses, stores, failures;
 };
+
+/* This process's link, locked; NULL without memory. */
+tm_store_link *tmi_store_lock(tm_store *store);
+void tmi_store_unlock(tm_store_link *link);
+/* Writes the times of use that were only noted. Lock held. */
+void tmi_store_flush(tm_store *store, tm_store_link *link);
+/* Of columns high, kind, key, value, sum_high, sum_low, id. */
+bool tmi_store_row_is_sound(sqlite3_stmt *row);
 
 /* Opens link when it is not; false: this call is a miss. Lock held. */
 bool tmi_store_open_link(tm_store *store, tm_store_link *link);

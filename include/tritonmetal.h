@@ -1008,6 +1008,32 @@ TM_API tm_status tm_cache_verify(tm_context *context, uint64_t *good,
  * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be written), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_clear(tm_context *context, tm_error **error);
+/* Deletes rows that were not used for so many seconds (0: all) and counts
+ * them in *deleted (may be NULL).
+ * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be written), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,
+                                uint64_t *deleted, tm_error **error);
+/*
+ * Packs. A kernel's key is its text, specialization, options, chip and the
+ * compiler's own version; nothing of the machine that compiled it. So kernels
+ * that were compiled for Apple's chips anywhere, on Linux too, can be shipped
+ * in one file: on the user's Mac nothing is left to compile but Metal's part.
+ *
+ * Export writes all kernels of the cache to a file at path, replacing one
+ * that is there; import adds those of a pack to the cache. *kernels (may be
+ * NULL) is how many. Kernels of another version of the compiler are taken
+ * along and never found. A pack is trusted as a program is: import only what
+ * you would run.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (a file cannot be read or written, is no
+ * pack, or is damaged: sound rows are imported all the same), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_export(tm_context *context, const char *path,
+                                 uint64_t *kernels, tm_error **error);
+/* The way back; see above.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_cache_import(tm_context *context, const char *path,
+                                 uint64_t *kernels, tm_error **error);
 
 /* ---- the compatibility check ------------------------------------------ */
 

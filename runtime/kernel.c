@@ -21,21 +21,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#ifndef TM_BUILD_ID
-#define TM_BUILD_ID TM_VERSION_STRING
-#endif
-
-enum { KEY_FORMAT = 2 };
+enum {
+  KEY_FORMAT = 2,
+  CLAIM_WAIT_MS = 2000 /* for another process that compiles the same; more
+                          than the largest kernel takes */
+};
 
 /* ---- the build ---------------------------------------------------------- */
 
+/* A compiler that was changed must not find its older self's kernels, and the
+ * same compiler on another machine must find those of a pack: the Makefile
+ * gives a checksum of its sources. Without one, the file that this code is in
+ * stands for it, by time and size. */
 static pthread_once_t build_once = PTHREAD_ONCE_INIT;
 static char build_id[128];
 
-/* The version, and the time and size of the file that this code is in: a
- * compiler that was changed and rebuilt must not find its older self's
- * kernels. */
 static void make_build_id(void) {
+#if defined(TM_COMPILER_ID)
+  snprintf(build_id, sizeof build_id, "%s", TM_COMPILER_ID);
+#else
   Dl_info info;
   void *address;
   void (*self)(void) = make_build_id;
@@ -49,8 +53,9 @@ static void make_build_id(void) {
 #else
   long fraction = st.st_mtim.tv_nsec;
 #endif
-  snprintf(build_id, sizeof build_id, "%s %lld.%09ld %lld", TM_BUILD_ID,
+  snprintf(build_id, sizeof build_id, "%s %lld.%09ld %lld", TM_VERSION_STRING,
            (long long)st.st_mtime, fraction, (long long)st.st_size);
+#endif
 }
 
 /* ---- the key ------------------------------------------------------------ */
@@ -104,6 +109,7 @@ typedef struct job {
   const tm_chip *chip;
   tm_spec spec;
   tm_kernel *made;
+  tm_store_claim claim;  /* of the row that is being made */
 } job;
 
 /* Places in diagnostics count the sources of the module's set. */
@@ -279,30 +285,10 @@ static tm_status check_limits(const job *j, const tm_program *program,
                   (unsigned)most);
 }
 
-/* Inside the arena's guard. */
-static tm_status make_kernel(job *j, tm_error **error) {
-  tm_diags_init(j->diags, j->arena);
-  share_sources(j->module, j->diags);
-  tm_status status = TM_OK;
-  if (!j->has_spec)
-    status = tmi_spec_read(j->context, j->function, &j->options, j->arena,
-                           j->diags, &j->spec, error);
-  if (status) return status;
-  bool use_cache = j->options.cache != TM_SWITCH_OFF &&
-                   tm_store_path(j->context->store) != NULL;
-  tm_buf key = tm_buf_in(j->arena);
-  if (use_cache) {
-    make_key(j->module, j->name, &j->spec, j->chip,
-             j->context->settings.optimization_level, &key);
-    tm_kernel *kernel = find_row(j, &key);
-    if (kernel) {
-      kernel->facts.from_cache = 1;
-      j->made = kernel;
-      return check_limits(j, &kernel->program, error);
-    }
-  }
+/* Compiles, and stores what came of it. key is empty without a cache. */
+static tm_status make_anew(job *j, const tm_buf *key, tm_error **error) {
   tm_program program;
-  status = compile(j, &program, error);
+  tm_status status = compile(j, &program, error);
   if (!status) status = check_limits(j, &program, error);
   if (status) return status;
   bool no_memory;
@@ -313,8 +299,42 @@ static tm_status make_kernel(job *j, tm_error **error) {
                                 "kernel '%s': the compiler's arguments are "
                                 "not those of the signature",
                                 j->name);
-  if (use_cache) store_row(j, &key, &program);
+  if (key->len) store_row(j, key, &program);
   return TM_OK;
+}
+
+/* From the cache, or made anew while other processes that want the same
+ * kernel wait for it. */
+static tm_status find_or_make(job *j, const tm_buf *key, tm_error **error) {
+  tm_store *store = j->context->store;
+  j->made = find_row(j, key);
+  if (!j->made) {
+    /* The arena's guard passes by when memory ends, so what must be undone
+     * is in the job: run_job does it. */
+    j->claim = tm_store_claim_row(store, "kernel", key->data, key->len,
+                                  CLAIM_WAIT_MS);
+    if (j->claim.waited) j->made = find_row(j, key);
+  }
+  if (!j->made) return make_anew(j, key, error);
+  j->made->facts.from_cache = 1;
+  return check_limits(j, &j->made->program, error);
+}
+
+/* Inside the arena's guard. */
+static tm_status make_kernel(job *j, tm_error **error) {
+  tm_diags_init(j->diags, j->arena);
+  share_sources(j->module, j->diags);
+  tm_status status = TM_OK;
+  if (!j->has_spec)
+    status = tmi_spec_read(j->context, j->function, &j->options, j->arena,
+                           j->diags, &j->spec, error);
+  if (status) return status;
+  tm_buf key = tm_buf_in(j->arena);
+  if (j->options.cache == TM_SWITCH_OFF || !tm_store_path(j->context->store))
+    return make_anew(j, &key, error);
+  make_key(j->module, j->name, &j->spec, j->chip,
+           j->context->settings.optimization_level, &key);
+  return find_or_make(j, &key, error);
 }
 
 /* The job in an arena of its own. */
@@ -326,10 +346,12 @@ static tm_status run_job(job *j, tm_error **error) {
   tm_arena_init(&arena, 0);
   j->arena = &arena;
   j->diags = &diags;
+  j->claim.file = -1;
   if (tm_arena_guard(&arena, guard))
     status = make_kernel(j, error);
   else
     status = tmi_fail_memory(error);
+  tm_store_release_row(&j->claim);
   tm_arena_free(&arena);
   return status;
 }

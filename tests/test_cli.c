@@ -452,6 +452,29 @@ static void the_cache_hits_on_the_second_run(void **state) {
   assert_string_equal(out, "1 good, 0 bad rows\n");
 }
 
+static void a_pack_is_made_and_taken(void **state) {
+  (void)state;
+  assert_int_equal(tool("cache clear"), 0);
+  static const char compile[] =
+      "compile examples/kernels/vector_add.py --cache "
+      "-s '*fp32,*fp32,*fp32,i32,64'";
+  assert_int_equal(tool("%s --chip m1", compile), 0);
+  assert_int_equal(tool("%s --chip m4-max", compile), 0);
+  assert_int_equal(tool("cache export %s/k.pack", folder), 0);
+  assert_non_null(strstr(out, "2 kernels in "));
+  assert_int_equal(tool("cache clear"), 0);
+  assert_int_equal(tool("cache import %s/k.pack", folder), 0);
+  assert_string_equal(out, "2 kernels added\n");
+  assert_int_equal(tool("cache list"), 0);
+  assert_non_null(strstr(out, "add_kernel for m4-max"));
+  assert_int_equal(tool("cache import %s/none", folder), 1);
+  assert_non_null(strstr(err, "no such file"));
+  assert_int_equal(tool("cache prune 1"), 0);
+  assert_string_equal(out, "0 rows deleted\n");
+  assert_int_equal(tool("cache prune soon"), 2);
+  assert_int_equal(tool("cache export"), 2);
+}
+
 static int make_folder(void **state) {
   (void)state;
   snprintf(folder, sizeof folder, "%s/tritonmetal-cli.XXXXXX",
@@ -478,6 +501,7 @@ int main(void) {
       cmocka_unit_test(run_fills_in_what_decorators_set),
       cmocka_unit_test(checked_runs_find_a_buffer_that_is_too_small),
       cmocka_unit_test(the_cache_hits_on_the_second_run),
+      cmocka_unit_test(a_pack_is_made_and_taken),
   };
   return cmocka_run_group_tests(tests, make_folder, NULL);
 }

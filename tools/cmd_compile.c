@@ -25,6 +25,7 @@ static const char usage[] =
     "      --num-warps N       simdgroups of a program (default 4)\n"
     "      --num-stages N      as in Triton (default 3)\n"
     "      --emit STAGE        ast, ttir, layout, msl (default) or info\n"
+    "      --cache             keep it in the cache, for `cache export`\n"
     "  -I, --include DIR       also look here for imported modules\n"
     "  -o, --output FILE       write there instead of to standard output\n";
 
@@ -61,7 +62,7 @@ static int add_define(request *r, char *text) {
   return EXIT_DONE;
 }
 
-enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT };
+enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT, OPT_CACHE };
 
 /* EXIT_DONE to go on, -1 after --help, or the exit status. */
 static int parse_options(request *r, int argc, char **argv) {
@@ -75,6 +76,7 @@ static int parse_options(request *r, int argc, char **argv) {
       {"num-warps", required_argument, NULL, OPT_WARPS},
       {"num-stages", required_argument, NULL, OPT_STAGES},
       {"emit", required_argument, NULL, OPT_EMIT},
+      {"cache", no_argument, NULL, OPT_CACHE},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
   int c, failed;
@@ -89,6 +91,7 @@ static int parse_options(request *r, int argc, char **argv) {
         break;
       case OPT_CHIP: r->options.chip = optarg; break;
       case OPT_EMIT: r->emit = optarg; break;
+      case OPT_CACHE: r->options.cache = TM_SWITCH_ON; break;
       case OPT_WARPS:
       case OPT_STAGES:
         failed = tool_count("compile", optarg,

@@ -18,7 +18,7 @@ static const struct command {
     {"compile", cmd_compile, "a kernel to MSL or an earlier stage"},
     {"check", cmd_check, "parse files and list their kernels"},
     {"run", cmd_run, "run a kernel on .npy files"},
-    {"cache", cmd_cache, "stats, list, verify or clear the cache"},
+    {"cache", cmd_cache, "look after the cache, make and take packs"},
 };
 
 static void help(FILE *out) {
