@@ -524,7 +524,12 @@ typedef enum tm_arg_tag {
   TM_GIVE_BOOL = 4,    /* i: 0 or 1 */
   TM_GIVE_NONE = 5,    /* Python's None: a missing pointer, or a constexpr */
   TM_GIVE_TEXT = 6,    /* text: a constexpr string; borrowed for the call */
-  TM_GIVE_DTYPE = 7    /* dtype: a constexpr such as tl.float16 */
+  TM_GIVE_DTYPE = 7,   /* dtype: a constexpr such as tl.float16 */
+  TM_GIVE_DESCRIPTOR = 8, /* descriptor: a tensor descriptor */
+  TM_GIVE_TUPLE = 9,   /* items, as many as offset says */
+  TM_GIVE_NAMED_TUPLE = 10, /* members, as many as offset says */
+  TM_GIVE_SPECS = 11   /* specs, as many as offset says: only the value of a
+                          tm_param_spec of form TM_FORM_TUPLE */
 } tm_arg_tag;
 
 /* What a tensor descriptor gives for elements outside of its tensor. */
@@ -544,10 +549,38 @@ typedef struct tm_arg {
     int64_t i;
     double f;
     const char *text;
+    const struct tm_descriptor *descriptor; /* borrowed for the call, as are */
+    const struct tm_arg *items;             /* these three */
+    const struct tm_define *members;
+    const struct tm_named_spec *specs;
   } u;
   uint64_t offset;     /* BUFFER: bytes to the first element. TEXT: bytes of
-                          text; 0: it ends at its zero byte */
+                          text; 0: it ends at its zero byte. TUPLE,
+                          NAMED_TUPLE, SPECS: how many */
 } tm_arg;
+
+/* A tensor descriptor as Triton's host code makes it: how a tensor lies in a
+ * buffer, and the block that a kernel reads and writes of it at a time. The
+ * element type, the block and the last two fields are known when the kernel is
+ * compiled. A launch refuses what Triton's TensorDescriptor refuses, and a
+ * tensor that does not lie within the buffer. */
+typedef struct tm_descriptor {
+  size_t struct_size;  /* set by TM_DESCRIPTOR_INIT */
+  tm_buffer *buffer;
+  uint64_t offset;     /* bytes to the first element, a multiple of 16 */
+  uint32_t dtype;      /* tm_dtype of the elements */
+  uint32_t rank;       /* 1 to 5 */
+  int64_t shape[5];    /* elements in each dimension: 1 to 2^31 - 1 */
+  int64_t strides[5];  /* elements from one index to the next. The last is 1,
+                          the others are multiples of 16 bytes */
+  uint32_t block_shape[5]; /* powers of two, at most 2^20 elements */
+  uint32_t padding;    /* tm_padding; NaN for floats only */
+  uint32_t round_f32_to_tf32; /* not 0: fp32 that is read is rounded to the
+                          ten bits of tf32, to nearest even */
+} tm_descriptor;
+#define TM_DESCRIPTOR_INIT                                                  \
+  { sizeof(tm_descriptor), NULL, 0, 0, 0, { 0, 0, 0, 0, 0 },                \
+    { 0, 0, 0, 0, 0 }, { 0, 0, 0, 0, 0 }, 0, 0 }
 
 static inline tm_arg tm_arg_make(tm_arg_tag tag) {
   tm_arg arg;
@@ -596,11 +629,34 @@ static inline tm_arg tm_arg_dtype(tm_dtype dtype) {
   return arg;
 }
 
+/* A tensor descriptor; it is borrowed, as are the arrays of tuples. */
+static inline tm_arg tm_arg_descriptor(const tm_descriptor *descriptor) {
+  tm_arg arg = tm_arg_make(TM_GIVE_DESCRIPTOR);
+  arg.u.descriptor = descriptor;
+  return arg;
+}
+/* A tuple. For functions it has all its items; for tm_launch only those that
+ * are known at run time. A tuple of compile-time values is one too. */
+static inline tm_arg tm_arg_tuple(const tm_arg *items, size_t n) {
+  tm_arg arg = tm_arg_make(TM_GIVE_TUPLE);
+  arg.u.items = items;
+  arg.offset = n;
+  return arg;
+}
+
 /* A value for the parameter of that name. */
 typedef struct tm_define {
   const char *name;
   tm_arg value;
 } tm_define;
+
+/* A named tuple: its fields in order. */
+static inline tm_arg tm_arg_named_tuple(const tm_define *members, size_t n) {
+  tm_arg arg = tm_arg_make(TM_GIVE_NAMED_TUPLE);
+  arg.u.members = members;
+  arg.offset = n;
+  return arg;
+}
 
 /* Reads a compile-time value as a command line gives it: an integer, a float,
  * true, false, none, the name of a type, or other text, quoted or not. Text
@@ -620,7 +676,10 @@ typedef enum tm_spec_form {
   TM_FORM_DEFAULT = 0, /* the parameter's default value */
   TM_FORM_POINTER = 1, /* a buffer of dtype elements */
   TM_FORM_NUMBER = 2,  /* a run-time number of type dtype */
-  TM_FORM_CONSTANT = 3 /* the compile-time value `value` */
+  TM_FORM_CONSTANT = 3, /* the compile-time value `value` */
+  TM_FORM_DESCRIPTOR = 4, /* a tensor descriptor like the one in `value`, whose
+                          buffer, shape and strides are not looked at */
+  TM_FORM_TUPLE = 5    /* a tuple of what `value` says: tm_spec_tuple */
 } tm_spec_form;
 
 /* What is known of one parameter at compile time. */
@@ -629,14 +688,43 @@ typedef struct tm_param_spec {
   uint32_t dtype;        /* tm_dtype; POINTER, NUMBER */
   uint32_t divisibility; /* 16: pointer (in bytes) or number is a multiple of
                             16; 0 or 1: nothing is known */
-  tm_arg value;          /* CONSTANT: not a buffer */
+  tm_arg value;          /* CONSTANT: no buffer, no descriptor. DESCRIPTOR,
+                            TUPLE */
 } tm_param_spec;
+
+/* An item of a tuple. */
+typedef struct tm_named_spec {
+  const char *name;      /* of every item of a named tuple, or of none: NULL */
+  tm_param_spec spec;
+} tm_named_spec;
+
+/* A tuple parameter with n items, which are borrowed. */
+static inline tm_param_spec tm_spec_tuple(const tm_named_spec *items,
+                                          size_t n) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = TM_FORM_TUPLE;
+  spec.value = tm_arg_make(TM_GIVE_SPECS);
+  spec.value.u.specs = items;
+  spec.value.offset = n;
+  return spec;
+}
+/* A tensor descriptor parameter; the descriptor is borrowed. */
+static inline tm_param_spec tm_spec_descriptor(const tm_descriptor *like) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = TM_FORM_DESCRIPTOR;
+  spec.value = tm_arg_descriptor(like);
+  return spec;
+}
 
 typedef struct tm_compile_options {
   size_t struct_size;    /* set by TM_COMPILE_OPTIONS_INIT */
   const char *signature; /* Triton's: one entry a parameter, separated by
-                            commas: "*fp32:16, i32, i32:16, 1024, none".
-                            Parameters named in defines have no entry */
+                            commas: "*fp32:16, i32, i32:16, 1024, none",
+                            "tensordesc<fp16[64,64]>, (*fp32, i32, 16)".
+                            Parameters named in defines have no entry.
+                            docs/language.md has the grammar */
   const tm_param_spec *params; /* or one element for each parameter;
                             signature must then be NULL */
   size_t n_params;
@@ -883,7 +971,8 @@ static inline tm_grid tm_grid_3d(uint32_t x, uint32_t y, uint32_t z) {
 static inline tm_grid tm_grid_1d(uint32_t x) { return tm_grid_3d(x, 1, 1); }
 
 /* Launches kernel with one element of args for each of its run-time arguments
- * (tm_kernel_info), and returns when that is queued. Buffers and the kernel
+ * (tm_kernel_info), and returns when that is queued. A descriptor or a tuple
+ * stands for the arguments that it has there. Buffers and the kernel
  * are kept until it is done. A number must fit its argument's type; one that
  * was promised divisible must be. Buffers may share memory, in place or as
  * parts of one: the first such launch compiles the kernel once more, since
@@ -902,7 +991,8 @@ TM_API tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
 /* A kernel with all its variants. As Triton's launcher does, each launch
  * picks one by the types of its arguments, by whether pointers and integers
  * are multiples of 16, by which integers are 1, and by its compile-time
- * values; a new combination is compiled. Parameters that the kernel's
+ * values, in tuples as well; by a descriptor's element type, block and
+ * options; a new combination is compiled. Parameters that the kernel's
  * decorator lists in do_not_specialize are looked at by type only. */
 typedef struct tm_function tm_function;
 

@@ -168,6 +168,72 @@ void tmi_kernel_release(tm_kernel *kernel);
 tm_status tmi_kernel_overlapping(tm_kernel *kernel, tm_kernel **out,
                                  tm_error **error);
 
+/* ---- tensor_descriptor.c --------------------------------------------------- */
+
+/* Copies the descriptor of an argument, and checks what is known when a kernel
+ * is compiled. who begins the message: "kernel 'k': 'd'". */
+tm_status tmi_descriptor_read(const tm_arg *arg, const char *who,
+                              tm_descriptor *out, tm_error **error);
+/* Checks what a launch must know besides. */
+tm_status tmi_descriptor_check(const tm_descriptor *d, const char *who,
+                               tm_error **error);
+
+/* ---- specialize.c ---------------------------------------------------------- */
+
+enum { TMI_MOST_PARAMS = 256 };
+
+/* One parameter, as its declaration says. */
+typedef struct tmi_param {
+  const char *name;
+  bool is_constexpr;
+  bool has_default;
+  bool by_type_only;      /* do_not_specialize */
+  bool by_alignment;      /* false: do_not_specialize_on_alignment */
+  uint32_t annotated;     /* tm_dtype of `x: tl.int64`; or NONE */
+  bool has_define;
+  tm_arg define;          /* of the function's options; text owned */
+} tmi_param;
+
+/* Bytes that tell one specialization from another. */
+typedef struct tmi_key {
+  unsigned char *bytes;
+  size_t size, used;
+} tmi_key;
+
+size_t tmi_text_size(const tm_arg *arg);
+/* Is it a compile-time value, with everything in it that it must have? */
+bool tmi_is_constant(const tm_arg *arg);
+/* A copy of such a value, in the arena. */
+tm_arg tmi_arg_copy(tm_arena *arena, const tm_arg *arg);
+/* What an argument says of its parameter. Lists are in the scratch arena, which
+ * is armed; values and descriptors are the argument's. */
+tm_status tmi_specialize(const char *kernel, tm_arena *scratch,
+                         const tmi_param *p, const tm_arg *arg,
+                         tm_param_spec *out, tm_error **error);
+/* False when the key is full. */
+bool tmi_key_put(tmi_key *key, const void *from, size_t n);
+bool tmi_key_put_spec(tmi_key *key, const tm_param_spec *spec);
+
+/* ---- arg_list.c ------------------------------------------------------------ */
+
+enum { TMI_MOST_FLAT = 512, TMI_MOST_DEPTH = 16 };
+
+/* Run-time arguments as tmi_launch takes them. */
+typedef struct tmi_flat {
+  const char *kernel; /* its name, for messages */
+  tm_arg args[TMI_MOST_FLAT];
+  size_t n;
+} tmi_flat;
+
+/* Appends one argument that spec describes, without what is constant in it. */
+tm_status tmi_flat_add(tmi_flat *flat, const tm_param_spec *spec,
+                       const char *name, const tm_arg *arg, tm_error **error);
+/* Appends arguments of tm_launch: descriptors must be those that the kernel
+ * was compiled for. */
+tm_status tmi_flat_add_all(tmi_flat *flat, const tm_kernel_facts *facts,
+                           const tm_arg *args, size_t n, uint32_t depth,
+                           tm_error **error);
+
 /* ---- kernel_args.c ------------------------------------------------------ */
 
 /* Pieces of a kernel's key: each can be told from what follows it. */

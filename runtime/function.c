@@ -3,19 +3,13 @@
  * function.c - a kernel with its variants.
  *
  * A launch binds its arguments to the parameters, describes each as Triton's
- * launcher does, and looks the description up:
- *
- *   buffer   *type, and whether it starts at a multiple of 16 bytes
- *   integer  i32, i64 or u64 by its value; the constant 1; multiple of 16
- *   float    fp32        bool  i1        None, text, dtype  a constant
- *   a parameter annotated tl.constexpr: its value
+ * launcher does (specialize.c), and looks the description up.
  *
  * Values that nobody gives come from the decorators: the first configuration
  * of @autotune that the chip can take, then @heuristics (lib/host).
  *
- * (triton/runtime/jit.py, native_specialize_impl.) The description is the
- * bytes of tm_param_spec-like records on the stack; equal bytes, same
- * variant. A missing variant is entered as "compiling", compiled outside the
+ * The description is the bytes of tm_param_spec-like records on the stack;
+ * equal bytes, same variant. A missing variant is entered as "compiling", compiled outside the
  * lock, and published; other threads that need it wait for it.
  */
 #define _GNU_SOURCE
@@ -26,19 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PARAMS = 256, KEY_BYTES = 2048 };
+enum { MOST_PARAMS = TMI_MOST_PARAMS, KEY_BYTES = 2048 };
 
-/* One parameter, as its declaration says. */
-typedef struct param {
-  const char *name;
-  bool is_constexpr;
-  bool has_default;
-  bool by_type_only;      /* do_not_specialize */
-  bool by_alignment;      /* false: do_not_specialize_on_alignment */
-  uint32_t annotated;     /* tm_dtype of `x: tl.int64`; or NONE */
-  bool has_define;
-  tm_arg define;          /* of the function's options; text owned */
-} param;
+typedef tmi_param param;
 
 typedef enum variant_state { COMPILING, READY } variant_state;
 
@@ -155,10 +139,6 @@ static void read_param(const tm_function_def *def, uint32_t i, param *p) {
 
 /* ---- binding ------------------------------------------------------------ */
 
-static size_t text_size(const tm_arg *arg) {
-  return arg->offset ? (size_t)arg->offset : strlen(arg->u.text);
-}
-
 static int param_named(const tm_function *f, const char *name) {
   for (uint32_t i = 0; i < f->n_params; i++)
     if (strcmp(f->params[i].name, name) == 0) return (int)i;
@@ -213,7 +193,9 @@ static tm_arg from_const(const tm_const *value) {
 }
 
 static tm_host_arg to_host(const char *name, const tm_arg *arg) {
-  tm_host_arg out = {.name = name, .is_buffer = arg->tag == TM_GIVE_BUFFER};
+  /* Descriptors and tuples too are known only not to be None. */
+  tm_host_arg out = {.name = name, .is_buffer = arg->tag == TM_GIVE_BUFFER ||
+                                                arg->tag >= TM_GIVE_DESCRIPTOR};
   switch (arg->tag) {
     case TM_GIVE_INT:
     case TM_GIVE_BOOL:
@@ -290,134 +272,6 @@ static tm_status complete(const tm_function *f, tm_arena *scratch,
                   "kernel '%s': parameter '%s' is given no value%s%s", f->name,
                   f->params[i].name, f->trouble ? ": " : "",
                   f->trouble ? f->trouble : "");
-}
-
-/* ---- describing --------------------------------------------------------- */
-
-static tm_param_spec constant(const tm_arg *value) {
-  tm_param_spec spec;
-  memset(&spec, 0, sizeof spec);
-  spec.form = TM_FORM_CONSTANT;
-  spec.value = *value;
-  return spec;
-}
-
-static tm_param_spec run_time(uint32_t form, uint32_t dtype, bool multiple) {
-  tm_param_spec spec;
-  memset(&spec, 0, sizeof spec);
-  spec.form = form;
-  spec.dtype = dtype;
-  spec.divisibility = multiple ? 16 : 0;
-  return spec;
-}
-
-static tm_param_spec describe_int(const param *p, const tm_arg *arg) {
-  int64_t x = arg->u.i;
-  uint32_t dtype = p->annotated ? p->annotated : arg->dtype;
-  bool look = !p->by_type_only;
-  /* A type that somebody fixed stays; else a 1 becomes a constant. */
-  if (!dtype && look && x == 1) return constant(arg);
-  if (!dtype)
-    dtype = x >= INT32_MIN && x <= INT32_MAX ? TM_DTYPE_I32 : TM_DTYPE_I64;
-  bool is_float = dtype >= TM_DTYPE_F16;
-  bool multiple = look && p->by_alignment && !is_float &&
-                  dtype != TM_DTYPE_I1 && x % 16 == 0;
-  return run_time(TM_FORM_NUMBER, dtype, multiple);
-}
-
-static tm_status describe(const tm_function *f, const param *p,
-                          const tm_arg *arg, tm_param_spec *out,
-                          tm_error **error) {
-  memset(out, 0, sizeof *out);
-  if (p->is_constexpr && arg->tag != TM_GIVE_NOTHING) {
-    if (arg->tag == TM_GIVE_BUFFER)
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "kernel '%s': '%s' is a constexpr and is given a buffer",
-                      f->name, p->name);
-    *out = constant(arg);
-    return TM_OK;
-  }
-  switch (arg->tag) {
-    case TM_GIVE_NOTHING:
-      return TM_OK;
-    case TM_GIVE_BUFFER:
-      if (!arg->u.buffer || !tmi_dtype_name(arg->dtype))
-        return tmi_fail(error, TM_E_ARGUMENT,
-                        "kernel '%s': '%s' is given %s", f->name, p->name,
-                        arg->u.buffer ? "a buffer without the type of its "
-                                        "elements: use tm_arg_tensor"
-                                      : "no buffer (NULL)");
-      *out = run_time(TM_FORM_POINTER, arg->dtype,
-                      !p->by_type_only && p->by_alignment &&
-                          (arg->u.buffer->offset + arg->offset) % 16 == 0);
-      return TM_OK;
-    case TM_GIVE_INT:
-      *out = describe_int(p, arg);
-      return TM_OK;
-    case TM_GIVE_FLOAT:
-      *out = run_time(TM_FORM_NUMBER,
-                      p->annotated  ? p->annotated
-                      : arg->dtype  ? arg->dtype
-                                    : (uint32_t)TM_DTYPE_F32,
-                      false);
-      return TM_OK;
-    case TM_GIVE_BOOL:
-      *out = run_time(TM_FORM_NUMBER,
-                      p->annotated ? p->annotated : (uint32_t)TM_DTYPE_I1,
-                      false);
-      return TM_OK;
-    case TM_GIVE_TEXT:
-      if (!arg->u.text)
-        return tmi_fail(error, TM_E_ARGUMENT,
-                        "kernel '%s': the text of '%s' is NULL", f->name,
-                        p->name);
-      *out = constant(arg);
-      return TM_OK;
-    case TM_GIVE_NONE:
-    case TM_GIVE_DTYPE:
-      *out = constant(arg);
-      return TM_OK;
-    default:
-      return tmi_fail(error, TM_E_ARGUMENT,
-                      "kernel '%s': the tag of '%s' is %u, no tm_arg_tag",
-                      f->name, p->name, (unsigned)arg->tag);
-  }
-}
-
-/* Appends a description to the key; false when the key is full. */
-static bool key_add(const tm_param_spec *spec, unsigned char *key,
-                    size_t *used) {
-  unsigned char head[4] = {(unsigned char)spec->form,
-                           (unsigned char)spec->dtype,
-                           (unsigned char)spec->divisibility,
-                           (unsigned char)spec->value.tag};
-  const void *payload = NULL;
-  size_t size = 0;
-  uint64_t bits = 0;
-  if (spec->form == TM_FORM_CONSTANT) {
-    if (spec->value.tag == TM_GIVE_TEXT) {
-      payload = spec->value.u.text;
-      size = text_size(&spec->value);
-    } else if (spec->value.tag != TM_GIVE_NONE) {
-      bits = spec->value.tag == TM_GIVE_DTYPE ? spec->value.dtype
-                                              : (uint64_t)spec->value.u.i;
-      if (spec->value.tag == TM_GIVE_FLOAT)
-        memcpy(&bits, &spec->value.u.f, sizeof bits);
-      payload = &bits;
-      size = sizeof bits;
-    }
-  }
-  uint32_t length = (uint32_t)size;
-  size_t most = KEY_BYTES - sizeof head - sizeof length;
-  if (size > most || *used > most - size) return false;
-  memcpy(key + *used, head, sizeof head);
-  *used += sizeof head;
-  if (spec->form != TM_FORM_CONSTANT) return true;
-  memcpy(key + *used, &length, sizeof length);
-  *used += sizeof length;
-  if (size) memcpy(key + *used, payload, size);
-  *used += size;
-  return true;
 }
 
 /* ---- the table ---------------------------------------------------------- */
@@ -524,32 +378,35 @@ static tm_status look_up(tm_function *f, const choice *c, tm_kernel **kernel,
 
 /* Describes the completed binding and makes the key. */
 static tm_status make_key(const tm_function *f, choice *c, tm_error **error) {
-  memcpy(c->key, &c->num_warps, 4);
-  memcpy(c->key + 4, &c->num_stages, 4);
-  c->key_size = 8;
-  for (uint32_t i = 0; i < f->n_params; i++) {
-    tm_status status =
-        describe(f, &f->params[i], &c->bound[i], &c->specs[i], error);
+  tmi_key key = {.bytes = c->key, .size = sizeof c->key};
+  bool fits = tmi_key_put(&key, &c->num_warps, sizeof c->num_warps) &&
+              tmi_key_put(&key, &c->num_stages, sizeof c->num_stages);
+  for (uint32_t i = 0; i < f->n_params && fits; i++) {
+    tm_status status = tmi_specialize(f->name, &c->scratch, &f->params[i],
+                                      &c->bound[i], &c->specs[i], error);
     if (status) return status;
-    if (!key_add(&c->specs[i], c->key, &c->key_size))
-      return tmi_fail(error, TM_E_LIMIT,
-                      "kernel '%s': its compile-time values take more than "
-                      "%d bytes",
-                      f->name, KEY_BYTES);
+    fits = tmi_key_put_spec(&key, &c->specs[i]);
   }
-  return TM_OK;
+  c->key_size = key.used;
+  if (fits) return TM_OK;
+  return tmi_fail(error, TM_E_LIMIT,
+                  "kernel '%s': its compile-time values take more than %d "
+                  "bytes",
+                  f->name, KEY_BYTES);
 }
 
-/* complete, with the scratch arena armed around it. */
-static tm_status complete_armed(const tm_function *f, choice *c,
+/* With the scratch arena armed: completes the binding, describes it. */
+static tm_status describe_armed(const tm_function *f, choice *c,
                                 const tm_host_config *config,
                                 tm_error **error) {
   jmp_buf guard;
   volatile tm_status status = TM_E_MEMORY;
-  if (tm_arena_guard(&c->scratch, guard))
+  if (tm_arena_guard(&c->scratch, guard)) {
     status = complete(f, &c->scratch, config, c->bound, error);
-  else
+    if (!status) status = make_key(f, c, error);
+  } else {
     tmi_fail_memory(error);
+  }
   c->scratch.guard = NULL;
   return status;
 }
@@ -561,14 +418,13 @@ static tm_status choose(const tm_function *f, const tm_arg *args,
                         tm_error **error) {
   tm_status status = bind(f, args, n_args, options, c->bound, error);
   if (status) return status;
-  if ((status = complete_armed(f, c, config, error))) return status;
   uint32_t warps = config && config->num_warps ? config->num_warps
                                                : f->num_warps;
   uint32_t stages = config && config->num_stages ? config->num_stages
                                                  : f->num_stages;
   c->num_warps = options->num_warps ? options->num_warps : warps;
   c->num_stages = options->num_stages ? options->num_stages : stages;
-  return make_key(f, c, error);
+  return describe_armed(f, c, config, error);
 }
 
 /* The kernel for these arguments, with a reference. A configuration that is
@@ -630,16 +486,15 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   TMI_CHECK(args != NULL || !n_args, error);
   choice c;
   tm_kernel *kernel = NULL;
+  tmi_flat flat = {.kernel = function->name, .n = 0};
   tm_status status =
       pick(function, args, n_args, options, &c, &kernel, error);
+  for (uint32_t i = 0; i < function->n_params && !status; i++)
+    status = tmi_flat_add(&flat, &c.specs[i], function->params[i].name,
+                          &c.bound[i], error);
   tm_arena_free(&c.scratch);
-  if (status) return status;
-  size_t n = 0;
-  for (uint32_t i = 0; i < function->n_params; i++)
-    if (c.specs[i].form == TM_FORM_POINTER ||
-        c.specs[i].form == TM_FORM_NUMBER)
-      c.bound[n++] = c.bound[i];
-  status = tmi_launch(stream, kernel, grid, c.bound, n, error);
+  if (!status)
+    status = tmi_launch(stream, kernel, grid, flat.args, flat.n, error);
   tmi_kernel_release(kernel);
   return status;
 }
@@ -688,16 +543,18 @@ static tm_status read_defines(tm_function *f,
                       "kernel '%s' has no parameter named '%s'", f->name,
                       define->name ? define->name : "NULL");
     param *p = &f->params[i];
-    if (define->value.tag == TM_GIVE_BUFFER || p->has_define ||
-        (define->value.tag == TM_GIVE_TEXT && !define->value.u.text))
+    bool is_tuple = define->value.tag == TM_GIVE_TUPLE ||
+                    define->value.tag == TM_GIVE_NAMED_TUPLE;
+    if (p->has_define || !tmi_is_constant(&define->value))
       return tmi_fail(error, TM_E_ARGUMENT,
                       "kernel '%s': the value of '%s' %s", f->name, p->name,
                       p->has_define ? "is given twice"
                                     : "is not a compile-time value");
-    p->define = define->value;
+    p->define = is_tuple ? tmi_arg_copy(&f->decorators, &define->value)
+                         : define->value;
     if (p->define.tag == TM_GIVE_TEXT) {
       p->define.u.text = strndup(define->value.u.text,
-                                 text_size(&define->value));
+                                 tmi_text_size(&define->value));
       p->define.offset = 0;
       if (!p->define.u.text) return tmi_fail_memory(error);
     }
@@ -719,7 +576,15 @@ static tm_status fill(tm_function *f, const tm_function_def *def,
   f->num_stages = options->num_stages;
   f->def = def;
   tm_status status = read_configs(f, error);
-  return status ? status : read_defines(f, options, error);
+  if (status) return status;
+  jmp_buf guard;
+  volatile tm_status defined = TM_E_MEMORY;
+  if (tm_arena_guard(&f->decorators, guard))
+    defined = read_defines(f, options, error);
+  else
+    tmi_fail_memory(error);
+  f->decorators.guard = NULL;
+  return defined;
 }
 
 tm_status tm_function_create(tm_function **out, tm_context *context,

@@ -42,12 +42,56 @@ uint32_t tmi_dtype_number(const char *type) {
   return TM_DTYPE_NONE;
 }
 
+static tm_status too_deep(const char *name, tm_error **error) {
+  return tmi_fail(error, TM_E_ARGUMENT,
+                  "%s: its tuples are nested too deeply, or have no items "
+                  "(NULL), or too many", name);
+}
+
+/* Can the items of a tuple be looked at? */
+static bool items_ok(const tm_arg *tuple, uint32_t depth) {
+  return depth < TMI_MOST_DEPTH && tuple->offset <= MOST_PARAMS &&
+         (tuple->u.items || !tuple->offset);
+}
+
+static tm_status read_const(tm_arena *arena, const char *name,
+                            const tm_arg *arg, uint32_t depth, tm_const *out,
+                            tm_error **error);
+
+static tm_status read_const_tuple(tm_arena *arena, const char *name,
+                                  const tm_arg *arg, uint32_t depth,
+                                  tm_const *out, tm_error **error) {
+  if (!items_ok(arg, depth)) return too_deep(name, error);
+  uint32_t n = (uint32_t)arg->offset;
+  bool named = arg->tag == TM_GIVE_NAMED_TUPLE;
+  tm_const *items = TM_NEW_ARRAY(arena, tm_const, n + 1);
+  const char **names = TM_NEW_ARRAY(arena, const char *, n + 1);
+  for (uint32_t i = 0; i < n; i++) {
+    const tm_arg *item = named ? &arg->u.members[i].value : &arg->u.items[i];
+    if (named && !arg->u.members[i].name)
+      return tmi_fail(error, TM_E_ARGUMENT, "%s: the name of its field %u is "
+                      "NULL", name, (unsigned)i);
+    if (named)
+      names[i] = tm_strndup(arena, arg->u.members[i].name,
+                            strlen(arg->u.members[i].name));
+    tm_status status =
+        read_const(arena, name, item, depth + 1, &items[i], error);
+    if (status) return status;
+  }
+  *out = (tm_const){.kind = TM_CONST_TUPLE, .i = n, .items = items,
+                    .names = named ? names : NULL};
+  return TM_OK;
+}
+
 /* A compile-time value in the compiler's form. */
 static tm_status read_const(tm_arena *arena, const char *name,
-                            const tm_arg *arg, tm_const *out,
+                            const tm_arg *arg, uint32_t depth, tm_const *out,
                             tm_error **error) {
   memset(out, 0, sizeof *out);
   switch (arg->tag) {
+    case TM_GIVE_TUPLE:
+    case TM_GIVE_NAMED_TUPLE:
+      return read_const_tuple(arena, name, arg, depth, out, error);
     case TM_GIVE_INT:
       *out = (tm_const){.kind = TM_CONST_INT, .i = arg->u.i};
       return TM_OK;
@@ -75,24 +119,78 @@ static tm_status read_const(tm_arena *arena, const char *name,
       return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_dtype", name,
                       (unsigned)arg->dtype);
     case TM_GIVE_BUFFER:
+    case TM_GIVE_DESCRIPTOR:
       return tmi_fail(error, TM_E_ARGUMENT,
-                      "%s: a buffer is not a compile-time value", name);
+                      "%s: a %s is not a compile-time value", name,
+                      arg->tag == TM_GIVE_BUFFER ? "buffer" : "descriptor");
     default:
       return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_arg_tag of a "
                       "value", name, (unsigned)arg->tag);
   }
 }
 
+static tm_status read_descriptor(const char *name, const tm_param_spec *param,
+                                 tm_spec_arg *out, tm_error **error) {
+  tm_descriptor d;
+  tm_status status = tmi_descriptor_read(&param->value, name, &d, error);
+  if (status) return status;
+  out->kind = TM_SPEC_DESCRIPTOR;
+  out->type = tmi_dtype_name(d.dtype);
+  out->desc = (tm_spec_desc){.rank = d.rank,
+                             .pads_nan = d.padding == TM_PADDING_NAN,
+                             .rounds_tf32 = d.round_f32_to_tf32 != 0};
+  for (uint32_t k = 0; k < d.rank; k++) out->desc.block[k] = d.block_shape[k];
+  return TM_OK;
+}
+
 static tm_status read_param(tm_arena *arena, const char *name,
-                            const tm_param_spec *param, tm_spec_arg *out,
-                            tm_error **error) {
+                            const tm_param_spec *param, uint32_t depth,
+                            tm_spec_arg *out, tm_error **error);
+
+static tm_status read_tuple(tm_arena *arena, const char *name,
+                            const tm_param_spec *param, uint32_t depth,
+                            tm_spec_arg *out, tm_error **error) {
+  const tm_arg *value = &param->value;
+  if (value->tag != TM_GIVE_SPECS)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "%s: make its tm_param_spec with tm_spec_tuple", name);
+  if (!items_ok(value, depth)) return too_deep(name, error);
+  uint32_t n = (uint32_t)value->offset;
+  tm_spec_arg *items = TM_NEW_ARRAY(arena, tm_spec_arg, n + 1);
+  const char **names = TM_NEW_ARRAY(arena, const char *, n + 1);
+  bool named = n && value->u.specs[0].name;
+  for (uint32_t i = 0; i < n; i++) {
+    const tm_named_spec *item = &value->u.specs[i];
+    if ((item->name != NULL) != named)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "%s: either all items of a tuple have names or none",
+                      name);
+    if (named) names[i] = tm_strndup(arena, item->name, strlen(item->name));
+    tm_status status =
+        read_param(arena, name, &item->spec, depth + 1, &items[i], error);
+    if (status) return status;
+  }
+  out->kind = TM_SPEC_TUPLE;
+  out->items = items;
+  out->n_items = n;
+  out->names = named ? names : NULL;
+  return TM_OK;
+}
+
+static tm_status read_param(tm_arena *arena, const char *name,
+                            const tm_param_spec *param, uint32_t depth,
+                            tm_spec_arg *out, tm_error **error) {
   memset(out, 0, sizeof *out);
   if (param->form == TM_FORM_DEFAULT) return TM_OK;
   if (param->form == TM_FORM_CONSTANT) {
     out->kind = TM_SPEC_CONST;
-    return read_const(arena, name, &param->value, &out->value, error);
+    return read_const(arena, name, &param->value, 0, &out->value, error);
   }
-  if (param->form > TM_FORM_CONSTANT)
+  if (param->form == TM_FORM_DESCRIPTOR)
+    return read_descriptor(name, param, out, error);
+  if (param->form == TM_FORM_TUPLE)
+    return read_tuple(arena, name, param, depth, out, error);
+  if (param->form > TM_FORM_TUPLE)
     return tmi_fail(error, TM_E_ARGUMENT, "%s: %u is no tm_spec_form", name,
                     (unsigned)param->form);
   out->kind = param->form == TM_FORM_POINTER ? TM_SPEC_POINTER
@@ -119,7 +217,7 @@ static tm_status read_defines(reader *r, tm_named_const **consts,
       return tmi_fail(error, TM_E_ARGUMENT, "defines[%zu].name is NULL", i);
     (*consts)[i].name = tm_strndup(r->arena, define->name,
                                    strlen(define->name));
-    tm_status status = read_const(r->arena, define->name, &define->value,
+    tm_status status = read_const(r->arena, define->name, &define->value, 0,
                                   &(*consts)[i].value, error);
     if (status) return status;
   }
@@ -137,7 +235,7 @@ static tm_status read_params(reader *r, const tm_named_const *consts,
   for (uint32_t i = 0; i < n; i++) {
     tm_status status =
         read_param(r->arena, r->function->params.data[i].name,
-                   &r->options->params[i], &args[i], error);
+                   &r->options->params[i], 0, &args[i], error);
     if (status) return status;
   }
   for (size_t c = 0; c < r->options->n_defines; c++) {

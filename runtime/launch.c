@@ -336,5 +336,13 @@ tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
   TMI_CHECK(stream != NULL, error);
   TMI_CHECK(kernel != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
-  return tmi_launch(stream, kernel, grid, args, n_args, error);
+  size_t i = 0;
+  while (i < n_args && args[i].tag < TM_GIVE_DESCRIPTOR) i++;
+  if (i == n_args)
+    return tmi_launch(stream, kernel, grid, args, n_args, error);
+  tmi_flat flat = {.kernel = kernel->facts.name, .n = 0};
+  tm_status status =
+      tmi_flat_add_all(&flat, &kernel->facts, args, n_args, 0, error);
+  if (status) return status;
+  return tmi_launch(stream, kernel, grid, flat.args, flat.n, error);
 }

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The Python package: numpy arrays, shared arrays, a grid function, an error."""
+"""The Python package: numpy arrays, shared arrays, descriptors, tuples, a grid
+function, errors."""
+import collections
+
 import numpy as np
 import triton_metal
 import triton_metal.language as tl
@@ -28,3 +31,28 @@ try:
     raise SystemExit("a kernel was called without a grid")
 except RuntimeError as error:
     assert "add[grid]" in str(error), error
+
+
+@triton_metal.jit
+def move(src, dst, how):
+    i = tl.program_id(0) * src.block_shape[0]
+    v = src.load([i, 0]) * how.scale + how.more[1]
+    dst.store([i, 0], v)
+    tl.store(how.more[0], src.shape[0])
+
+How = collections.namedtuple("How", ["scale", "more", "none"])
+m = np.arange(320, dtype=np.float32).reshape(20, 16); r = np.zeros((20, 16), np.float32); size = np.zeros(1, np.int32)
+source = triton_metal.TensorDescriptor(m, m.shape, [16, 1], [8, 16])
+target = triton_metal.TensorDescriptor.from_tensor(r, [8, 16])
+move[(3,)](source, target, How(3, (size, 1.5), None))
+assert (r == m * 3 + np.float32(1.5)).all() and size[0] == 20
+try:
+    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [16, 2], [8, 16]), target, How(3, (size, 1.5), None))
+    raise SystemExit("a descriptor with a last stride of 2 was taken")
+except triton_metal.Error as error:
+    assert "'src': strides[1] is 2" in str(error), error
+try:
+    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [1], [8, 16]), target, How(3, (size, 1.5), None))
+    raise SystemExit("a descriptor with too few strides was taken")
+except ValueError as error:
+    assert "strides" in str(error), error

@@ -23,7 +23,8 @@ import inspect
 from . import _c
 
 __version__ = "0.1.0"
-__all__ = ["Array", "Error", "cdiv", "empty", "from_numpy", "jit", "next_power_of_2", "synchronize", "zeros"]
+__all__ = ["Array", "Error", "TensorDescriptor", "cdiv", "empty", "from_numpy", "jit", "next_power_of_2",
+           "synchronize", "zeros"]
 
 Error = _c.Error
 
@@ -83,6 +84,24 @@ def from_numpy(source):
     return array
 
 
+class TensorDescriptor:
+    """A tensor descriptor as an argument, with the fields and the rules of
+    triton.tools.tensor_descriptor's. base is an Array or a numpy array; shape
+    and strides count elements."""
+
+    def __init__(self, base, shape, strides, block_shape, padding="zero", round_f32_to_tf32=False):
+        self.base, self.shape, self.strides, self.block_shape = base, list(shape), list(strides), list(block_shape)
+        self.padding, self.round_f32_to_tf32 = padding, round_f32_to_tf32
+
+    @staticmethod
+    def from_tensor(tensor, block_shape, padding="zero", round_f32_to_tf32=False):
+        """A descriptor of the whole of a contiguous array."""
+        strides = [1]
+        for extent in reversed(tensor.shape[1:]):
+            strides.insert(0, strides[0] * extent)
+        return TensorDescriptor(tensor, tensor.shape, strides, block_shape, padding, round_f32_to_tf32)
+
+
 class JITFunction:
     """A kernel: `kernel[grid](*args, **kwargs)` launches it. grid is a tuple of
     one to three integers, or a function of the named arguments that gives one."""
@@ -127,14 +146,20 @@ def _view(buffer, array):
 def _argument(value, copies):
     """A Python value as the C library takes it; numpy arrays are copied."""
     if isinstance(value, Array):
-        return value._buffer, value.dtype.name
+        return _c.Tensor(value._buffer, value.dtype.name)
+    if isinstance(value, TensorDescriptor):
+        return _c.Descriptor(_argument(value.base, copies), value.shape, value.strides, value.block_shape,
+                             value.padding, value.round_f32_to_tf32)
+    if isinstance(value, (tuple, list)):
+        items = [_argument(item, copies) for item in value]
+        return type(value)._make(items) if hasattr(value, "_fields") else tuple(items)
     if hasattr(value, "__array_interface__") and getattr(value, "shape", ()) != ():
         if not value.flags.c_contiguous:
             raise ValueError("arrays must be C-contiguous: pass numpy.ascontiguousarray() of it")
         buffer = _c.Buffer(max(value.nbytes, 1))
         _view(buffer, value)[...] = value
         copies.append((value, buffer))
-        return buffer, value.dtype.name
+        return _c.Tensor(buffer, value.dtype.name)
     return value.item() if hasattr(value, "item") else value
 
 

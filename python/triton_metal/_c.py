@@ -8,11 +8,13 @@ import sys
 _NUMPY_DTYPES = {"bool": 1, "int8": 2, "int16": 3, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8,
                  "uint64": 9, "float16": 10, "bfloat16": 11, "float32": 12, "float64": 13}
 _BUFFER, _INT, _FLOAT, _BOOL, _NONE, _TEXT = 1, 2, 3, 4, 5, 6
+_DESCRIPTOR, _TUPLE, _NAMED_TUPLE = 8, 9, 10
 _WAIT_FOREVER = 2**64 - 1
 
 
 class _Value(ctypes.Union):
-    _fields_ = [("buffer", ctypes.c_void_p), ("i", ctypes.c_int64), ("f", ctypes.c_double), ("text", ctypes.c_char_p)]
+    _fields_ = [("buffer", ctypes.c_void_p), ("i", ctypes.c_int64), ("f", ctypes.c_double), ("text", ctypes.c_char_p),
+                ("list", ctypes.c_void_p)]
 
 
 class _Arg(ctypes.Structure):
@@ -21,6 +23,13 @@ class _Arg(ctypes.Structure):
 
 class _Define(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("value", _Arg)]
+
+
+class _Descriptor(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("offset", ctypes.c_uint64),
+                ("dtype", ctypes.c_uint32), ("rank", ctypes.c_uint32), ("shape", ctypes.c_int64 * 5),
+                ("strides", ctypes.c_int64 * 5), ("block_shape", ctypes.c_uint32 * 5), ("padding", ctypes.c_uint32),
+                ("round_f32_to_tf32", ctypes.c_uint32)]
 
 
 class _LaunchOptions(ctypes.Structure):
@@ -152,21 +161,65 @@ class Function:
         _call("tm_function_create", ctypes.byref(self.handle), runtime().context, module.handle, name.encode(), None)
 
     def launch(self, grid, values, named, num_warps, num_stages):
-        args = (_Arg * len(values))(*[_to_arg(value) for value in values])
-        defines = (_Define * len(named))(*[_Define(name.encode(), _to_arg(value)) for name, value in named.items()])
+        keep = []  # what the arguments point at
+        args = (_Arg * len(values))(*[_to_arg(value, keep) for value in values])
+        defines = _to_defines(named.items(), keep)
         options = _LaunchOptions(ctypes.sizeof(_LaunchOptions), defines, len(named), num_warps, num_stages)
         extents = list(grid) + [1] * (3 - len(grid))
         _call("tm_function_launch", runtime().stream, self.handle, _Grid(*extents), args,
               ctypes.c_size_t(len(values)), ctypes.byref(options))
 
 
-def _to_arg(value):
-    arg = _Arg()
-    if isinstance(value, tuple):
-        buffer, dtype = value
+class Tensor:
+    """A buffer with the type of its elements."""
+
+    def __init__(self, buffer, dtype):
         if dtype not in _NUMPY_DTYPES:
             raise TypeError(f"arrays of {dtype} cannot be passed to a kernel")
-        arg.tag, arg.dtype, arg.u.buffer = _BUFFER, _NUMPY_DTYPES[dtype], buffer.handle
+        self.buffer, self.dtype = buffer, _NUMPY_DTYPES[dtype]
+
+
+class Descriptor:
+    """A tensor with its sizes, strides, block and options."""
+
+    def __init__(self, tensor, shape, strides, block_shape, padding, round_f32_to_tf32):
+        rank = len(shape)
+        if len(strides) != rank or len(block_shape) != rank or not 1 <= rank <= 5:
+            raise ValueError(f"a descriptor has as many strides and block sizes as sizes, 1 to 5: {len(strides)}, "
+                             f"{len(block_shape)} and {rank} are given")
+        if padding not in ("zero", "nan"):
+            raise ValueError(f"padding is 'zero' or 'nan', not {padding!r}")
+        self.tensor = tensor
+        self.struct = _Descriptor(ctypes.sizeof(_Descriptor), tensor.buffer.handle, 0, tensor.dtype, rank,
+                                  (ctypes.c_int64 * 5)(*shape), (ctypes.c_int64 * 5)(*strides),
+                                  (ctypes.c_uint32 * 5)(*block_shape), padding == "nan", bool(round_f32_to_tf32))
+
+
+def _to_defines(items, keep):
+    defines = (_Define * len(items))(*[_Define(name.encode(), _to_arg(value, keep)) for name, value in items])
+    keep.append(defines)
+    return defines
+
+
+def _to_tuple(value, keep, arg):
+    names = getattr(value, "_fields", None)
+    if names is not None:
+        arg.tag, items = _NAMED_TUPLE, _to_defines(list(zip(names, value)), keep)
+    else:
+        arg.tag, items = _TUPLE, (_Arg * len(value))(*[_to_arg(item, keep) for item in value])
+        keep.append(items)
+    arg.u.list, arg.offset = ctypes.addressof(items), len(value)
+
+
+def _to_arg(value, keep):
+    arg = _Arg()
+    if isinstance(value, Tensor):
+        arg.tag, arg.dtype, arg.u.buffer = _BUFFER, value.dtype, value.buffer.handle
+    elif isinstance(value, Descriptor):
+        keep.append(value)
+        arg.tag, arg.u.list = _DESCRIPTOR, ctypes.addressof(value.struct)
+    elif isinstance(value, (tuple, list)):
+        _to_tuple(value, keep, arg)
     elif value is None:
         arg.tag = _NONE
     elif isinstance(value, bool):

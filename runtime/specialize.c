@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * specialize.c - what an argument of a launch says of the variant it needs.
+ *
+ *   buffer   *type, and whether it starts at a multiple of 16 bytes
+ *   integer  i32, i64 or u64 by its value; the constant 1; multiple of 16
+ *   float    fp32        bool  i1        None, text, dtype  a constant
+ *   descriptor   type, block, padding; nothing of its sizes and strides
+ *   tuple    of these, each item looked at whatever the decorator says
+ *   a parameter annotated tl.constexpr: its value
+ *
+ * (triton/runtime/jit.py, python/src/specialize.cc.) What was found is a
+ * tm_param_spec and, for looking variants up, its bytes.
+ */
+#include "context.h"
+
+#include <string.h>
+
+/* ---- describing --------------------------------------------------------- */
+
+static tm_param_spec constant(const tm_arg *value) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = TM_FORM_CONSTANT;
+  spec.value = *value;
+  return spec;
+}
+
+static tm_param_spec run_time(uint32_t form, uint32_t dtype, bool multiple) {
+  tm_param_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.form = form;
+  spec.dtype = dtype;
+  spec.divisibility = multiple ? 16 : 0;
+  return spec;
+}
+
+static tm_param_spec describe_int(const tmi_param *p, const tm_arg *arg) {
+  int64_t x = arg->u.i;
+  uint32_t dtype = p->annotated ? p->annotated : arg->dtype;
+  bool look = !p->by_type_only;
+  /* A type that somebody fixed stays; else a 1 becomes a constant. */
+  if (!dtype && look && x == 1) return constant(arg);
+  if (!dtype)
+    dtype = x >= INT32_MIN && x <= INT32_MAX ? TM_DTYPE_I32 : TM_DTYPE_I64;
+  bool is_float = dtype >= TM_DTYPE_F16;
+  bool multiple = look && p->by_alignment && !is_float &&
+                  dtype != TM_DTYPE_I1 && x % 16 == 0;
+  return run_time(TM_FORM_NUMBER, dtype, multiple);
+}
+
+static bool is_tuple(const tm_arg *arg) {
+  return arg->tag == TM_GIVE_TUPLE || arg->tag == TM_GIVE_NAMED_TUPLE;
+}
+
+static const tm_arg *item(const tm_arg *tuple, size_t i) {
+  return tuple->tag == TM_GIVE_TUPLE ? &tuple->u.items[i]
+                                     : &tuple->u.members[i].value;
+}
+
+size_t tmi_text_size(const tm_arg *arg) {
+  return arg->offset ? (size_t)arg->offset : strlen(arg->u.text);
+}
+
+/* Does it have what only the run time knows? */
+static bool is_run_time(const tm_arg *arg, uint32_t depth) {
+  if (arg->tag == TM_GIVE_BUFFER || arg->tag == TM_GIVE_DESCRIPTOR)
+    return true;
+  if (!is_tuple(arg) || depth == TMI_MOST_DEPTH || !arg->u.items) return false;
+  for (size_t i = 0; i < arg->offset; i++)
+    if (is_run_time(item(arg, i), depth + 1)) return true;
+  return false;
+}
+
+static bool is_constant(const tm_arg *arg, uint32_t depth) {
+  switch (arg->tag) {
+    case TM_GIVE_INT: case TM_GIVE_FLOAT: case TM_GIVE_BOOL:
+    case TM_GIVE_NONE:
+      return true;
+    case TM_GIVE_TEXT: return arg->u.text != NULL;
+    case TM_GIVE_DTYPE: return tmi_dtype_name(arg->dtype) != NULL;
+    case TM_GIVE_TUPLE: case TM_GIVE_NAMED_TUPLE: break;
+    default: return false;
+  }
+  if (depth == TMI_MOST_DEPTH || arg->offset > TMI_MOST_PARAMS ||
+      (arg->offset && !arg->u.items))
+    return false;
+  for (size_t i = 0; i < arg->offset; i++)
+    if (!is_constant(item(arg, i), depth + 1) ||
+        (arg->tag == TM_GIVE_NAMED_TUPLE && !arg->u.members[i].name))
+      return false;
+  return true;
+}
+
+bool tmi_is_constant(const tm_arg *arg) { return is_constant(arg, 0); }
+
+tm_arg tmi_arg_copy(tm_arena *arena, const tm_arg *arg) {
+  tm_arg to = *arg;
+  size_t n = (size_t)arg->offset;
+  if (arg->tag == TM_GIVE_TEXT) {
+    to.offset = tmi_text_size(arg);
+    to.u.text = tm_strndup(arena, arg->u.text, (size_t)to.offset);
+  } else if (arg->tag == TM_GIVE_TUPLE) {
+    tm_arg *items = TM_NEW_ARRAY(arena, tm_arg, n + 1);
+    for (size_t i = 0; i < n; i++)
+      items[i] = tmi_arg_copy(arena, &arg->u.items[i]);
+    to.u.items = items;
+  } else if (arg->tag == TM_GIVE_NAMED_TUPLE) {
+    tm_define *members = TM_NEW_ARRAY(arena, tm_define, n + 1);
+    for (size_t i = 0; i < n; i++) {
+      const char *name = arg->u.members[i].name;
+      members[i].name = tm_strndup(arena, name, strlen(name));
+      members[i].value = tmi_arg_copy(arena, &arg->u.members[i].value);
+    }
+    to.u.members = members;
+  }
+  return to;
+}
+
+/* What a description is made with. */
+typedef struct describer {
+  const char *kernel; /* its name */
+  tm_arena *scratch;
+  uint32_t depth; /* of tuples in tuples */
+  tm_error **error;
+} describer;
+
+static tm_status describe(const describer *d, const tmi_param *p,
+                          const tm_arg *arg, tm_param_spec *out);
+
+static tm_status no_value(const describer *d, const tmi_param *p,
+                          const tm_arg *arg) {
+  if (arg->tag == TM_GIVE_TEXT && !arg->u.text)
+    return tmi_fail(d->error, TM_E_ARGUMENT,
+                    "kernel '%s': the text of '%s' is NULL", d->kernel,
+                    p->name);
+  if (is_tuple(arg))
+    return tmi_fail(d->error, TM_E_ARGUMENT,
+                    "kernel '%s': '%s' is a constexpr and is given a tuple "
+                    "with an item that is no compile-time value",
+                    d->kernel, p->name);
+  return tmi_fail(d->error, TM_E_ARGUMENT,
+                  "kernel '%s': the tag of '%s' is %u, no tm_arg_tag",
+                  d->kernel, p->name, (unsigned)arg->tag);
+}
+
+static tm_status describe_descriptor(const describer *d, const tmi_param *p,
+                                     const tm_arg *arg, tm_param_spec *out) {
+  tm_descriptor made;
+  tm_buf who = tm_buf_in(d->scratch);
+  tm_buf_printf(&who, "kernel '%s': '%s'", d->kernel, p->name);
+  tm_status status =
+      tmi_descriptor_read(arg, tm_buf_text(&who), &made, d->error);
+  *out = tm_spec_descriptor(arg->u.descriptor);
+  return status;
+}
+
+/* Triton specializes items as if the parameter had no options. */
+static tm_status describe_tuple(const describer *d, const tmi_param *p,
+                                const tm_arg *arg, tm_param_spec *out) {
+  size_t n = (size_t)arg->offset;
+  if (d->depth == TMI_MOST_DEPTH || n > TMI_MOST_PARAMS || (n && !arg->u.items))
+    return tmi_fail(d->error, TM_E_ARGUMENT,
+                    "kernel '%s': the tuples of '%s' are nested too deeply, "
+                    "or have no items (NULL), or too many",
+                    d->kernel, p->name);
+  describer inner = *d;
+  inner.depth++;
+  tm_named_spec *specs = TM_NEW_ARRAY(d->scratch, tm_named_spec, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    bool named = arg->tag == TM_GIVE_NAMED_TUPLE;
+    const char *name = named ? arg->u.members[i].name : NULL;
+    if (named && !name)
+      return tmi_fail(d->error, TM_E_ARGUMENT,
+                      "kernel '%s': a field of '%s' has no name", d->kernel,
+                      p->name);
+    tm_buf path = tm_buf_in(d->scratch);
+    if (name)
+      tm_buf_printf(&path, "%s.%s", p->name, name);
+    else
+      tm_buf_printf(&path, "%s.%zu", p->name, i);
+    tmi_param of = {.name = tm_buf_text(&path), .by_alignment = true};
+    specs[i].name = name;
+    if (item(arg, i)->tag == TM_GIVE_NOTHING)
+      return tmi_fail(d->error, TM_E_ARGUMENT,
+                      "kernel '%s': '%s' is given no value", d->kernel,
+                      of.name);
+    tm_status status = describe(&inner, &of, item(arg, i), &specs[i].spec);
+    if (status) return status;
+  }
+  *out = tm_spec_tuple(specs, n);
+  return TM_OK;
+}
+
+static tm_status describe_buffer(const describer *d, const tmi_param *p,
+                                 const tm_arg *arg, tm_param_spec *out) {
+  if (!arg->u.buffer || !tmi_dtype_name(arg->dtype))
+    return tmi_fail(d->error, TM_E_ARGUMENT,
+                    "kernel '%s': '%s' is given %s", d->kernel, p->name,
+                    arg->u.buffer ? "a buffer without the type of its "
+                                    "elements: use tm_arg_tensor"
+                                  : "no buffer (NULL)");
+  *out = run_time(TM_FORM_POINTER, arg->dtype,
+                  !p->by_type_only && p->by_alignment &&
+                      (arg->u.buffer->offset + arg->offset) % 16 == 0);
+  return TM_OK;
+}
+
+static tm_status describe(const describer *d, const tmi_param *p,
+                          const tm_arg *arg, tm_param_spec *out) {
+  memset(out, 0, sizeof *out);
+  if (p->is_constexpr && arg->tag != TM_GIVE_NOTHING) {
+    if (is_run_time(arg, 0))
+      return tmi_fail(d->error, TM_E_ARGUMENT,
+                      "kernel '%s': '%s' is a constexpr and is given a %s",
+                      d->kernel, p->name,
+                      arg->tag == TM_GIVE_DESCRIPTOR ? "descriptor"
+                                                     : "buffer");
+    if (!tmi_is_constant(arg)) return no_value(d, p, arg);
+    *out = constant(arg);
+    return TM_OK;
+  }
+  switch (arg->tag) {
+    case TM_GIVE_NOTHING:
+      return TM_OK;
+    case TM_GIVE_BUFFER:
+      return describe_buffer(d, p, arg, out);
+    case TM_GIVE_DESCRIPTOR:
+      return describe_descriptor(d, p, arg, out);
+    case TM_GIVE_TUPLE:
+    case TM_GIVE_NAMED_TUPLE:
+      return describe_tuple(d, p, arg, out);
+    case TM_GIVE_INT:
+      *out = describe_int(p, arg);
+      return TM_OK;
+    case TM_GIVE_FLOAT:
+      *out = run_time(TM_FORM_NUMBER,
+                      p->annotated  ? p->annotated
+                      : arg->dtype  ? arg->dtype
+                                    : (uint32_t)TM_DTYPE_F32,
+                      false);
+      return TM_OK;
+    case TM_GIVE_BOOL:
+      *out = run_time(TM_FORM_NUMBER,
+                      p->annotated ? p->annotated : (uint32_t)TM_DTYPE_I1,
+                      false);
+      return TM_OK;
+    case TM_GIVE_TEXT:
+    case TM_GIVE_NONE:
+    case TM_GIVE_DTYPE:
+      if (!tmi_is_constant(arg)) return no_value(d, p, arg);
+      *out = constant(arg);
+      return TM_OK;
+    default:
+      return no_value(d, p, arg);
+  }
+}
+
+tm_status tmi_specialize(const char *kernel, tm_arena *scratch,
+                         const tmi_param *p, const tm_arg *arg,
+                         tm_param_spec *out, tm_error **error) {
+  const describer d = {.kernel = kernel, .scratch = scratch, .error = error};
+  return describe(&d, p, arg, out);
+}
+
+/* ---- the key -------------------------------------------------------------- */
+
+bool tmi_key_put(tmi_key *key, const void *from, size_t n) {
+  if (n > key->size || key->used > key->size - n) return false;
+  if (n) memcpy(key->bytes + key->used, from, n);
+  key->used += n;
+  return true;
+}
+
+static bool put_text(tmi_key *key, const char *text, size_t n) {
+  uint32_t length = (uint32_t)n;
+  return tmi_key_put(key, &length, sizeof length) && tmi_key_put(key, text, n);
+}
+
+static bool put_constant(tmi_key *key, const tm_arg *value) {
+  if (!tmi_key_put(key, &value->tag, sizeof value->tag)) return false;
+  if (value->tag == TM_GIVE_NONE) return true;
+  if (value->tag == TM_GIVE_TEXT)
+    return put_text(key, value->u.text, tmi_text_size(value));
+  if (!is_tuple(value)) {
+    uint64_t bits = value->tag == TM_GIVE_DTYPE ? value->dtype
+                                                : (uint64_t)value->u.i;
+    if (value->tag == TM_GIVE_FLOAT)
+      memcpy(&bits, &value->u.f, sizeof bits);
+    return tmi_key_put(key, &bits, sizeof bits);
+  }
+  if (!tmi_key_put(key, &value->offset, sizeof value->offset)) return false;
+  for (size_t i = 0; i < value->offset; i++) {
+    const char *name = value->tag == TM_GIVE_NAMED_TUPLE
+                           ? value->u.members[i].name : "";
+    if (!put_text(key, name, strlen(name)) ||
+        !put_constant(key, item(value, i)))
+      return false;
+  }
+  return true;
+}
+
+bool tmi_key_put_spec(tmi_key *key, const tm_param_spec *spec) {
+  const unsigned char head[3] = {(unsigned char)spec->form,
+                                 (unsigned char)spec->dtype,
+                                 (unsigned char)spec->divisibility};
+  if (!tmi_key_put(key, head, sizeof head)) return false;
+  if (spec->form == TM_FORM_CONSTANT) return put_constant(key, &spec->value);
+  if (spec->form == TM_FORM_DESCRIPTOR) {
+    const tm_descriptor *d = spec->value.u.descriptor;
+    const uint32_t rest[4] = {d->dtype, d->rank, d->padding,
+                              d->round_f32_to_tf32 != 0};
+    return tmi_key_put(key, rest, sizeof rest) &&
+           tmi_key_put(key, d->block_shape, d->rank * sizeof d->block_shape[0]);
+  }
+  if (spec->form != TM_FORM_TUPLE) return true;
+  if (!tmi_key_put(key, &spec->value.offset, sizeof spec->value.offset)) return false;
+  for (size_t i = 0; i < spec->value.offset; i++) {
+    const tm_named_spec *of = &spec->value.u.specs[i];
+    const unsigned char named = of->name != NULL;
+    if (!tmi_key_put(key, &named, 1) ||
+        !put_text(key, of->name, named ? strlen(of->name) : 0) ||
+        !tmi_key_put_spec(key, &of->spec))
+      return false;
+  }
+  return true;
+}
