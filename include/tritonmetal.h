@@ -321,8 +321,11 @@ TM_API tm_status tm_module_add_custom(tm_module *module, const char *name,
                                       tm_error **error);
 /* The absolute dotted name of import number index, from 0, that is named in
  * the set but is not in it; NULL past the last. Triton's own modules are not
- * listed. Not every one is needed: host code imports too. Borrowed until the
- * next tm_module_add.
+ * listed. Not every one is needed: host code imports too.
+ * Stock is taken when index is 0 and a module was added since; so that adding
+ * a package is linear, other indexes read the list as it was taken then. Walk
+ * it to its end, adding what is found, and walk again while a walk has added
+ * something. Borrowed until the next call with index 0.
  * Threads: one per module. Since: 0.1 */
 TM_API const char *tm_module_missing_import(tm_module *module, size_t index);
 /* How many kernels (jit functions) the module itself has.

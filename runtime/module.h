@@ -19,7 +19,8 @@ typedef struct tmi_module_box {
   _Atomic int references;
   uint64_t generation; /* grows with every module that is added */
   TM_VEC(const char *) missing; /* tm_module_missing_import's answer */
-  uint64_t missing_generation;
+  tm_map asked;                 /* the names in it */
+  uint64_t missing_generation;  /* the one that it was made for */
 } tmi_module_box;
 
 /* The box of a module; retain and release it. */

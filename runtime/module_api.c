@@ -60,10 +60,9 @@ static tm_module *parse_into(tm_modules *set, const char *name,
                              const char *file_name, tm_str text,
                              bool is_package) {
   const char *copy = tm_strndup(set->arena, text.ptr, text.len);
-  tm_module *module = tm_module_parse_text(set, name, file_name,
-                                           (tm_str){copy, text.len});
-  module->is_package = module->is_package || is_package;
-  return module;
+  text.ptr = copy;
+  return is_package ? tm_module_parse_package(set, name, file_name, text)
+                    : tm_module_parse_text(set, name, file_name, text);
 }
 
 /* Parses the first module into an empty box; what fails is told, and the
@@ -167,26 +166,32 @@ void tm_module_destroy(tm_module *module) { tmi_module_release(module); }
 
 static void note_missing(void *payload, const char *name) {
   tmi_module_box *box = payload;
-  for (uint32_t i = 0; i < box->missing.len; i++)
-    if (strcmp(box->missing.data[i], name) == 0) return;
-  tm_push(&box->arena, &box->missing,
-          tm_strndup(&box->arena, name, strlen(name)));
+  if (tm_map_get(&box->asked, TM_KEY(name), NULL)) return; /* an interned name */
+  tm_map_put(&box->asked, TM_KEY(name), 1);
+  tm_push(&box->arena, &box->missing, name);
+}
+
+/* Walks every import of the set: once a walk of the caller's, not once an
+ * added module, or a package of n files would cost n times n. */
+static void take_stock(tmi_module_box *box, const tm_modules *set) {
+  box->missing.len = 0;
+  box->asked = tm_map_in(&box->arena);
+  for (uint32_t i = 0; i < set->list.len; i++)
+    tm_module_missing_imports(set->list.data[i], note_missing, box);
+  box->missing_generation = box->generation;
 }
 
 const char *tm_module_missing_import(tm_module *module, size_t index) {
   if (!module) return NULL;
   tmi_module_box *box = tmi_module_box_of(module);
-  if (box->missing_generation != box->generation) {
+  bool stale = box->missing_generation != box->generation;
+  if (stale && (index == 0 || !box->missing.len)) {
     jmp_buf guard;
     if (!tm_arena_guard(&box->arena, guard)) {
       box->arena.guard = NULL;
       return NULL;
     }
-    box->missing.len = 0;
-    for (uint32_t i = 0; i < module->owner->list.len; i++)
-      tm_module_missing_imports(module->owner->list.data[i], note_missing,
-                                box);
-    box->missing_generation = box->generation;
+    take_stock(box, module->owner);
     box->arena.guard = NULL;
   }
   return index < box->missing.len ? box->missing.data[index] : NULL;

@@ -376,6 +376,64 @@ static void missing_imports_are_found_and_added(void **state) {
   tm_module_destroy(m);
 }
 
+static void add_text(tm_module *m, const char *name, const char *text,
+                     bool is_package) {
+  tm_module_options options = TM_MODULE_OPTIONS_INIT;
+  options.is_package = is_package;
+  assert_int_equal(
+      tm_module_add(m, name, NULL, text, strlen(text), &options, &error),
+      TM_OK);
+}
+
+static void a_walk_of_the_missing_imports_can_add_as_it_goes(void **state) {
+  tm_module *m = parse("import a\nimport b\nimport c\n");
+  assert_string_equal(tm_module_missing_import(m, 0), "a");
+  add_text(m, "a", "import d\n", false);
+  assert_string_equal(tm_module_missing_import(m, 1), "b");
+  assert_string_equal(tm_module_missing_import(m, 2), "c");
+  assert_null(tm_module_missing_import(m, 3));
+  assert_string_equal(tm_module_missing_import(m, 0), "b");
+  assert_string_equal(tm_module_missing_import(m, 1), "c");
+  assert_string_equal(tm_module_missing_import(m, 2), "d");
+  assert_null(tm_module_missing_import(m, 3));
+  tm_module_destroy(m);
+}
+
+/* A kernel that calls pkg.twice in any of the ways that packages offer. */
+static void packages_name_their_modules_as_python_does(void **state) {
+  static const char helper[] =
+      "import triton\n\n\n@triton.jit\ndef twice(x):\n    return x + x\n";
+  static const struct { const char *import, *package, *call; } rows[] = {
+    {"from pkg import twice", "from . import twice\n", "twice.twice"},
+    {"from pkg import twice", "from .twice import twice\n", "twice"},
+    {"from pkg import twice", "", "twice.twice"},
+    {"from pkg.twice import twice", "from .twice import twice\n", "twice"},
+    {"import pkg", "from . import twice\n", "pkg.twice.twice"},
+    {"import pkg.twice", "", "pkg.twice.twice"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[512];
+    snprintf(text, sizeof text,
+             "import triton\nimport triton.language as tl\n%s\n\n\n"
+             "@triton.jit\ndef k(x, BLOCK: tl.constexpr):\n"
+             "    i = tl.arange(0, BLOCK)\n"
+             "    tl.store(x + i, %s(tl.load(x + i)))\n",
+             rows[i].import, rows[i].call);
+    tm_module *m = parse(text);
+    bool asked = false;
+    add_text(m, "pkg", rows[i].package, true);
+    for (size_t k = 0; tm_module_missing_import(m, k); k++)
+      asked |= !strcmp(tm_module_missing_import(m, k), "pkg.twice");
+    if (!asked) fail_msg("%s does not ask", rows[i].package);
+    add_text(m, "pkg.twice", helper, false);
+    tm_kernel *k;
+    tm_compile_options o = TM_COMPILE_OPTIONS_INIT;
+    o.signature = "*fp32, 64";
+    assert_int_equal(tm_compile(&k, context, m, "k", &o, &error), TM_OK);
+    tm_kernel_destroy(k);
+    tm_module_destroy(m);
+  }
+}
+
 /* ---- compiling without a device ----------------------------------------- */
 
 static void a_kernel_outlives_what_it_was_made_of(void **state) {
@@ -824,6 +882,8 @@ int main(void) {
       TEST(modules_list_their_kernels),
       TEST(text_needs_no_zero_at_its_end),
       TEST(missing_imports_are_found_and_added),
+      TEST(a_walk_of_the_missing_imports_can_add_as_it_goes),
+      TEST(packages_name_their_modules_as_python_does),
       TEST(a_kernel_outlives_what_it_was_made_of),
       TEST(all_forms_of_a_specialization_give_the_same_msl),
       TEST(wrong_specializations_are_refused),

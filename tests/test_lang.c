@@ -950,7 +950,7 @@ static void missing_imports_are_asked_for_once(void **state) {
   tm_buf out = tm_buf_in(&s.arena);
   tm_module_missing_imports(module, note_import, &out);
   assert_string_equal(tm_buf_text(&out),
-                      "torch.nn math pkg.ops.utils pkg.ops.utils.f "
+                      "torch torch.nn math pkg.ops.utils pkg.ops.utils.f "
                       "pkg.ops.utils.g pkg.ops pkg.ops.h pkg.known.y other ");
   close_source(&s);
 }

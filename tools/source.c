@@ -147,30 +147,36 @@ static char *find_module(const char *dotted, const tool_list *folders,
   return NULL;
 }
 
+/* Adds the module that path holds. */
+static int add_module(tm_module *module, const char *dotted, const char *path,
+                      bool is_package) {
+  size_t size;
+  char *text = tool_read_file(path, &size);
+  if (!text) return EXIT_DIAGNOSED;
+  tm_module_options options = TM_MODULE_OPTIONS_INIT;
+  options.is_package = is_package;
+  tm_error *error = NULL;
+  tm_status status =
+      tm_module_add(module, dotted, path, text, size, &options, &error);
+  free(text);
+  return status ? tool_fail(error) : EXIT_DONE;
+}
+
 /* Adds every import that can be found, until nothing new is. */
 static int add_imports(tm_module *module, const tool_list *folders) {
-  size_t index = 0;
-  const char *dotted;
-  while ((dotted = tm_module_missing_import(module, index))) {
-    bool is_package;
-    char *path = find_module(dotted, folders, &is_package);
-    index++;
-    if (!path) continue;
-    size_t size;
-    char *text = tool_read_file(path, &size);
-    char *name = strdup(dotted); /* lives only until the set changes */
-    if (!text || !name) {
-      free(text), free(name), free(path);
-      return EXIT_DIAGNOSED;
+  bool added = true;
+  while (added) {
+    const char *dotted;
+    added = false;
+    for (size_t i = 0; (dotted = tm_module_missing_import(module, i)); i++) {
+      bool is_package;
+      char *path = find_module(dotted, folders, &is_package);
+      if (!path) continue;
+      int result = add_module(module, dotted, path, is_package);
+      free(path);
+      if (result) return result;
+      added = true;
     }
-    tm_module_options options = TM_MODULE_OPTIONS_INIT;
-    options.is_package = is_package;
-    tm_error *error = NULL;
-    tm_status status =
-        tm_module_add(module, name, path, text, size, &options, &error);
-    free(text), free(name), free(path);
-    if (status) return tool_fail(error);
-    index = 0; /* the list has changed */
   }
   return EXIT_DONE;
 }

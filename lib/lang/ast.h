@@ -309,6 +309,9 @@ tm_modules *tm_modules_create(tm_arena *arena, tm_diags *diags);
  * in the set already is replaced. */
 tm_module *tm_module_parse_text(tm_modules *set, const char *name,
                                 const char *file_name, tm_str text);
+/* The same for a package, whatever its file is called. */
+tm_module *tm_module_parse_package(tm_modules *set, const char *name,
+                                   const char *file_name, tm_str text);
 tm_module *tm_modules_find(const tm_modules *set, const char *name);
 
 /* The device function of that name in the module: jit functions, names bound
@@ -327,7 +330,7 @@ const char *tm_module_absolute(const tm_module *module, uint32_t dots,
 /* Calls back for every module that this one imports and the set lacks,
  * excluding triton and its parts, so that a caller can find their files; once
  * each. `from m import x` asks for m, and for m.x unless m is there and binds
- * x: x may be a submodule. */
+ * x to something else: x may be a submodule. `import a.b` asks for a too. */
 void tm_module_missing_imports(const tm_module *module,
                                void (*found)(void *, const char *absolute),
                                void *payload);

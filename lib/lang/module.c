@@ -356,6 +356,20 @@ static void ask(missing *m, const char *path) {
   m->found(m->payload, name);
 }
 
+/* Whether `from from import name` finds the name bound there, and so needs no
+ * module of that name. `from . import name` in the package itself says that
+ * it is such a module. */
+static bool provides(const tm_module *from, tm_name name) {
+  const tm_stmt *s = tm_module_binding(from, name);
+  if (!s || s->kind != TM_STMT_IMPORT_FROM) return s != NULL;
+  const char *path = tm_module_absolute(from, s->dots, s->name ? s->name : "");
+  if (!path || strcmp(path, from->name) != 0) return true;
+  for (uint32_t i = 0; i < s->imports.len; i++)
+    if (strcmp(s->imports.data[i].alias, name) == 0)
+      return strcmp(s->imports.data[i].path, name) != 0;
+  return true;
+}
+
 static void ask_from(missing *m, const tm_stmt *stmt) {
   tm_modules *set = m->module->owner;
   const char *path = tm_module_absolute(m->module, stmt->dots,
@@ -366,11 +380,20 @@ static void ask_from(missing *m, const tm_stmt *stmt) {
   for (uint32_t i = 0; i < stmt->imports.len; i++) {
     tm_name name = stmt->imports.data[i].path;
     if (strcmp(name, "*") == 0) continue;
-    if (from && tm_map_get(&from->bindings, TM_KEY(name), NULL)) continue;
+    if (from && provides(from, name)) continue;
     tm_buf text = tm_buf_in(set->arena);
     tm_buf_printf(&text, "%s%s%s", path, *path ? "." : "", name);
     ask(m, tm_buf_text(&text));
   }
+}
+
+/* `import a.b` binds a, so that a is wanted too. */
+static void ask_plain(missing *m, const tm_import *import) {
+  const char *path = import->path;
+  const char *dot = import->has_as ? NULL : strchr(path, '.');
+  for (; dot; dot = strchr(dot + 1, '.'))
+    ask(m, tm_strndup(m->module->owner->arena, path, (size_t)(dot - path)));
+  ask(m, path);
 }
 
 void tm_module_missing_imports(const tm_module *module,
@@ -387,7 +410,7 @@ void tm_module_missing_imports(const tm_module *module,
       continue;
     }
     for (uint32_t j = 0; j < stmt->imports.len; j++)
-      ask(&m, stmt->imports.data[j].path);
+      ask_plain(&m, &stmt->imports.data[j]);
   }
 }
 

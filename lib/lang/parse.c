@@ -219,12 +219,13 @@ static bool ends_with(const char *text, const char *end) {
   return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-tm_module *tm_module_parse_text(tm_modules *set, const char *name,
-                                const char *file_name, tm_str text) {
+static tm_module *parse_as(tm_modules *set, const char *name,
+                           const char *file_name, tm_str text,
+                           bool is_package) {
   tm_module *module = TM_NEW(set->arena, tm_module);
   module->owner = set;
   module->name = tm_intern_cstr(&set->names, name);
-  module->is_package = ends_with(file_name, "__init__.py");
+  module->is_package = is_package; /* before its imports are resolved */
   module->bindings = tm_map_in(set->arena);
   if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0) {
     text.ptr += 3; /* a byte order mark; columns count from behind it */
@@ -241,4 +242,15 @@ tm_module *tm_module_parse_text(tm_modules *set, const char *name,
   }
   tm_push(set->arena, &set->list, module);
   return module;
+}
+
+tm_module *tm_module_parse_text(tm_modules *set, const char *name,
+                                const char *file_name, tm_str text) {
+  return parse_as(set, name, file_name, text,
+                  ends_with(file_name, "__init__.py"));
+}
+
+tm_module *tm_module_parse_package(tm_modules *set, const char *name,
+                                   const char *file_name, tm_str text) {
+  return parse_as(set, name, file_name, text, true);
 }

@@ -316,18 +316,22 @@ static tm_lv import_from(tm_low *l, const tm_module *module,
   const char *path = tm_module_absolute(module, s->dots,
                                         s->name ? s->name : "");
   if (!path) path = s->name ? s->name : "";
+  tm_lv owner = import_module(l, module, path);
+  bool is_module = owner && owner->kind == TM_LV_MODULE;
+  tm_lv bound = NULL;
+  /* What the package binds hides a module of the same name in it, but the
+   * package's own `from . import name` is what makes that module known. */
+  if (is_module && owner->module != module) {
+    bound = tm_scope_global(l, owner->module, name);
+    if (bound && bound->kind != TM_LV_OPAQUE) return bound;
+  }
   tm_lv v = import_module(l, module,
                           tm_low_format(l, "%s.%s", path, name));
-  if (v) return v;
-  tm_lv owner = import_module(l, module, path);
-  if (owner && owner->kind == TM_LV_SPACE) {
+  if (!v && owner && owner->kind == TM_LV_SPACE)
     v = space_find(l, owner->space, name);
-    if (v) return v;
-  }
-  if (owner && owner->kind == TM_LV_MODULE) {
-    v = tm_scope_global(l, owner->module, name);
-    if (v) return v;
-  }
+  if (!v) v = bound;
+  if (!v && is_module) v = tm_scope_global(l, owner->module, name);
+  if (v) return v;
   if (owner)
     return tm_lv_opaque(l, tm_low_format(l, "%s, which %s does not define",
                                          name, path));
@@ -484,6 +488,9 @@ tm_lv tm_scope_attribute(tm_low *l, tm_lv owner, tm_name name) {
   if (owner->kind == TM_LV_SPACE)
     return space_attribute(l, owner->space, name);
   tm_lv v = tm_scope_global(l, owner->module, name);
+  if (!v) /* after `import a.b`, b is an attribute of a */
+    v = import_module(l, owner->module,
+                      tm_low_format(l, "%s.%s", owner->module->name, name));
   if (v) return v;
   tm_nearest near = {name, NULL, 0};
   for (uint32_t i = 0; i < owner->module->functions.len; i++)

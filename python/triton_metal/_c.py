@@ -122,18 +122,21 @@ class Module:
         text, options = self._read(path)
         _call("tm_module_parse", ctypes.byref(self.handle), name.encode(), path.encode(), text,
               ctypes.c_size_t(len(text)), ctypes.byref(options))
-        index = 0
-        while True:
-            missing = _library.tm_module_missing_import(self.handle, ctypes.c_size_t(index))
-            if missing is None:
-                break
+        while self._add_imports():
+            pass
+
+    def _add_imports(self):
+        """Adds what the set lacks and Python has; whether there was any."""
+        index, added = 0, False
+        while (missing := _library.tm_module_missing_import(self.handle, ctypes.c_size_t(index))) is not None:
             index += 1
             found = self._find(missing.decode())
             if found:
                 text, options = self._read(found)
                 _call("tm_module_add", self.handle, missing, found.encode(), text, ctypes.c_size_t(len(text)),
                       ctypes.byref(options))
-                index = 0
+                added = True
+        return added
 
     @staticmethod
     def _read(path):
