@@ -7,9 +7,8 @@
  * max(int, uint) is as ambiguous here as it is in Metal. Rows with the flag
  * X are templates in Metal's headers: their T is deduced exactly.
  *
- * bfloat converts to float, so C++ alone would let bfloat into every math
- * function; the specification gives it none (6.5), toolchains differ, and
- * so it is refused with the advice to write the conversion.
+ * bfloat has no forms of its own in most functions (spec 6.5), but converts to
+ * float and to integers: exp(b) is that of float, max(b, b) is ambiguous.
  */
 #include "front.h"
 
@@ -231,14 +230,15 @@ static outcome choose(sm_parser *p, uint32_t set, uint32_t widths,
   return FOUND;
 }
 
-static bool takes_bfloat(const sm_exprs *args) {
-  for (uint32_t i = 0; i < args->len; i++) {
-    const sm_type *t = args->data[i]->type;
-    if ((t->kind == SM_T_SCALAR || t->kind == SM_T_VECTOR) &&
-        t->scalar == SM_BFLOAT)
-      return true;
-  }
-  return false;
+/* max(0, b) with b of type bfloat takes the int form, and loses what is
+ * behind the point: legal, and never meant. */
+static void warn_of_truncation(sm_parser *p, const sm_expr *arg,
+                               const sm_type *to) {
+  const sm_type *from = arg->type;
+  if (from->kind == SM_T_SCALAR && from->scalar == SM_BFLOAT &&
+      sm_is_integer(to->scalar))
+    tm_warning_at(p->diags, arg->loc, "implicit conversion of 'bfloat' to '%s' "
+                  "drops the fraction: convert to float", to->spelling);
 }
 
 static sm_expr *wrap_vote(sm_parser *p, sm_builtin id, sm_expr *e) {
@@ -265,9 +265,7 @@ sm_library_fit sm_library_ranks(sm_parser *p, sm_builtin id,
   candidate c = {SM_BOOL, 1, {0}};
   bool patterned = r->set != SET_C && !sm_is_packing(id) &&
                    r->since <= p->version && r->family <= p->options->family;
-  if (!patterned || args->len != strlen(r->pattern) - 1 ||
-      (takes_bfloat(args) && !(r->set & BIT(SM_BFLOAT))))
-    return SM_FIT_NONE;
+  if (!patterned || args->len != strlen(r->pattern) - 1) return SM_FIT_NONE;
   outcome result = choose_row(p, r, r->set, args, &c);
   if (result == NO_MATCH) return SM_FIT_NONE;
   if (result == AMBIGUOUS) return SM_FIT_AMBIGUOUS;
@@ -292,9 +290,6 @@ static sm_expr *call_pattern(sm_parser *p, sm_builtin id, sm_namespace ns,
     return sm_error_expr(p, loc);
   }
   uint32_t set = ns == SM_NS_PLAIN ? r->set : (uint32_t)BIT(SM_FLOAT);
-  if (takes_bfloat(args) && !(set & BIT(SM_BFLOAT)))
-    return no_match(p, id, loc, "there is no form for bfloat: convert to "
-                    "float explicitly");
   candidate c = {SM_BOOL, 1, {0}};
   outcome result = choose_row(p, r, set, args, &c);
   if (result == NO_MATCH)
@@ -304,10 +299,12 @@ static sm_expr *call_pattern(sm_parser *p, sm_builtin id, sm_namespace ns,
     sm_hint(p, diag, "convert the arguments to one type");
     return sm_error_expr(p, loc);
   }
-  for (uint32_t i = 0; i < n; i++)
-    if (params[i] != 'r' && params[i] != 'R')
-      args->data[i] = sm_convert_known(
-          p, args->data[i], letter_type(p, params[i], c.scalar, c.width));
+  for (uint32_t i = 0; i < n; i++) {
+    if (params[i] == 'r' || params[i] == 'R') continue;
+    const sm_type *to = letter_type(p, params[i], c.scalar, c.width);
+    warn_of_truncation(p, args->data[i], to);
+    args->data[i] = sm_convert_known(p, args->data[i], to);
+  }
   const sm_type *type = letter_type(p, r->pattern[0], c.scalar, c.width);
   sm_expr *e = make_call(p, id, type, args, loc);
   if ((r->flags & M) && c.scalar == SM_FLOAT)

@@ -185,10 +185,12 @@ static sm_expr *binary_pointers(sm_parser *p, sm_op op, sm_expr *a,
     bool alike = x->element == y->element && x->space == y->space;
     if (alike && op == SM_SUB && is_object_pointer(x))
       return make_binary(p, op, p->scalars[SM_LONG], a, b, loc);
-    if (!alike || !is_comparison(op))
+    bool with_void = x->space == y->space &&
+                     (sm_is_void(x->element) || sm_is_void(y->element));
+    if ((!alike && !with_void) || !is_comparison(op))
       return invalid(p, a, b, loc, NULL);
     const sm_type *type = sm_type_pointer(
-        p, x->element, x->space, x->is_const || y->is_const,
+        p, alike ? x->element : p->scalars[SM_VOID], x->space, x->is_const || y->is_const,
         x->is_volatile || y->is_volatile);
     return make_binary(p, op, p->scalars[SM_BOOL],
                        sm_convert_known(p, a, type),

@@ -294,9 +294,10 @@ static bool local_space(sm_parser *p, const sm_specifiers *s,
              "address space '%s'", d->name, sm_space_name(d->space));
     return false;
   }
-  if (!p->callable->function->is_kernel || p->depth != 1) {
+  if (!p->callable->function->is_kernel) { /* in any block of it: candle has
+                                              them in the cases of a switch */
     sm_error(p, d->loc, "variables in the threadgroup address space can only "
-             "be declared in the outermost scope of a kernel function");
+             "be declared in a kernel function");
     return false;
   }
   *kind = SM_V_THREADGROUP;

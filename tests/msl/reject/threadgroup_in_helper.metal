@@ -1,5 +1,5 @@
 // rule: threadgroup variables are declared in kernels
-// expect: 6:21 outermost scope of a kernel function
+// expect: 6:21 can only be declared in a kernel function
 #include <metal_stdlib>
 using namespace metal;
 static void g() {
