@@ -682,7 +682,7 @@ static const struct {
   {"atan2 copysign divide fdim fmax fmin fmod nextafter pow powr step",
    "(x, x)", "hf", "B", "1234"},
   {"fma fmax3 fmin3 fmedian3 mix smoothstep", "(x, x, x)", "hf", "B",
-   "1234"},
+   "1234", "B"},
   {"abs", "(x)", "csilhf", "B", "1234"},
   {"max min", "(x, x)", "cCsSiIlLhf", "B", "1234"},
   {"clamp max3 min3 median3", "(x, x, x)", "cCsSiIlLhf", "B", "1234"},
@@ -699,7 +699,7 @@ static const struct {
   {"length length_squared normalize", "(x)", "hf", "bcCsSiIlLB", "234"},
   {"dot distance distance_squared reflect", "(x, x)", "hf", "bcCsSiIlLB",
    "234"},
-  {"cross", "(x, x)", "hf", "bcCsSiIlLB", "3"},
+  {"cross", "(x, x)", "hf", "bcCsSiIlL", "3"},
   {"faceforward", "(x, x, x)", "hf", "bcCsSiIlLB", "234"},
   {"simd_sum simd_product simd_min simd_max simd_prefix_inclusive_sum "
    "simd_prefix_inclusive_product simd_prefix_exclusive_sum "
@@ -741,7 +741,11 @@ static void functions_take_their_types_and_no_others(void **state) {
       for (const char *w = "1234"; *w; w++) {
         bool shaped = strchr(uses[u].widths, *w) != NULL;
         for (const char *s = scalar_letters; *s; s++) {
-          bool takes = shaped && strchr(uses[u].takes, *s);
+          /* a bfloat converts to float, so that of half and float it takes
+             the second; bfloat vectors do not convert */
+          bool as_float = *s == 'B' && *w == '1' &&
+                          strcmp(uses[u].takes, "hf") == 0;
+          bool takes = shaped && (strchr(uses[u].takes, *s) || as_float);
           if (!takes && shaped && !strchr(uses[u].refuses, *s)) continue;
           if (accepts_call(name, uses[u].call, *s, *w) == takes) continue;
           print_error("%s%s of letter %c, width %c: should be %s\n", name,
