@@ -406,6 +406,62 @@ static int check_math(const math_row *row, const math_data *d, double *worst,
   return bad;
 }
 
+/* The statements that compare each element of a vector of four and of three
+ * with the scalar: a bit of `bad` for each that differs. */
+static void write_vectors(tm_buf *t, const math_row *row, bool is_half) {
+  const char *type = is_half ? "half" : "float";
+  const char *bits = is_half ? "ushort" : "uint", *in = is_half ? "h" : "x";
+  tm_buf_printf(t, "  { %s4 a[3] = {};\n", type);
+  for (int k = 0; k < row->arity; k++)
+    tm_buf_printf(t, "  for (uint e = 0; e < 4; e++) "
+                  "a[%d][e] = d.%s[%d][(i + e) %% %d];\n", k, in, k, N);
+  static const char *const lists[3][4] = {
+    {"", "a[0]", "a[0], a[1]", "a[0], a[1], a[2]"},
+    {"", "a[0].xyz", "a[0].xyz, a[1].xyz", "a[0].xyz, a[1].xyz, a[2].xyz"},
+    {"", "a[0][e]", "a[0][e], a[1][e]", "a[0][e], a[1][e], a[2][e]"},
+  };
+  tm_buf_printf(t, "  %s4 r = %s(%s);\n  %s3 q = %s(%s);\n"
+                "  _Pragma(\"nounroll\")\n"
+                "  for (uint e = 0; e < 4; e++) {\n"
+                "    %s s = %s(%s), u = r[e], v = e < 3 ? q[e] : s;\n"
+                "    wrong |= uint(as_type<%s>(s) != as_type<%s>(u) && "
+                "!(isnan(s) && isnan(u))) << (e + %d);\n"
+                "    wrong |= uint(as_type<%s>(s) != as_type<%s>(v) && "
+                "!(isnan(s) && isnan(v))) << (e + %d);\n  } }\n",
+                type, row->name, lists[0][row->arity], type, row->name,
+                lists[1][row->arity], type, row->name, lists[2][row->arity],
+                bits, bits, is_half ? 8 : 0, bits, bits, is_half ? 12 : 4);
+}
+
+static void vectors_of_three_and_four_are_their_elements(void **state) {
+  static math_data d;
+  static uint32_t bad[4];
+  for (size_t r = 0; r < TM_COUNT(math_rows); r++) {
+    const math_row *row = &math_rows[r];
+    tm_arena arena;
+    tm_arena_init(&arena, 0);
+    tm_buf t = tm_buf_in(&arena);
+    tm_buf_printf(&t, HEAD
+        "struct D { float x[3][%d]; half h[3][%d]; };\n"
+        "kernel void f(device const D &d [[buffer(0)]],\n"
+        "              device atomic_uint *bad [[buffer(1)]],\n"
+        "              uint i [[thread_position_in_grid]]) {\n"
+        "  uint wrong = 0;\n", N, N);
+    write_vectors(&t, row, false);
+    write_vectors(&t, row, true);
+    tm_buf_puts(&t, "  atomic_fetch_or_explicit(bad, wrong, "
+                "memory_order_relaxed);\n}\n");
+    fill_arguments(row, &d);
+    memset(bad, 0, sizeof bad);
+    span buffers[] = {{&d, sizeof d}, {bad, sizeof bad}};
+    run(tm_buf_text(&t), N, buffers, 2);
+    tm_arena_free(&arena);
+    if (bad[0])
+      fail_msg("%s: elements of float4, float3, half4, half3 that differ from "
+               "the scalar: %04x", row->name, bad[0]);
+  }
+}
+
 static void math_functions_keep_the_bounds_of_the_specification(
     void **state) {
   static math_data d;
@@ -989,6 +1045,7 @@ int main(void) {
     cmocka_unit_test(functions_take_their_types_and_no_others),
     cmocka_unit_test(integer_functions_match_128_bit_arithmetic),
     cmocka_unit_test(group_functions_match_on_every_type),
+    cmocka_unit_test(vectors_of_three_and_four_are_their_elements),
     cmocka_unit_test(math_functions_keep_the_bounds_of_the_specification),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
