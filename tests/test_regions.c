@@ -92,7 +92,7 @@ static void run_all_ways(const char *text, const memory *m, uint64_t threads,
   for (int way = 0; way < 4; way++) {
     sm_code_options options = {.check = way / 2 != 0};
     sm_code *code = compile(text, way % 2 == 0, &options);
-    assert_int_equal(code->meta->regions, way % 2 == 0);
+    assert_int_equal(code->meta->record_bytes != 0, way % 2 == 0);
     for (uint64_t shuffle = 0; shuffle < 3; shuffle++) {
       char *error = NULL;
       memset(m->out, 0x55, m->n * sizeof(*m->out));
@@ -498,7 +498,7 @@ static void large_locals_are_left_to_coroutines(void **state) {
       "  out[i] = s[t ^ 32] + table[(t & 3) + (in[0] ? 0 : 0)];\n"
       "}\n";
   sm_code *code = compile(text, true, NULL);
-  assert_int_equal(code->meta->regions, 0);
+  assert_int_equal(code->meta->record_bytes, 0);
   char *error = NULL;
   sm_dispatch d = grid(code, &m, N, N);
   if (sm_run(&d, &error) != SM_RUN_OK) fail_msg("%s", error);

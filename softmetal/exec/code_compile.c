@@ -93,12 +93,12 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
 }
 
 static void emit_meta(sm_emit *e, uint64_t stack, bool has_line,
-                      bool has_any, bool regions) {
+                      bool has_any, uint32_t record_bytes) {
   sm_val field[8] = {
       sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
       sm_i32(e, e->has_barrier), sm_i32(e, has_line),
       sm_i32(e, e->options->check), sm_i32(e, e->options->counters),
-      sm_i32(e, has_any), sm_i32(e, regions)};
+      sm_i32(e, has_any), sm_i32(e, record_bytes)};
   sm_val chars[sizeof(((sm_meta *)0)->name)];
   size_t n = sizeof(chars) / sizeof(chars[0]);
   size_t length = strlen(e->kernel->name);
@@ -193,17 +193,17 @@ static bool optimize(LLVMModuleRef module, LLVMTargetMachineRef machine,
 
 /* Barriers are cut where locals are registers already: what is not needed
  * behind a barrier is then known. */
-static bool form_regions(sm_emit *e, LLVMTargetMachineRef machine,
-                         sm_val *entries, uint32_t n, uint64_t *stack) {
-  if (!wants_regions()) return false;
+static uint32_t form_regions(sm_emit *e, LLVMTargetMachineRef machine,
+                             sm_val *entries, uint32_t n) {
+  if (!e->has_barrier || !wants_regions()) return 0;
   dump(e->module, "whole");
   if (!optimize(e->module, machine, "function(sroa,early-cse,simplifycfg)",
                 &e->error))
     longjmp(*e->arena->guard, 1);
   LLVMTargetDataRef layout = LL.CreateTargetDataLayout(machine);
-  bool ok = sm_form_regions(e, entries, n, layout, stack);
+  uint32_t bytes = sm_form_regions(e, entries, n, layout);
   LL.DisposeTargetData(layout);
-  return ok;
+  return bytes;
 }
 
 static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
@@ -221,7 +221,7 @@ static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
   sm_uniform_analyze(e);
   bool line = e->options->entries != SM_ENTRIES_GENERAL;
   bool any = e->options->entries != SM_ENTRIES_FULL;
-  uint64_t stack = 0, records = 0;
+  uint64_t stack = 0;
   sm_val entries[2];
   uint32_t n = 0;
   if (any) {
@@ -234,9 +234,9 @@ static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
     entries[n++] = e->function;
   }
   if (stack < e->local_bytes) stack = e->local_bytes;
-  bool regions = e->has_barrier && form_regions(e, machine, entries, n,
-                                                &records);
-  emit_meta(e, records + stack + stack / 2 + 65536, line, any, regions);
+  uint32_t record = form_regions(e, machine, entries, n);
+  stack += stack / 2 + (uint64_t)record * SM_MOST_SIMDGROUPS + 65536;
+  emit_meta(e, stack, line, any, record);
 }
 
 static bool to_object(LLVMModuleRef module, LLVMTargetMachineRef machine,

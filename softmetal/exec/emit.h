@@ -50,8 +50,18 @@ typedef struct sm_leaf {
   sm_val coef[5]; /* LIN; NULL is zero */
   sm_val guard;   /* LIN: i1, the form holds; NULL: always */
   sm_val alt;     /* with guard: the value as VAR */
+  sm_val all;     /* VAR of bool: i1; set: all lanes are true; or NULL */
+  sm_val none;    /* with all: i1; set: no lane is true */
+  const struct sm_compared *compared; /* VAR of bool: what v came from, to be
+                     computed again where it is needed; or NULL */
   struct sm_place *place;
 } sm_leaf;
+
+typedef struct sm_compared { /* a op b of scalar type s */
+  sm_op op;
+  sm_scalar s;
+  sm_leaf a, b;
+} sm_compared;
 
 typedef struct sm_value {
   const sm_type *type;
@@ -218,6 +228,9 @@ sm_leaf sm_leaf_binary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
                        sm_leaf b);
 sm_leaf sm_leaf_compare(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
                         sm_leaf b);
+/* A condition of which not all lanes agree: v is computed here, so that it
+ * costs nothing where they do. */
+sm_leaf sm_leaf_mixed(sm_emit *e, sm_leaf condition);
 sm_leaf sm_leaf_unary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a);
 sm_leaf sm_leaf_cast(sm_emit *e, sm_scalar to, sm_scalar from, sm_leaf a);
 sm_leaf sm_leaf_select(sm_emit *e, sm_leaf c, sm_leaf a, sm_leaf b);
@@ -240,6 +253,7 @@ uint64_t sm_slot_member(sm_emit *e, const sm_type *type, uint32_t member,
                         bool varying);
 uint32_t sm_member_leaf(sm_emit *e, const sm_type *type, uint32_t member);
 sm_val sm_exec(sm_emit *e);                  /* current mask */
+bool sm_exec_is_full(const sm_emit *e);      /* known while emitting */
 sm_val sm_mask_bits(sm_emit *e, sm_val mask);/* as i32 */
 sm_val sm_any(sm_emit *e, sm_val mask);      /* i1 */
 sm_value sm_place_read(sm_emit *e, const sm_place *place, tm_loc loc);
@@ -288,6 +302,8 @@ sm_place sm_emit_place(sm_emit *e, const sm_expr *x);
 /* The value that a kernel parameter starts with. */
 sm_value sm_emit_input(sm_emit *e, const sm_var *var);
 bool sm_is_pure(const sm_expr *x);
+/* A field of the frame, which does not change while the kernel runs. */
+sm_val sm_frame_field(sm_emit *e, sm_ty type, size_t offset);
 
 /* ---- emit_stmt.c ------------------------------------------------------ */
 
@@ -320,6 +336,10 @@ bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c);
 /* A loop so small that its body may be emitted twice: once more for the trips
  * that all lanes make. */
 bool sm_is_small_loop(sm_emit *e, const sm_stmt *s);
+/* What s becomes is small enough to be emitted twice, once for the case that
+ * all lanes take part. */
+bool sm_is_worth_two(sm_emit *e, struct sm_stmt *const *list, uint32_t n);
+bool sm_mentions(struct sm_stmt *const *list, uint32_t n, const sm_var *v);
 /* The bodies of this if statement are so cheap, and so harmless to lanes
  * that do not take part, that no branch around them is needed. */
 bool sm_is_straight(sm_emit *e, const sm_stmt *s);
@@ -328,10 +348,10 @@ bool sm_is_straight(sm_emit *e, const sm_stmt *s);
 
 /* Turns functions with calls of sm_rt_barrier, for a simdgroup each, into
  * functions that run a whole threadgroup. They must be verified LLVM, locals
- * in registers where possible. *stack grows to what the largest needs on the
- * stack. False: they are left as coroutines. */
-bool sm_form_regions(sm_emit *e, sm_val *functions, uint32_t n,
-                     LLVMTargetDataRef layout, uint64_t *stack);
+ * in registers where possible. Returns the bytes that they keep for each
+ * simdgroup; 0: they are left as coroutines. */
+uint32_t sm_form_regions(sm_emit *e, sm_val *functions, uint32_t n,
+                         LLVMTargetDataRef layout);
 
 /* ---- emit_log.c ------------------------------------------------------- */
 

@@ -46,7 +46,7 @@ bool sm_is_pure(const sm_expr *x) {
 
 /* ---- kernel inputs ---------------------------------------------------- */
 
-static sm_val frame_field(sm_emit *e, sm_ty type, size_t offset) {
+sm_val sm_frame_field(sm_emit *e, sm_ty type, size_t offset) {
   sm_val v = LL.BuildLoad2(e->b, type,
                            sm_at(e, e->frame, sm_i64(e, offset)), "");
   unsigned kind = LL.GetMDKindIDInContext(e->context, "invariant.load", 14);
@@ -55,7 +55,7 @@ static sm_val frame_field(sm_emit *e, sm_ty type, size_t offset) {
   return v;
 }
 
-#define FIELD(name) frame_field(e, e->i32, offsetof(sm_frame, name))
+#define FIELD(name) sm_frame_field(e, e->i32, offsetof(sm_frame, name))
 
 static sm_leaf known(sm_val v, uint64_t hi, uint8_t zeros) {
   sm_leaf leaf = sm_leaf_uni(v);
@@ -83,7 +83,7 @@ static sm_leaf thread_index(sm_emit *e) {
 static sm_leaf local_position(sm_emit *e, int d) {
   size_t at = offsetof(sm_frame, first) + (size_t)d * 4;
   if (e->line) {
-    sm_val first = frame_field(e, e->i32, at);
+    sm_val first = sm_frame_field(e, e->i32, at);
     if (d > 0) return known(first, 1023, 0);
     sm_leaf leaf = lane_number(e);
     leaf.v = first; /* a multiple of 32 in every group that uses this */
@@ -92,7 +92,7 @@ static sm_leaf local_position(sm_emit *e, int d) {
     return leaf;
   }
   size_t table = offsetof(sm_frame, position) + (size_t)d * sizeof(void *);
-  sm_val p = frame_field(e, e->ptr, table);
+  sm_val p = sm_frame_field(e, e->ptr, table);
   sm_val v = LL.BuildLoad2(e->b, sm_vector_type(e->i32, SM_LANES), p, "");
   LL.SetAlignment(v, 4);
   sm_leaf leaf = sm_leaf_var(v);
@@ -101,7 +101,7 @@ static sm_leaf local_position(sm_emit *e, int d) {
 }
 
 static sm_leaf dimension(sm_emit *e, size_t field, int d, uint64_t hi) {
-  return known(frame_field(e, e->i32, field + (size_t)d * 4), hi, 0);
+  return known(sm_frame_field(e, e->i32, field + (size_t)d * 4), hi, 0);
 }
 
 /* Positions in the grid are below 2^32, so they never wrap. */
@@ -175,7 +175,7 @@ static sm_leaf root_pointer(sm_emit *e, const sm_var *var) {
   size_t at = var->kind == SM_V_BUFFER ? offsetof(sm_frame, buffer)
                                        : offsetof(sm_frame, tg_buffer);
   sm_leaf p = sm_leaf_uni(
-      frame_field(e, e->ptr, at + var->index * sizeof(void *)));
+      sm_frame_field(e, e->ptr, at + var->index * sizeof(void *)));
   p.root = var->kind == SM_V_BUFFER
                ? (int8_t)var->index
                : sm_watch_variable(e, var->index, UINT32_MAX);

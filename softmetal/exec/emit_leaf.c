@@ -618,6 +618,25 @@ static bool linear_binary(sm_emit *e, sm_op op, sm_scalar s,
   return false;
 }
 
+/* What is known of all lanes together goes through `and` and `or`. */
+static sm_leaf logical_lanes(sm_emit *e, sm_op op, const sm_leaf *a,
+                             const sm_leaf *b) {
+  bool is_and = op == SM_BIT_AND;
+  sm_val x = sm_vec(e, a), y = sm_vec(e, b);
+  sm_leaf r = sm_leaf_var(is_and ? OP2(And, x, y) : OP2(Or, x, y));
+  const sm_leaf *in[2] = {a, b};
+  sm_val all[2], none[2];
+  for (int i = 0; i < 2; i++) {
+    bool uniform = in[i]->form == SM_UNI;
+    if (!uniform && !in[i]->all) return r;
+    all[i] = uniform ? in[i]->v : in[i]->all;
+    none[i] = uniform ? OP1(Not, in[i]->v) : in[i]->none;
+  }
+  r.all = is_and ? OP2(And, all[0], all[1]) : OP2(Or, all[0], all[1]);
+  r.none = is_and ? OP2(Or, none[0], none[1]) : OP2(And, none[0], none[1]);
+  return r;
+}
+
 sm_leaf sm_leaf_binary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
                        sm_leaf b) {
   if (sm_is_float(s)) {
@@ -651,6 +670,8 @@ sm_leaf sm_leaf_binary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
   }
   if (s != SM_BOOL && linear_binary(e, op, s, &a, &b, &r)) return r;
   bool safe = b.form == SM_UNI && safe_divisor(b.v);
+  if (s == SM_BOOL && (op == SM_BIT_AND || op == SM_BIT_OR))
+    return logical_lanes(e, op, &a, &b);
   r = sm_leaf_var(int_binary(e, op, s, sm_vec(e, &a), sm_vec(e, &b), safe));
   r.hi = binary_hi(op, s, &a, &b);
   return r;
@@ -727,13 +748,45 @@ static sm_val compare_count(sm_emit *e, sm_op op, sm_scalar s,
       LL.IsConstant(a->v))
     return NULL;
   bool sign = sm_is_signed(s);
+  if (sign && !a->exact) return NULL;
   bool inverse = op == SM_GT || op == SM_GE;
   sm_val r = count_below(e, sign, a, b->v, op == SM_LE || op == SM_GT);
   return inverse ? OP1(Not, r) : r;
 }
 
-sm_leaf sm_leaf_compare(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
-                        sm_leaf b) {
+/* base + lane part against a bound is decided for all lanes by the lanes with
+ * the least and the largest number, in scalars. */
+static void compare_ends(sm_emit *e, sm_op op, sm_scalar s, const sm_leaf *a,
+                         const sm_leaf *b, sm_leaf *r) {
+  static const sm_op turned[] = {SM_GT, SM_GE, SM_LT, SM_LE};
+  int64_t k[5];
+  if (op < SM_LT || op > SM_GE || sm_is_float(s) || s == SM_BOOL) return;
+  if (a->form == SM_UNI && b->form == SM_LIN) {
+    const sm_leaf *t = a;
+    a = b;
+    b = t;
+    op = turned[op - SM_LT];
+  }
+  bool sign = sm_is_signed(s);
+  if (a->form != SM_LIN || b->form != SM_UNI || a->guard || !a->exact ||
+      !const_coefs(a, k))
+    return;
+  int64_t low = 0, high = 0;
+  for (int i = 0; i < 5; i++) *(k[i] < 0 ? &low : &high) += k[i];
+  sm_ty type = LL.TypeOf(a->v);
+  sm_val first = OP2(Add, a->v, sm_int(e, type, (uint64_t)low));
+  sm_val most = OP2(Add, a->v, sm_int(e, type, (uint64_t)high));
+  static const LLVMIntPredicate how[2][4] = {
+      {LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE},
+      {LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE}};
+  LLVMIntPredicate p = how[sign][op - SM_LT];
+  bool below = op == SM_LT || op == SM_LE;
+  r->all = LL.BuildICmp(e->b, p, below ? most : first, b->v, "");
+  r->none = OP1(Not, LL.BuildICmp(e->b, p, below ? first : most, b->v, ""));
+}
+
+static sm_leaf compare_lanes(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
+                             sm_leaf b) {
   sm_val count = compare_count(e, op, s, &a, &b);
   if (count) return sm_leaf_var(count);
   bool uniform = sm_all_uniform(&a, &b);
@@ -754,13 +807,39 @@ sm_leaf sm_leaf_compare(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
   return uniform ? sm_leaf_uni(r) : sm_leaf_var(r);
 }
 
+sm_leaf sm_leaf_compare(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
+                        sm_leaf b) {
+  sm_leaf r = compare_lanes(e, op, s, a, b);
+  if (r.form == SM_VARYING) compare_ends(e, op, s, &a, &b, &r);
+  if (r.all) {
+    sm_compared *c = TM_NEW(e->arena, sm_compared);
+    *c = (sm_compared){op, s, a, b};
+    r.compared = c;
+  }
+  return r;
+}
+
+sm_leaf sm_leaf_mixed(sm_emit *e, sm_leaf c) {
+  const sm_compared *from = c.compared;
+  if (from) c = compare_lanes(e, from->op, from->s, from->a, from->b);
+  c.all = c.none = NULL;
+  c.compared = NULL;
+  return c;
+}
+
 sm_leaf sm_leaf_unary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a) {
   if (op == SM_NEG && !sm_is_float(s))
     return sm_leaf_binary(e, SM_SUB, s, sm_leaf_int(e, s, 0), a);
   bool uniform = a.form == SM_UNI;
   sm_val x = uniform ? a.v : sm_vec(e, &a);
   sm_val r = op == SM_NEG ? OP1(FNeg, x) : OP1(Not, x);
-  return uniform ? sm_leaf_uni(r) : sm_leaf_var(r);
+  if (uniform) return sm_leaf_uni(r);
+  sm_leaf v = sm_leaf_var(r);
+  if (op == SM_NOT) {
+    v.all = a.none;
+    v.none = a.all;
+  }
+  return v;
 }
 
 /* ---- casts ------------------------------------------------------------ */

@@ -126,13 +126,16 @@ static sm_ty mask_type(sm_emit *e) {
   return sm_vector_type(e->i1, SM_LANES);
 }
 
-/* Outside of all divergence, full simdgroups are full: a constant keeps the
- * paths for partial masks from being emitted. */
-sm_val sm_exec(sm_emit *e) {
-  bool left = false;
+/* Outside of all divergence, full simdgroups are full. */
+bool sm_exec_is_full(const sm_emit *e) {
   for (const sm_inline *i = e->inlined; i; i = i->caller)
-    if (i->returned) left = true;
-  if (e->line && e->level == 0 && !left) return e->entry_mask;
+    if (i->returned) return false;
+  return e->line && e->level == 0;
+}
+
+/* A constant keeps the paths for partial masks from being emitted. */
+sm_val sm_exec(sm_emit *e) {
+  if (sm_exec_is_full(e)) return e->entry_mask;
   return LL.BuildLoad2(e->b, mask_type(e), e->exec, "");
 }
 

@@ -20,9 +20,9 @@
  * A value that is needed behind a barrier is kept in memory, a record per
  * simdgroup: it is written where it is made, or before the barrier if it is
  * made in a loop that no barrier interrupts, and read behind the barrier.
+ * In between it is a local variable, which LLVM's mem2reg turns into registers.
  * Values that are a few instructions away from the frame (addresses,
- * positions) are made again instead. Both go through a local variable, which
- * LLVM's mem2reg turns into registers where they meet.
+ * positions) are made again where they are used instead.
  *
  * LLVM's own coroutine passes do the same for one coroutine at a time, but
  * without the loop, and their intrinsics differ from version to version.
@@ -368,18 +368,14 @@ static sm_val recall(region *r, const crossing *c) {
 
 #define GROUP(field) \
   sm_at(e, r->group, sm_i64(e, offsetof(sm_group, field)))
-
-static sm_val element_at(sm_emit *e, sm_val base, sm_val index,
-                         uint64_t bytes) {
-  sm_val by = OP2(Mul, index, sm_i64(e, bytes));
-  return LL.BuildGEP2(e->b, e->i8, base, &by, 1, "");
-}
+#define FRAME(frame, field) \
+  sm_at(e, (frame), sm_i64(e, offsetof(sm_frame, field)))
 
 /* The head of the loop: one simdgroup's frame and record, and where it goes
- * on. Leaves in phi the loop's counter, what all states have in common, what
- * any has, and the simdgroup's number. */
+ * on. Leaves in phi the loop's counter, what all states have in common, and
+ * what any has. */
 static void open_loop(region *r, LLVMBasicBlockRef interval, sm_val records,
-                      sm_val phi[4]) {
+                      sm_val phi[3]) {
   sm_emit *e = r->e;
   sm_here(e, interval);
   LL.BuildBr(e->b, r->simd);
@@ -389,17 +385,14 @@ static void open_loop(region *r, LLVMBasicBlockRef interval, sm_val records,
     phi[i] = LL.BuildPhi(e->b, LL.TypeOf(first[i]), "");
     LL.AddIncoming(phi[i], &first[i], &interval, 1);
   }
-  sm_val s = LL.BuildLoad2(e->b, e->i8,
-                           element_at(e, GROUP(order), phi[0], 1), "");
-  s = CONVERT(ZExt, s, e->i64);
-  sm_val frames = LL.BuildLoad2(e->b, e->ptr, GROUP(frames), "");
-  sm_val frame = element_at(e, frames, s, sizeof(sm_frame));
-  r->record = element_at(e, records, s, r->bytes);
+  sm_val by = OP2(Mul, phi[0], sm_i64(e, sizeof(sm_frame *)));
+  sm_val frame = LL.BuildLoad2(
+      e->b, e->ptr, LL.BuildGEP2(e->b, e->i8, GROUP(order), &by, 1, ""), "");
   /* Volatile: the runtime reads it while the kernel runs. */
-  LL.SetVolatile(LL.BuildStore(e->b, CONVERT(Trunc, s, e->i32),
-                               GROUP(running)), true);
-  sm_val state = LL.BuildLoad2(e->b, e->i32,
-                               element_at(e, GROUP(state), s, 4), "");
+  LL.SetVolatile(LL.BuildStore(e->b, frame, GROUP(running)), true);
+  sm_val at = LL.BuildLoad2(e->b, e->i64, FRAME(frame, record), "");
+  r->record = LL.BuildGEP2(e->b, e->i8, records, &at, 1, "");
+  sm_val state = LL.BuildLoad2(e->b, e->i32, FRAME(frame, state), "");
   for (uint32_t i = 0; i < r->locals.len; i++) {
     const local *l = &r->locals.data[i];
     LL.ReplaceAllUsesWith(l->value,
@@ -412,7 +405,6 @@ static void open_loop(region *r, LLVMBasicBlockRef interval, sm_val records,
     LL.AddCase(sw, sm_i32(e, SM_STATE_BARRIER + c), r->cuts.data[c].after);
   LL.ReplaceAllUsesWith(r->frame, frame);
   r->frame = frame;
-  phi[3] = s;
 }
 
 static sm_val barrier_lines(region *r) {
@@ -433,12 +425,12 @@ static sm_val barrier_lines(region *r) {
 
 /* The foot of the loop. next is a phi of what the simdgroup waits at. */
 static void close_loop(region *r, LLVMBasicBlockRef interval, sm_val next,
-                       sm_val phi[4]) {
+                       sm_val phi[3]) {
   sm_emit *e = r->e;
   LLVMBasicBlockRef finish = sm_block(e), more = sm_block(e);
   LLVMBasicBlockRef out = sm_block(e), look = sm_block(e);
   sm_here(e, r->done);
-  LL.BuildStore(e->b, next, element_at(e, GROUP(state), phi[3], 4));
+  LL.BuildStore(e->b, next, FRAME(r->frame, state));
   sm_val now[3] = {OP2(Add, phi[0], sm_i64(e, 1)), OP2(And, phi[1], next),
                    OP2(Or, phi[2], next)};
   for (int i = 0; i < 3; i++) LL.AddIncoming(phi[i], &now[i], &r->done, 1);
@@ -450,6 +442,10 @@ static void close_loop(region *r, LLVMBasicBlockRef interval, sm_val next,
   sm_here(e, more);
   sm_val attend = LL.BuildLoad2(e->b, e->i32, GROUP(attend), "");
   sm_val mixed = ICMP(NE, now[1], now[2]);
+  sm_val stop = LL.BuildLoad2(e->b, e->ptr, GROUP(stop), "");
+  stop = LL.BuildLoad2(e->b, e->i32, stop, "");
+  LL.SetVolatile(stop, true);
+  attend = OP2(Or, attend, stop);
   mixed = OP2(Or, mixed, ICMP(NE, attend, sm_i32(e, 0)));
   LL.BuildCondBr(e->b, mixed, look, interval);
   sm_here(e, look);
@@ -488,6 +484,30 @@ static sm_val leave_regions(region *r) {
   return next;
 }
 
+/* Whoever passes a barrier on every way around need not ask in between
+ * whether to stop: the loop over simdgroups does. */
+static void skip_stops(region *r) {
+  sm_emit *e = r->e;
+  sm_val stop = LL.GetNamedFunction(e->module, "sm_rt_stop");
+  for (uint32_t i = 0; stop && i < r->blocks.len; i++) {
+    LLVMBasicBlockRef b = r->blocks.data[i];
+    sm_val t = LL.GetBasicBlockTerminator(b);
+    if (LL.GetInstructionOpcode(t) != LLVMBr || LL.GetNumSuccessors(t) != 2)
+      continue;
+    for (unsigned k = 0; k < 2; k++) {
+      sm_val call = LL.GetFirstInstruction(LL.GetSuccessor(t, k));
+      if (LL.GetInstructionOpcode(call) == LLVMCall &&
+          LL.GetCalledValue(call) == stop && !in_cycle(r, b)) {
+        sm_val asked = LL.GetOperand(LL.GetOperand(t, 0), 0);
+        if (LL.IsAInstruction(asked) &&
+            LL.GetInstructionOpcode(asked) == LLVMLoad)
+          LL.SetVolatile(asked, false); /* so that it goes */
+        LL.SetOperand(t, 0, sm_int(e, e->i1, k != 0));
+      }
+    }
+  }
+}
+
 static sm_val first_of(LLVMBasicBlockRef b) { /* behind the phis */
   sm_val i = LL.GetFirstInstruction(b);
   while (i && LL.GetInstructionOpcode(i) == LLVMPHI)
@@ -495,20 +515,25 @@ static sm_val first_of(LLVMBasicBlockRef b) { /* behind the phis */
   return i;
 }
 
-/* At the end of block b, where a phi takes the local variable's value. */
+static sm_val value_before(region *r, const crossing *c, sm_val user) {
+  sm_emit *e = r->e;
+  LL.PositionBuilderBefore(e->b, user);
+  if (c->remade) return remake(r, c->value);
+  return LL.BuildLoad2(e->b, LL.TypeOf(c->value), c->local, "");
+}
+
+/* The same for phis, at the end of the block that they come from. */
 static sm_val read_at_end(region *r, const crossing *c, LLVMBasicBlockRef b,
                           tm_map *reads) {
-  sm_emit *e = r->e;
   uint64_t known;
   if (tm_map_get(reads, TM_KEY(b), &known))
     return (sm_val)(uintptr_t)known;
-  LL.PositionBuilderBefore(e->b, LL.GetBasicBlockTerminator(b));
-  sm_val v = LL.BuildLoad2(e->b, LL.TypeOf(c->value), c->local, "");
+  sm_val v = value_before(r, c, LL.GetBasicBlockTerminator(b));
   tm_map_put(reads, TM_KEY(b), (uint64_t)(uintptr_t)v);
   return v;
 }
 
-/* Uses in other blocks read the local variable. */
+/* Uses in other blocks read the local variable, or make the value again. */
 static void redirect_uses(region *r, const crossing *c) {
   sm_emit *e = r->e;
   TM_VEC(sm_val) users = {0};
@@ -527,8 +552,7 @@ static void redirect_uses(region *r, const crossing *c) {
         if (from == c->block) continue;
         v = read_at_end(r, c, from, &reads);
       } else if (!v) {
-        LL.PositionBuilderBefore(e->b, user);
-        v = LL.BuildLoad2(e->b, LL.TypeOf(c->value), c->local, "");
+        v = value_before(r, c, user);
       }
       LL.SetOperand(user, (unsigned)k, v);
     }
@@ -539,21 +563,21 @@ static void redirect_uses(region *r, const crossing *c) {
  * the record where it must be. */
 static void fill_local(region *r, const crossing *c) {
   sm_emit *e = r->e;
+  if (c->remade) return;
   sm_val next = LL.GetInstructionOpcode(c->value) == LLVMPHI
                     ? first_of(c->block) : LL.GetNextInstruction(c->value);
   LL.PositionBuilderBefore(e->b, next);
   LL.BuildStore(e->b, c->value, c->local);
-  if (!c->remade && !c->at_barrier) keep(r, c, c->value);
+  if (!c->at_barrier) keep(r, c, c->value);
   for (uint32_t i = 0; i < r->cuts.len; i++) {
     if (!is_needed(c, i)) continue;
     const cut *k = &r->cuts.data[i];
-    if (!c->remade && c->at_barrier) {
+    if (c->at_barrier) {
       LL.PositionBuilderBefore(e->b, LL.GetBasicBlockTerminator(k->before));
       keep(r, c, LL.BuildLoad2(e->b, LL.TypeOf(c->value), c->local, ""));
     }
     LL.PositionBuilderBefore(e->b, LL.GetFirstInstruction(k->after));
-    sm_val v = c->remade ? remake(r, c->value) : recall(r, c);
-    LL.BuildStore(e->b, v, c->local);
+    LL.BuildStore(e->b, recall(r, c), c->local);
   }
 }
 
@@ -581,6 +605,7 @@ static bool analyze(region *r, sm_emit *e, sm_val function,
 static void rewrite(region *r) {
   sm_emit *e = r->e;
   e->function = r->function;
+  skip_stops(r);
   r->start = LL.GetFirstBasicBlock(r->function);
   LLVMBasicBlockRef entry =
       LL.InsertBasicBlockInContext(e->context, r->start, "");
@@ -594,10 +619,11 @@ static void rewrite(region *r) {
   LL.SetAlignment(records, 64);
   for (uint32_t i = 0; i < r->crossings.len; i++) {
     crossing *c = &r->crossings.data[i];
-    c->local = LL.BuildAlloca(e->b, LL.TypeOf(c->value), "");
+    if (!c->remade)
+      c->local = LL.BuildAlloca(e->b, LL.TypeOf(c->value), "");
   }
   LL.BuildBr(e->b, interval);
-  sm_val phi[4], next = leave_regions(r);
+  sm_val phi[3], next = leave_regions(r);
   open_loop(r, interval, records, phi);
   for (uint32_t i = 0; i < r->crossings.len; i++)
     fill_local(r, &r->crossings.data[i]);
@@ -606,15 +632,17 @@ static void rewrite(region *r) {
   close_loop(r, interval, next, phi);
 }
 
-bool sm_form_regions(sm_emit *e, sm_val *functions, uint32_t n,
-                     LLVMTargetDataRef layout, uint64_t *stack) {
+uint32_t sm_form_regions(sm_emit *e, sm_val *functions, uint32_t n,
+                         LLVMTargetDataRef layout) {
   region r[2];
-  for (uint32_t i = 0; i < n; i++)
-    if (!analyze(&r[i], e, functions[i], layout)) return false;
+  uint64_t bytes = 64;
   for (uint32_t i = 0; i < n; i++) {
-    rewrite(&r[i]);
-    uint64_t bytes = r[i].bytes * SM_MOST_SIMDGROUPS;
-    if (*stack < bytes) *stack = bytes;
+    if (!analyze(&r[i], e, functions[i], layout)) return 0;
+    if (bytes < r[i].bytes) bytes = r[i].bytes;
   }
-  return true;
+  for (uint32_t i = 0; i < n; i++) {
+    r[i].bytes = bytes;
+    rewrite(&r[i]);
+  }
+  return (uint32_t)bytes;
 }

@@ -255,6 +255,29 @@ bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c) {
   return s->unroll == 0 && c->trips <= FEW_TRIPS && weight <= SMALL;
 }
 
+/* ---- code for all lanes beside code under a mask ------------------------ */
+
+bool sm_is_worth_two(sm_emit *e, struct sm_stmt *const *list, uint32_t n) {
+  enum { MOST = 160 };
+  uint64_t weight = 0;
+  for (uint32_t i = 0; i < n && weight <= MOST; i++)
+    weight += stmt_weight(e, list[i]);
+  return weight <= MOST;
+}
+
+bool sm_mentions(struct sm_stmt *const *list, uint32_t n, const sm_var *v) {
+  for (uint32_t i = 0; i < n; i++) {
+    const sm_stmt *s = list[i];
+    if (!s) continue;
+    if (mentions(s->e, v) || mentions(s->step, v)) return true;
+    if (s->kind == SM_S_DECL && s->var && mentions(s->var->init, v))
+      return true;
+    if (sm_mentions(&s->init, 1, v) ||
+        sm_mentions(s->body.data, s->body.len, v))
+      return true;
+  }
+  return false;
+}
 
 /* Nothing in it that leaves early or loops at run time. */
 static bool is_plain(sm_emit *e, const sm_stmt *s) {

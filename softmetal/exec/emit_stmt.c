@@ -100,12 +100,8 @@ static sm_val under_mask(sm_emit *e, sm_val mask, sm_part *part, void *data,
   return phi;
 }
 
-void sm_emit_if(sm_emit *e, sm_leaf c, sm_part *then, sm_part *otherwise,
-                void *data, bool escapes) {
-  if (c.form == SM_UNI) {
-    branch_uniform(e, c.v, then, otherwise, data);
-    return;
-  }
+static void branch_masked(sm_emit *e, sm_leaf c, sm_part *then,
+                          sm_part *otherwise, void *data, bool escapes) {
   sm_val old = sm_exec(e), cv = sm_vec(e, &c);
   sm_val yes = OP2(And, old, cv);
   sm_val no = OP2(And, old, OP1(Not, cv));
@@ -115,6 +111,51 @@ void sm_emit_if(sm_emit *e, sm_leaf c, sm_part *then, sm_part *otherwise,
   if (otherwise) b = under_mask(e, no, otherwise, data, escapes);
   e->level--;
   set_exec(e, escapes ? OP2(Or, a, b) : old);
+}
+
+/* Where all lanes agree, they take their branch without masks; else both
+ * branches have lanes. */
+static void branch_agreed(sm_emit *e, sm_leaf c, sm_part *then,
+                          sm_part *otherwise, void *data) {
+  LLVMBasicBlockRef all = sm_block(e), not_all = sm_block(e);
+  LLVMBasicBlockRef none = sm_block(e), some = sm_block(e);
+  LLVMBasicBlockRef join = sm_block(e);
+  LL.BuildCondBr(e->b, c.all, all, not_all);
+  sm_here(e, all);
+  then(e, data);
+  LL.BuildBr(e->b, join);
+  sm_here(e, not_all);
+  LL.BuildCondBr(e->b, c.none, none, some);
+  sm_here(e, none);
+  if (otherwise) otherwise(e, data);
+  LL.BuildBr(e->b, join);
+  sm_here(e, some);
+  c = sm_leaf_mixed(e, c);
+  sm_val old = sm_exec(e), yes = sm_vec(e, &c);
+  e->level++;
+  set_exec(e, yes);
+  then(e, data);
+  if (otherwise) {
+    set_exec(e, OP1(Not, yes));
+    otherwise(e, data);
+  }
+  e->level--;
+  set_exec(e, old);
+  sm_go(e, join);
+}
+
+/* Code for all lanes beside code under a mask is worth its size here. */
+static bool is_agreeable(const sm_emit *e, const sm_leaf *c) {
+  return c->all && sm_exec_is_full(e) && !e->options->check &&
+         !e->options->counters && e->size < SM_MOST_STATEMENTS / 4;
+}
+
+void sm_emit_if(sm_emit *e, sm_leaf c, sm_part *then, sm_part *otherwise,
+                void *data, bool escapes) {
+  if (c.form == SM_UNI) branch_uniform(e, c.v, then, otherwise, data);
+  else if (!escapes && is_agreeable(e, &c))
+    branch_agreed(e, c, then, otherwise, data);
+  else branch_masked(e, c, then, otherwise, data, escapes);
 }
 
 /* break, continue or return somewhere in it, at any loop's depth. */
@@ -166,6 +207,8 @@ static void emit_if(sm_emit *e, const sm_stmt *s) {
     return;
   }
   union { const sm_stmt *in; void *out; } data = {s};
+  if (c.all && !sm_is_worth_two(e, s->body.data, s->body.len))
+    c.all = NULL;
   bool killed = e->killed;
   e->killed = false;
   sm_emit_if(e, c, if_then, has_else ? if_else : NULL, data.out, leaves);
@@ -173,6 +216,42 @@ static void emit_if(sm_emit *e, const sm_stmt *s) {
 }
 
 /* ---- blocks ----------------------------------------------------------- */
+
+static void emit_list(sm_emit *e, struct sm_stmt *const *list, uint32_t n,
+                      uint32_t from);
+
+/* list[at] declared a condition that often holds in all lanes, and the rest
+ * of the block uses it: loads, sums and stores under one mask. The rest is
+ * emitted for that case and once more for the others. False: it is not
+ * worth it. */
+static bool emit_rest_twice(sm_emit *e, struct sm_stmt *const *list,
+                            uint32_t n, uint32_t at) {
+  const sm_var *v = list[at]->kind == SM_S_DECL ? list[at]->var : NULL;
+  sm_state *s = v ? e->states[v->id] : NULL;
+  if (!s || s->kind != SM_C_BOUND || s->place || s->value.n != 1) return false;
+  struct sm_stmt *const *rest = list + at + 1;
+  uint32_t left = n - at - 1;
+  sm_leaf c = s->value.leaf[0];
+  if (c.form != SM_VARYING || !is_agreeable(e, &c) ||
+      !sm_mentions(rest, left, v) || !sm_is_worth_two(e, rest, left))
+    return false;
+  for (uint32_t i = 0; i < left; i++)
+    if (escapes(rest[i])) return false;
+  LLVMBasicBlockRef all = sm_block(e), some = sm_block(e);
+  LLVMBasicBlockRef join = sm_block(e);
+  LL.BuildCondBr(e->b, c.all, all, some);
+  sm_here(e, all);
+  s->value.leaf = TM_NEW(e->arena, sm_leaf);
+  s->value.leaf[0] = sm_leaf_int(e, SM_BOOL, 1);
+  emit_list(e, rest, left, 0);
+  LL.BuildBr(e->b, join);
+  sm_here(e, some);
+  e->states[v->id] = s;
+  s->value.leaf[0] = sm_leaf_mixed(e, c);
+  emit_list(e, rest, left, 0);
+  sm_go(e, join);
+  return true;
+}
 
 /* Emits list[from..]; the rest behind a statement that took lanes out is
  * skipped when nobody is left. */
@@ -185,6 +264,7 @@ static void emit_list(sm_emit *e, struct sm_stmt *const *list, uint32_t n,
     bool killed = e->killed, continued = e->continued;
     e->killed = e->continued = false;
     sm_emit_stmt(e, list[i]);
+    if (emit_rest_twice(e, list, n, i)) n = i + 1;
     if (e->continued) e->level++;
     if (e->killed && i + 1 < n && !sm_ended(e)) {
       LLVMBasicBlockRef rest = sm_block(e), join = sm_block(e);
@@ -562,11 +642,13 @@ static void bind_threadgroup(sm_emit *e, const sm_var *var) {
     sm_emit_fail(e, var->loc, "threadgroup memory of more than 1 MiB");
   e->info->threadgroup_bytes = at + var->type->size;
   sm_state *s = sm_state_new(e, var, var->type, SM_C_BOUND);
-  sm_val base = LL.BuildLoad2(e->b, e->ptr,
-      sm_at(e, e->frame, sm_i64(e, offsetof(sm_frame, tg_static))), "");
+  LLVMBasicBlockRef back = LL.GetInsertBlock(e->b);
+  sm_here(e, e->entry); /* its scope may be emitted more than once */
+  sm_val base = sm_frame_field(e, e->ptr, offsetof(sm_frame, tg_static));
   s->value = sm_value_new(e, var->type);
   s->value.leaf = TM_NEW(e->arena, sm_leaf);
   s->value.leaf[0] = sm_leaf_uni(sm_at(e, base, sm_i64(e, at)));
+  sm_here(e, back);
   s->value.leaf[0].root = sm_watch_variable(e, at, var->type->size);
   e->states[var->id] = s;
 }

@@ -11,8 +11,8 @@
  *
  * One with barriers runs a whole threadgroup, from sm_group, one stretch
  * between barriers for every simdgroup before the next (emit_region.c), and
- * its frame is NULL. Where that would take too much memory (sm_meta.regions
- * is 0) it is a coroutine for one simdgroup that switches at barriers.
+ * its frame is NULL. Where that would take too much memory
+ * (sm_meta.record_bytes is 0) it is a coroutine for one simdgroup that switches at barriers.
  *
  * There are two entries. sm_kernel_line may assume that all 32 lanes exist
  * and differ only in thread_position.x, by one from lane to lane, which
@@ -48,6 +48,9 @@ typedef struct sm_frame {
   uint32_t simdgroups;            /* in this threadgroup */
   uint32_t simdgroups_full;       /* in a full threadgroup */
   uint32_t mask;                  /* bit l: lane l exists */
+  uint32_t state;                 /* of a kernel made of regions: where it
+                                     goes on */
+  uint64_t record;                /* and where its values are kept */
 } sm_frame;
 
 /* Where a simdgroup goes on: from here on, behind the barrier with that
@@ -56,13 +59,12 @@ enum { SM_STATE_ENDED, SM_STATE_START, SM_STATE_BARRIER };
 
 /* What a kernel made of regions gets: the simdgroups of a threadgroup. */
 typedef struct sm_group {
-  sm_frame *frames;
-  struct sm_worker *worker;
   uint64_t count;             /* of simdgroups */
-  uint32_t running;           /* simdgroup that executes */
-  uint32_t attend;            /* not 0: sm_rt_interval after every interval */
-  uint32_t state[SM_MOST_SIMDGROUPS];
-  uint8_t order[SM_MOST_SIMDGROUPS]; /* in which simdgroups take turns */
+  sm_frame *running;          /* that executes */
+  struct sm_worker *worker;
+  const volatile uint32_t *stop; /* not zero: leave the kernel */
+  uint32_t attend;            /* not zero: sm_rt_interval after all intervals */
+  sm_frame *order[SM_MOST_SIMDGROUPS]; /* in which they take turns */
 } sm_group;
 
 /* In every object, under the name sm_kernel_meta. */
@@ -74,7 +76,8 @@ typedef struct sm_meta {
   uint32_t checked;
   uint32_t counted;
   uint32_t has_any;     /* sm_kernel_any exists */
-  uint32_t regions;     /* runs threadgroups, not simdgroups */
+  uint32_t record_bytes; /* it runs threadgroups, and keeps this much for each
+                            simdgroup; 0: it runs simdgroups */
   char name[104];       /* kernel name, cut */
 } sm_meta;
 

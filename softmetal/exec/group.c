@@ -90,8 +90,8 @@ bool sm_groups_prepare(sm_worker *w) {
   const sm_dispatch *d = job->dispatch;
   uint32_t threads = d->group[0] * d->group[1] * d->group[2];
   uint32_t simdgroups = (threads + SM_LANES - 1) / SM_LANES;
-  bool coroutines = d->code->meta->has_barrier && !d->code->meta->regions;
-  if (job->general && !job->general->meta->regions)
+  bool coroutines = d->code->meta->has_barrier && !d->code->meta->record_bytes;
+  if (job->general && !job->general->meta->record_bytes)
     coroutines = d->code->meta->has_barrier != 0;
   size_t stack = d->code->meta->stack_bytes;
   if (job->general && job->general->meta->stack_bytes > stack)
@@ -113,11 +113,12 @@ bool sm_groups_prepare(sm_worker *w) {
   }
   for (uint32_t i = 0; i < simdgroups; i++) frame_fill(w, i);
   memset(w->frame_threads, 0, sizeof(w->frame_threads));
-  w->group.frames = w->frames;
   w->group.worker = w;
+  w->group.running = w->frames;
+  w->group.stop = &job->stop;
   w->group.attend = d->shuffle_seed != 0;
   for (uint32_t i = 0; i < SM_MOST_SIMDGROUPS; i++)
-    w->group.order[i] = (uint8_t)i;
+    w->group.order[i] = &w->frames[i];
   w->random = d->shuffle_seed;
   return true;
 }
@@ -125,20 +126,25 @@ bool sm_groups_prepare(sm_worker *w) {
 /* ---- positions -------------------------------------------------------- */
 
 /* Who runs a group of that many threads: code for full simdgroups, if all
- * are full and it runs threadgroups; else each simdgroup has its own. */
-static void choose_entries(sm_worker *w, bool line, uint32_t total,
-                           uint32_t simdgroups) {
+ * are full and it runs threadgroups; else each simdgroup has its own. Returns
+ * the bytes that are kept for each simdgroup. */
+static uint32_t choose_entries(sm_worker *w, bool line, uint32_t total,
+                               uint32_t simdgroups) {
   const sm_code *code = w->job->dispatch->code, *general = w->job->general;
+  uint32_t record = 0;
   w->region = NULL;
   if (line && total % SM_LANES == 0) {
-    if (code->meta->regions) w->region = code->line;
-  } else if (general->meta->regions) {
-    w->region = general->any;
+    record = code->meta->record_bytes;
+    if (record) w->region = code->line;
+  } else {
+    record = general->meta->record_bytes;
+    if (record) w->region = general->any;
   }
   for (uint32_t s = 0; s < simdgroups && !w->region; s++) {
-    bool full = total - s * SM_LANES >= SM_LANES && !code->meta->regions;
+    bool full = total - s * SM_LANES >= SM_LANES && !code->meta->record_bytes;
     w->entries[s] = line && full ? code->line : general->any;
   }
+  return record;
 }
 
 /* Lanes are numbered with x fastest through the threads that the group has;
@@ -151,11 +157,13 @@ static void positions_fill(sm_worker *w, const uint32_t threads[3]) {
   uint32_t total = threads[0] * threads[1] * threads[2];
   uint32_t simdgroups = (total + SM_LANES - 1) / SM_LANES;
   const sm_code *code = w->job->dispatch->code;
-  choose_entries(w, code->line && sm_is_line(threads), total, simdgroups);
+  uint32_t record = choose_entries(w, code->line && sm_is_line(threads), total,
+                                   simdgroups);
   for (uint32_t s = 0; s < simdgroups; s++) {
     sm_frame *f = &w->frames[s];
     uint32_t count = total - s * SM_LANES;
     f->mask = count >= SM_LANES ? UINT32_MAX : (1u << count) - 1;
+    f->record = (uint64_t)s * record;
     f->simdgroups = simdgroups;
     for (uint32_t l = 0; l < SM_LANES; l++) {
       uint32_t t = s * SM_LANES + l;
@@ -224,12 +232,12 @@ static uint32_t random_below(sm_worker *w, uint32_t n) {
 
 /* In order already, unless it is shuffled. */
 static void order_fill(sm_worker *w, uint32_t n) {
-  uint8_t *order = w->group.order;
+  sm_frame **order = w->group.order;
   if (!w->job->dispatch->shuffle_seed) return;
-  for (uint32_t i = 0; i < n; i++) order[i] = (uint8_t)i;
+  for (uint32_t i = 0; i < n; i++) order[i] = &w->frames[i];
   for (uint32_t i = n; i > 1; i--) {
     uint32_t j = random_below(w, i);
-    uint8_t t = order[i - 1];
+    sm_frame *t = order[i - 1];
     order[i - 1] = order[j];
     order[j] = t;
   }
@@ -251,7 +259,7 @@ static void interval_check(sm_worker *w, const uint32_t *lines, uint32_t n) {
   uint32_t line = 0, first = 0, waiting = 0;
   for (uint32_t i = 0; i < n; i++) {
     if (!lines[i]) continue;
-    w->group.running = i;
+    w->group.running = &w->frames[i];
     waiting++;
     if (!line) {
       line = lines[i];
@@ -273,7 +281,9 @@ static void interval_check(sm_worker *w, const uint32_t *lines, uint32_t n) {
 void sm_rt_interval(sm_group *group, const uint32_t *lines) {
   sm_worker *w = group->worker;
   uint32_t line[SM_MOST_SIMDGROUPS], n = (uint32_t)group->count;
-  for (uint32_t i = 0; i < n; i++) line[i] = lines[group->state[i]];
+  if (__atomic_load_n(group->stop, __ATOMIC_RELAXED))
+    sm_rt_stop(group->running);
+  for (uint32_t i = 0; i < n; i++) line[i] = lines[w->frames[i].state];
   interval_check(w, line, n);
   order_fill(w, n);
 }
@@ -281,7 +291,7 @@ void sm_rt_interval(sm_group *group, const uint32_t *lines) {
 static void group_run_regions(sm_worker *w, uint32_t n) {
   w->group.count = n;
   order_fill(w, n);
-  for (uint32_t i = 0; i < n; i++) w->group.state[i] = SM_STATE_START;
+  for (uint32_t i = 0; i < n; i++) w->frames[i].state = SM_STATE_START;
   w->region(NULL, &w->group);
 }
 
@@ -289,9 +299,10 @@ static void group_run_regions(sm_worker *w, uint32_t n) {
 
 void *sm_group_next(sm_worker *w) {
   while (w->turn < w->group.count) {
-    sm_simd *simd = &w->simds[w->group.order[w->turn++]];
+    sm_frame *frame = w->group.order[w->turn++];
+    sm_simd *simd = frame->simd;
     if (simd->state == SM_SIMD_ENDED) continue;
-    w->group.running = simd->index;
+    w->group.running = frame;
     return simd->context;
   }
   return w->scheduler;
@@ -327,9 +338,9 @@ static void group_run_coroutines(sm_worker *w, uint32_t n) {
 static void group_run_plain(sm_worker *w, uint32_t n) {
   order_fill(w, n);
   for (uint32_t i = 0; i < n; i++) {
-    uint32_t s = w->group.order[i];
-    w->group.running = s;
-    w->entries[s](&w->frames[s], NULL);
+    sm_frame *frame = w->group.order[i];
+    w->group.running = frame;
+    w->entries[frame->simdgroup](frame, NULL);
   }
 }
 

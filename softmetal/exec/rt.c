@@ -17,7 +17,7 @@ void sm_rt_barrier(sm_frame *frame, uint32_t line) {
     w->barrier = line;
   }
   sm_coro_switch(&simd->context, sm_group_next(w));
-  if (*frame->stop) sm_rt_stop(frame);
+  if (__atomic_load_n(frame->stop, __ATOMIC_RELAXED)) sm_rt_stop(frame);
 }
 
 void sm_rt_diverged(sm_frame *frame, uint32_t line) {

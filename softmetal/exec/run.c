@@ -61,7 +61,7 @@ char *sm_worker_message(const sm_worker *worker, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof(text), fmt, args);
   va_end(args);
-  const sm_frame *f = &worker->frames[worker->group.running];
+  const sm_frame *f = worker->group.running;
   snprintf(place, sizeof(place),
            " (kernel %s, threadgroup (%u, %u, %u), simdgroup %u)",
            worker->job->dispatch->code->meta->name, f->tg_position[0],
