@@ -192,15 +192,25 @@ static bool has_poison(tm_lv v) {
   return false;
 }
 
+static bool args_have_poison(const tm_args *args) {
+  for (uint32_t i = 0; i < args->n_items; i++)
+    if (has_poison(args->items[i])) return true;
+  for (uint32_t i = 0; i < args->n_named; i++)
+    if (has_poison(args->named[i].value)) return true;
+  return false;
+}
+
 tm_lv tm_builtin_call_row(tm_low *l, const tm_builtin *row, tm_lv self,
                           const tm_args *args) {
   if (!row->fn)
     return tm_low_unsupported(l, row->hint, "%s: %s",
                               callee_name(l, row, self), row->note);
-  for (uint32_t i = 0; i < args->n_items; i++)
-    if (has_poison(args->items[i])) return TM_POISONED;
-  for (uint32_t i = 0; i < args->n_named; i++)
-    if (has_poison(args->named[i].value)) return TM_POISONED;
+  if (args_have_poison(args)) { /* names can be wrong all the same */
+    param params[TM_MAX_PARAMS];
+    check_names(l, row, self, params, parse_signature(row->signature, params),
+                args);
+    return TM_POISONED;
+  }
   tm_builtin_call call = {.row = row};
   if (!bind(l, row, self, args, &call)) return TM_POISONED;
   return row->fn(l, &call);
@@ -221,6 +231,11 @@ bool tm_want_int(tm_low *l, tm_lv v, const char *what, int64_t low,
       tm_low_error(l, tm_lv_is_run(v) ? constexpr_hint : NULL,
                    "%s must be a compile-time integer, got %s", what,
                    tm_lv_describe(l, v));
+    return false;
+  }
+  if (low == high && i != low) {
+    tm_low_error(l, NULL, "%s must be %lld, got %s", what, (long long)low,
+                 tm_lv_describe(l, v));
     return false;
   }
   if (i < low || i > high) {

@@ -170,6 +170,20 @@ static const tm_named_lv *find_named(const tm_args *args, const char *name) {
   return NULL;
 }
 
+/* "it takes (x, n, k=...)" */
+static const char *parameters_hint(tm_low *l, const tm_function_def *f) {
+  tm_buf out = tm_buf_in(l->arena);
+  tm_buf_puts(&out, "it takes (");
+  for (uint32_t i = 0; i < f->params.len; i++) {
+    const tm_param_decl *p = &f->params.data[i];
+    tm_buf_printf(&out, "%s%s%s%s", i ? ", " : "",
+                  p->star == 2 ? "**" : p->star ? "*" : "", p->name,
+                  p->value ? "=..." : "");
+  }
+  tm_buf_puts(&out, ")");
+  return tm_buf_text(&out);
+}
+
 static void unknown_keyword(tm_low *l, const tm_function_def *f,
                             const tm_named_lv *n) {
   tm_nearest near = {n->name, NULL, 0};
@@ -177,7 +191,8 @@ static void unknown_keyword(tm_low *l, const tm_function_def *f,
     tm_nearest_try(&near, f->params.data[i].name);
   tm_low_error_at(
       l, n->loc, TM_DIAG_SEMANTIC,
-      near.best ? tm_low_format(l, "did you mean %s?", near.best) : NULL,
+      near.best ? tm_low_format(l, "did you mean %s?", near.best)
+                : parameters_hint(l, f),
       "%s has no parameter '%s'", f->name, n->name);
 }
 
@@ -238,16 +253,18 @@ static bool bind(tm_low *l, const tm_function_def *f, const tm_args *args,
     } else if (p->value) {
       v = default_value(l, f, p);
     } else {
-      tm_low_error(l, NULL, "%s is called without its argument '%s'",
-                   f->name, p->name);
+      tm_low_error(l, parameters_hint(l, f),
+                   "%s is called without its argument '%s'", f->name,
+                   p->name);
       return false;
     }
     tm_binding b = {tm_low_name(l, p->name), v, p->loc};
     tm_push(l->arena, &frame->vars, b);
   }
   if (used < args->n_items) {
-    tm_low_error(l, NULL, "%s takes %u arguments, got %u", f->name,
-                 f->params.len, args->n_items);
+    tm_low_error(l, parameters_hint(l, f),
+                 "%s takes %u argument%s, got %u", f->name, f->params.len,
+                 f->params.len == 1 ? "" : "s", args->n_items);
     return false;
   }
   return true;

@@ -16,8 +16,26 @@ static tm_lv no_attribute(tm_low *l, tm_lv owner, const char *name,
                           uint32_t where) {
   tm_nearest near = {name, NULL, 0};
   tm_builtin_nearest(where, &near);
+  static const char *const of_tensors[] = {"dtype", "type", "shape", "numel",
+                                           "T", "value"};
+  static const char *const of_types[] = {
+      "element_ty", "primitive_bitwidth", "itemsize", "scalar", "shape",
+      "numel", "name", "nbytes"};
+  if (where == TM_IN_METHOD)
+    for (size_t i = 0; i < TM_COUNT(of_tensors); i++)
+      tm_nearest_try(&near, of_tensors[i]);
+  if (where == TM_IN_TYPE)
+    for (size_t i = 0; i < TM_COUNT(of_types); i++)
+      tm_nearest_try(&near, of_types[i]);
+  const char *has = where == TM_IN_METHOD
+                        ? "a tensor has .dtype, .shape, .numel, .T and tl's "
+                          "functions as methods"
+                    : where == TM_IN_TYPE
+                        ? "a type has .element_ty, .primitive_bitwidth, "
+                          ".itemsize and questions such as .is_floating()"
+                        : NULL;
   return tm_low_error(
-      l, near.best ? tm_low_format(l, "did you mean .%s?", near.best) : NULL,
+      l, near.best ? tm_low_format(l, "did you mean .%s?", near.best) : has,
       "%s has no attribute '%s'", tm_lv_describe(l, owner), name);
 }
 
@@ -407,22 +425,27 @@ static tm_lv comprehension(tm_low *l, const tm_expr *e) {
 }
 
 static tm_lv refused(tm_low *l, const tm_expr *e) {
-  const char *what = "this expression";
+  const char *what = "this expression", *hint = NULL;
   switch (e->kind) {
-  case TM_EXPR_LAMBDA: what = "lambda"; break;
-  case TM_EXPR_SET: what = "a set"; break;
-  case TM_EXPR_AWAIT: what = "await"; break;
-  case TM_EXPR_YIELD: what = "yield"; break;
-  case TM_EXPR_BYTES: what = "a bytes literal"; break;
-  case TM_EXPR_COMPLEX: what = "a complex number"; break;
+  case TM_EXPR_LAMBDA:
+    what = "lambda";
+    hint = "define a @triton.jit function at module level";
+    break;
+  case TM_EXPR_SET: what = "a set"; hint = "use a tuple"; break;
+  case TM_EXPR_AWAIT: what = "await"; hint = "await in host code"; break;
+  case TM_EXPR_YIELD:
+    what = "yield";
+    hint = "return a tuple, or store to memory";
+    break;
+  case TM_EXPR_BYTES: what = "a bytes literal"; hint = "use a string"; break;
+  case TM_EXPR_COMPLEX:
+    what = "a complex number";
+    hint = "keep the real and the imaginary part in two tensors";
+    break;
   case TM_EXPR_STARRED: what = "* outside of a call or tuple"; break;
   default: break;
   }
-  return tm_low_unsupported(
-      l, e->kind == TM_EXPR_LAMBDA
-             ? "define a @triton.jit function at module level"
-             : NULL,
-      "%s has no meaning in a kernel", what);
+  return tm_low_unsupported(l, hint, "%s has no meaning in a kernel", what);
 }
 
 static tm_lv walrus(tm_low *l, const tm_expr *e) {

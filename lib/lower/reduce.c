@@ -111,7 +111,9 @@ static bool check_inputs(tm_low *l, reduction *r, const char *what) {
     tm_lv x = r->inputs[i];
     if (!x || tm_lv_is_poison(x)) return false;
     if (!tm_lv_is_run(x) || !tm_lt_is_block(x->type)) {
-      tm_low_error(l, "tl.maximum and tl.minimum take two values",
+      bool is_extreme = strcmp(what, "max") == 0 || strcmp(what, "min") == 0;
+      tm_low_error(l, is_extreme ? "tl.maximum and tl.minimum take two values"
+                                 : "it works along an axis of a tensor",
                    "%s needs a tensor, got %s", what, tm_lv_describe(l, x));
       return false;
     }

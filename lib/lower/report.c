@@ -23,6 +23,19 @@ const char *tm_low_format(tm_low *l, const char *fmt, ...) {
   return tm_buf_text(&out);
 }
 
+/* An unrolled loop, or a function called twice, finds a mistake once for every
+ * time; it is said once. */
+static bool is_said(const tm_low *l, tm_loc loc, const char *message) {
+  for (size_t i = l->diags->list.len; i-- > 0;) {
+    const tm_diag *d = &l->diags->list.data[i];
+    if (d->severity == TM_ERROR && d->loc.file == loc.file &&
+        d->loc.line == loc.line && d->loc.col == loc.col &&
+        strcmp(d->message, message) == 0)
+      return true;
+  }
+  return false;
+}
+
 static tm_lv report(tm_low *l, tm_loc loc, tm_diag_kind kind,
                     const char *hint, const char *fmt, va_list args) {
   if (l->quiet || l->stopped) {
@@ -31,6 +44,8 @@ static tm_lv report(tm_low *l, tm_loc loc, tm_diag_kind kind,
   }
   tm_buf text = tm_buf_in(l->arena);
   tm_buf_vprintf(&text, fmt, args);
+  l->repeats = is_said(l, loc, tm_buf_text(&text));
+  if (l->repeats) return TM_POISONED;
   tm_diag *diag = tm_error_at(l->diags, kind, loc, "%s", tm_buf_text(&text));
   if (hint) tm_diag_hint(l->diags, diag, "%s", hint);
   enum { MOST_NOTES = 8 };
@@ -71,7 +86,7 @@ tm_lv tm_low_unsupported(tm_low *l, const char *hint, const char *fmt, ...) {
 }
 
 void tm_low_origins(tm_low *l, tm_lv a, tm_lv b) {
-  if (l->quiet || l->stopped) return;
+  if (l->quiet || l->stopped || l->repeats) return;
   tm_lv both[2] = {a, b};
   for (int i = 0; i < 2; i++) {
     if (!tm_lv_is_run(both[i])) continue;
@@ -115,8 +130,9 @@ bool tm_low_enter(tm_low *l) {
 }
 
 void tm_nearest_try(tm_nearest *n, const char *name) {
-  /* A third of the letters may differ: "relu" must not suggest "rand". */
-  unsigned most = (unsigned)(strlen(n->wanted) + 2) / 3;
+  /* A third of the letters may differ: "relu" must not suggest "rand", nor a
+   * letter another. */
+  unsigned most = (unsigned)(strlen(n->wanted) + 1) / 3;
   if (n->best && n->distance <= most) most = n->distance;
   unsigned d = tm_edit_distance(n->wanted, name, most);
   if (d > most || (n->best && d >= n->distance)) return;

@@ -296,10 +296,18 @@ static void refused(tm_low *l, const tm_stmt *s) {
     what = "a nested function";
     hint = "move it to module level and decorate it with @triton.jit";
     break;
-  case TM_STMT_CLASS: what = "a class"; break;
-  case TM_STMT_TRY: what = "try"; break;
-  case TM_STMT_GLOBAL: what = "global"; break;
-  case TM_STMT_NONLOCAL: what = "nonlocal"; break;
+  case TM_STMT_CLASS:
+    what = "a class";
+    hint = "define it at module level";
+    break;
+  case TM_STMT_TRY:
+    what = "try";
+    hint = "nothing raises on a GPU: test the condition with if or tl.where";
+    break;
+  case TM_STMT_GLOBAL: case TM_STMT_NONLOCAL:
+    what = s->kind == TM_STMT_GLOBAL ? "global" : "nonlocal";
+    hint = "kernels cannot assign to names outside: pass a pointer and store";
+    break;
   case TM_STMT_MATCH: what = "match"; hint = "write if and elif"; break;
   case TM_STMT_IMPORT: case TM_STMT_IMPORT_FROM:
     what = "import";

@@ -195,6 +195,7 @@ typedef struct tm_lower_state {
   uint32_t steps;        /* statements lowered, to bound compile time */
   uint32_t quiet;        /* > 0: errors are counted in `hushed` only */
   uint32_t hushed;
+  bool repeats;          /* the last error had been said before */
   bool stopped;          /* over a limit: unwind */
 } tm_lower_state;
 typedef tm_lower_state tm_low;
