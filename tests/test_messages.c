@@ -6,7 +6,8 @@
  * every call of tm_low_error, tm_low_error_at, tm_low_unsupported and
  * tm_error_at. Then the kernels of tests/golden/lower are lowered, and each
  * format must fit one of the errors that came. A new message without a golden
- * file with its expect-error fails here. Messages about wrong specializations
+ * file with its expect-error fails here, and so does a caret that does not
+ * point at what its message names. Messages about wrong specializations
  * and about more than one module, which golden files cannot have, are
  * provoked by texts in this file.
  */
@@ -144,6 +145,75 @@ static void keep_errors(work *w, const tm_diags *diags) {
       tm_push(&w->arena, &w->messages, diags->list.data[k].message);
 }
 
+/* ---- where the caret stands ------------------------------------------------- */
+
+static bool is_word(char c) {
+  return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 128;
+}
+
+/* The source from the caret on; NULL when there is no such place. */
+static const char *at_caret(const golden_file *file, tm_loc loc) {
+  const char *p = file->text.ptr, *end = p + file->text.len;
+  for (uint32_t line = 1; line < loc.line && p < end; line++) {
+    p = memchr(p, '\n', (size_t)(end - p));
+    if (!p) return NULL;
+    p++;
+  }
+  for (uint32_t col = 1; col < loc.col; col++, p++)
+    if (p >= end || *p == '\n') return NULL;
+  return p < end ? p : NULL;
+}
+
+static bool line_has(const char *p, const char *word, size_t n) {
+  for (; *p && *p != '\n'; p++)
+    if (strncmp(p, word, n) == 0) return true;
+  return false;
+}
+
+/* What a caret must point at. A keyword that is unknown, and a name that is
+ * not defined or not assigned, stands there itself; an attribute follows on
+ * the line. Everywhere a word or a bracket begins. */
+static const char *wrong_caret(const golden_file *file, const tm_diag *d) {
+  const char *p = at_caret(file, d->loc);
+  if (!p) return "there is no such place";
+  if (isspace((unsigned char)*p) || *p == '#') return "no code is there";
+  if (p > file->text.ptr && is_word(*p) && is_word(p[-1]))
+    return "it is inside of a word";
+  const char *const keywords[] = {"no argument '", "no parameter '"};
+  for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+    const char *name = strstr(d->message, keywords[i]);
+    if (!name) continue;
+    name += strlen(keywords[i]);
+    if (strncmp(p, name, strcspn(name, "'")) != 0)
+      return "the keyword is not there";
+  }
+  const char *names[] = {" is not defined", " may be unassigned here"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *rest = strstr(d->message, names[i]);
+    size_t n = rest ? (size_t)(rest - d->message) : 0;
+    if (i == 0 && n && rest[strlen(names[i])]) continue; /* of a value */
+    if (n && !memchr(d->message, ' ', n) && strncmp(p, d->message, n) != 0)
+      return "the name is not there";
+  }
+  const char *attribute = strstr(d->message, " has no '");
+  if (!attribute) attribute = strstr(d->message, " has no attribute '");
+  if (!attribute) return NULL;
+  attribute = strchr(attribute, '\'') + 1;
+  return line_has(p, attribute, strcspn(attribute, "'"))
+             ? NULL : "the attribute does not follow";
+}
+
+static void check_carets(const golden_file *file, const tm_diags *diags) {
+  for (uint32_t k = 0; k < diags->list.len; k++) {
+    const tm_diag *d = &diags->list.data[k];
+    if (d->severity != TM_ERROR) continue;
+    const char *wrong = wrong_caret(file, d);
+    if (wrong)
+      fail_msg("%s:%u:%u: %s: %s", file->name, (unsigned)d->loc.line,
+               (unsigned)d->loc.col, d->message, wrong);
+  }
+}
+
 static void lower_files(work *w) {
   golden_file *files = NULL;
   uint32_t count =
@@ -153,6 +223,7 @@ static void lower_files(work *w) {
     tm_diags diags;
     tm_diags_init(&diags, &w->arena);
     golden_lower(&w->arena, &diags, &files[i]);
+    check_carets(&files[i], &diags);
     keep_errors(w, &diags);
   }
 }

@@ -93,7 +93,10 @@ bool tm_sem_legalize3(tm_low *l, tm_lv *a, tm_lv *b, tm_lv *c,
     tm_lv v = *all[i];
     if (tm_lv_is_poison(v)) return false;
     if (!is_operand(v) || (tm_lv_is_run(v) && tm_lt_is_pointer(v->type))) {
-      tm_low_error(l, NULL, "%s does not take %s", what,
+      bool is_address = tm_lv_is_run(v) && tm_lt_is_pointer(v->type);
+      tm_low_error(l, is_address ? "load the value first: tl.load(pointer)"
+                                 : NULL,
+                   "%s does not take %s", what,
                    tm_lv_describe(l, v));
       return false;
     }
@@ -156,7 +159,9 @@ static tm_lv add_pointer(tm_low *l, tm_lv pointer, tm_lv offset,
 
 static tm_lv add_sub_mul(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
   if (op == TM_PY_ADD && is_pointer(a) && is_pointer(b))
-    return tm_low_error(l, NULL, "cannot add two pointers, %s and %s",
+    return tm_low_error(l, "a pointer takes an integer offset; the distance "
+                           "of two is p.to(tl.int64) - q.to(tl.int64)",
+                        "cannot add two pointers, %s and %s",
                         tm_lv_describe(l, a), tm_lv_describe(l, b));
   if (op != TM_PY_MUL && is_pointer(a)) return add_pointer(l, a, b, op);
   if (op == TM_PY_ADD && is_pointer(b)) return add_pointer(l, b, a, op);
@@ -272,7 +277,8 @@ tm_lv tm_sem_compare(tm_low *l, tm_py_op op, tm_lv a, tm_lv b) {
                         tm_lv_describe(l, b), why);
   }
   if (op == TM_PY_IN || op == TM_PY_NOT_IN)
-    return tm_low_error(l, NULL, "`in` is only for compile-time values");
+    return tm_low_error(l, "compare with each: (x == a) | (x == b)",
+                        "`in` is only for compile-time values");
   if (is_pointer(a) || is_pointer(b))
     return tm_low_error(l, "compare addresses: pointer.to(tl.int64)",
                         "pointers cannot be compared, got %s and %s",
@@ -336,7 +342,10 @@ tm_lv tm_sem_unary(tm_low *l, tm_py_op op, tm_lv a) {
   }
   bool is_float = tm_lt_is_float(a->type);
   if (!tm_lt_is_int(a->type) && !(is_float && op == TM_PY_NEG))
-    return tm_low_error(l, NULL, "%s does not take %s", tm_lv_op_text(op),
+    return tm_low_error(l, tm_lt_is_pointer(a->type)
+                               ? "load the value first: tl.load(pointer)"
+                               : NULL,
+                        "%s does not take %s", tm_lv_op_text(op),
                         tm_lt_text(l, a->type));
   if (op == TM_PY_INVERT)
     return tm_sem_op2(l, TM_XORI, a, all_ones(l, a->type));
@@ -375,7 +384,8 @@ tm_lv tm_sem_where(tm_low *l, tm_lv condition, tm_lv x, tm_lv y) {
     y = tm_sem_tensor(l, y);
     if (tm_lv_is_poison(x) || tm_lv_is_poison(y)) return TM_POISONED;
     if (tm_lt_element(x->type) != tm_lt_element(y->type))
-      return tm_low_error(l, NULL, "where cannot choose between %s and %s",
+      return tm_low_error(l, "cast one pointer to the type of the other",
+                          "where cannot choose between %s and %s",
                           tm_lt_text(l, x->type), tm_lt_text(l, y->type));
     if (!tm_sem_broadcast(l, &x, &y)) return TM_POISONED;
   } else if (!tm_sem_legalize(l, &x, &y, false, "where")) {

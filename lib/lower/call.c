@@ -92,6 +92,8 @@ static tm_lv static_assertion(tm_low *l, const tm_expr *e) {
     tm_buf_puts(&out, ": ");
     tm_lv_print(l, &out, text);
   }
+  if (l->pinned.file && out.len) /* our own, about the user's arguments */
+    return tm_low_error(l, NULL, "%s", tm_buf_text(&out) + 2);
   return tm_low_error(l, NULL, "static_assert failed%s", tm_buf_text(&out));
 }
 
@@ -145,7 +147,9 @@ tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
                         "%.*s cannot be called in a kernel",
                         (int)callee->text.len, callee->text.ptr);
   default:
-    return tm_low_error(l, NULL, "%s cannot be called",
+    return tm_low_error(l, "only functions are called: the name stands for "
+                           "a value here",
+                        "%s cannot be called",
                         tm_lv_describe(l, callee));
   }
 }

@@ -243,7 +243,8 @@ static tm_lv store_block(tm_low *l, const tm_builtin_call *c, tm_lv value,
                         "a store through a block pointer takes no mask");
   if (!boundary(l, c->args[3], block, h, dims)) return TM_POISONED;
   if (tm_lt_is_block(value->type) && !tm_lt_same_shape(value->type, block))
-    return tm_low_error(l, NULL,
+    return tm_low_error(l, "the value has the shape of the block: reshape or "
+                           "broadcast it",
                         "cannot store %s through a block pointer to %s",
                         tm_lt_text(l, value->type), tm_lt_text(l, block));
   value = tm_sem_cast(l, value, block->element);

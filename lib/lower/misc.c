@@ -230,8 +230,6 @@ tm_lv tm_fn_static_assert(tm_low *l, const tm_builtin_call *c) {
   if (truth) return TM_NONE_LV;
   tm_buf out = tm_buf_in(l->arena);
   tm_lv_print(l, &out, c->args[1]);
-  if (l->frame->is_prelude) /* of ours, about the user's arguments */
-    return tm_low_error(l, NULL, "%s", tm_buf_text(&out));
   return tm_low_error(l, NULL, "static_assert failed: %s", tm_buf_text(&out));
 }
 

@@ -307,7 +307,8 @@ tm_lv tm_fn_reduce_bits(tm_low *l, const tm_builtin_call *c) {
   if (!x || !tm_want_bool(l, c->args[2], "keep_dims", &r.keep_dims))
     return TM_POISONED;
   if (!tm_lt_is_int(x->type))
-    return tm_low_error(l, NULL, "%s takes integers, got %s", c->row->name,
+    return tm_low_error(l, "its bits are x.to(tl.int32, bitcast=True)",
+                        "%s takes integers, got %s", c->row->name,
                         tm_lt_text(l, x->type));
   r.inputs[0] = x;
   return reduce(l, &r, c->args[1], c->row->name) ? r.results[0] : TM_POISONED;
@@ -350,7 +351,7 @@ tm_lv tm_fn_reduce(tm_low *l, const tm_builtin_call *c) {
 
 static bool scan_axis(tm_low *l, tm_lv axis) {
   if (axis->kind != TM_LV_NONE) return true;
-  tm_low_error(l, NULL, "a scan needs an axis");
+  tm_low_error(l, "name it: axis=0", "a scan needs an axis");
   return false;
 }
 

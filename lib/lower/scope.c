@@ -243,7 +243,8 @@ static tm_lv space_attribute(tm_low *l, int index, const char *name) {
     if (s->bits & TM_IN_TL)
       for (int d = 0; d < TM_DTYPES; d++)
         tm_nearest_try(&near, tm_dtype_infos[d].name);
-    if (near.best) hint = tm_low_format(l, "did you mean %s?", near.best);
+    hint = near.best ? tm_low_format(l, "did you mean %s?", near.best)
+                     : "docs/language.md lists what there is";
   }
   return tm_low_error(l, hint, "%s has no '%s'", s->path, name);
 }
@@ -521,6 +522,9 @@ static tm_lv unknown_name(tm_low *l, const char *name) {
     hint = tm_low_format(l, "did you mean %s?", near.best);
   else if (tm_builtin_find(TM_IN_TL, name))
     hint = tm_low_format(l, "did you mean tl.%s?", name);
+  else
+    hint = "a kernel sees its parameters, what it assigned, and functions, "
+           "imports and tl.constexpr values of its module";
   return tm_low_error(l, hint, "%s is not defined", name);
 }
 

@@ -57,7 +57,7 @@ tm_lv tm_sem_constant(tm_low *l, tm_lv number, tm_ltype scalar) {
   tm_wide least = tm_dtype_infos[d].is_signed ? tm_dtype_min(d) : 0;
   tm_wide most = ((tm_wide)1 << tm_dtype_infos[d].bits) - 1;
   if (i < least || i > most)
-    return tm_low_error(l, NULL, "%s does not fit %s",
+    return tm_low_error(l, "use a wider type", "%s does not fit %s",
                         tm_lv_describe(l, number), tm_lt_text(l, scalar));
   return tm_lv_run(l, tm_build_int(&l->b, scalar->ir, (int64_t)(uint64_t)i),
                    scalar);
@@ -169,7 +169,13 @@ static tm_lv cast_between_kinds(tm_low *l, tm_lv v, tm_ltype to) {
   }
   if (tm_lt_is_pointer(from) && tm_lt_is_pointer(to))
     return build_to(l, TM_BITCAST, v, to);
-  return tm_low_error(l, NULL, "cannot cast %s to %s", tm_lt_text(l, from),
+  return tm_low_error(l, tm_lt_is_pointer(from)
+                             ? "load the value that it points to, or take "
+                               "the address with .to(tl.int64)"
+                         : tm_lt_is_pointer(to)
+                             ? "addresses are 64-bit integers: .to(tl.int64)"
+                             : NULL,
+                      "cannot cast %s to %s", tm_lt_text(l, from),
                       tm_lt_text(l, to));
 }
 
@@ -323,7 +329,8 @@ tm_lv tm_sem_reshape(tm_low *l, tm_lv v, uint32_t rank, const int64_t *shape,
   int64_t numel = 1;
   for (uint32_t d = 0; d < rank; d++) numel *= shape[d];
   if (numel != tm_lt_numel(v->type))
-    return tm_low_error(l, NULL,
+    return tm_low_error(l, "the number of elements must stay: reduce, or "
+                           "broadcast, first",
                         "cannot reshape %s (%lld elements) to %s (%lld "
                         "elements)",
                         tm_lt_text(l, v->type),
@@ -353,7 +360,7 @@ tm_lv tm_sem_permute(tm_low *l, tm_lv v, uint32_t rank, const int64_t *order) {
     shape[d] = v->type->shape[order[d]];
   }
   if (!ok)
-    return tm_low_error(l, NULL,
+    return tm_low_error(l, "name each dimension once, such as (1, 0)",
                         "%s is not an order of the %u dimensions of %s",
                         shape_text(l, rank, order), have,
                         tm_lt_text(l, v->type));

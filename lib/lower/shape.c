@@ -295,7 +295,8 @@ tm_lv tm_fn_cat(tm_low *l, const tm_builtin_call *c) {
   uint32_t rank = rank_of(a), axis;
   if (tm_lt_element(a->type) != tm_lt_element(b->type) || rank == 0 ||
       rank_of(b) != rank || !tm_lt_same_shape(a->type, b->type))
-    return tm_low_error(l, NULL,
+    return tm_low_error(l, "tl.join takes tensors that broadcast; .to() "
+                           "converts one",
                         "cat needs two tensors of one shape and type, got %s "
                         "and %s",
                         tm_lt_text(l, a->type), tm_lt_text(l, b->type));
