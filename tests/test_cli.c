@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,35 @@ static void info_says_what_is_missing(void **state) {
 
 #define ADD "compile examples/kernels/vector_add.py -k add_kernel "
 #define ADD_SIGNATURE "-s '*fp32:16, *fp32:16, *fp32:16, i32:16, 1024' "
+
+static void write_text(const char *name, const char *text) {
+  write_file(name, text, strlen(text));
+}
+
+static void make_inner_folder(const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* from ..x import y, without an __init__.py anywhere. */
+static void relative_imports_climb_through_plain_folders(void **state) {
+  (void)state;
+  make_inner_folder("ops");
+  make_inner_folder("ops/norm");
+  write_text("ops/values.py", "import triton.language as tl\n"
+                              "THREE: tl.constexpr = tl.constexpr(3)\n");
+  write_text("ops/norm/twice.py", "import triton\n@triton.jit\n"
+                                  "def twice(x):\n    return x * 2\n");
+  write_text("ops/norm/kernel.py",
+             "import triton\nimport triton.language as tl\n"
+             "from ..values import THREE\nfrom .. import values\n"
+             "from .twice import twice\n@triton.jit\ndef k(o, n):\n"
+             "    tl.store(o, twice(n) * THREE + values.THREE)\n");
+  assert_int_equal(tool("compile %s/ops/norm/kernel.py -s '*i32, i32' "
+                        "--emit ttir", folder), 0);
+  assert_non_null(strstr(out, "arith.constant 3 : i32"));
+}
 
 static void every_stage_can_be_shown(void **state) {
   (void)state;
@@ -488,6 +518,7 @@ int main(void) {
       cmocka_unit_test(wrong_usage_exits_2),
       cmocka_unit_test(info_names_the_device_and_the_cache),
       cmocka_unit_test(info_says_what_is_missing),
+      cmocka_unit_test(relative_imports_climb_through_plain_folders),
       cmocka_unit_test(every_stage_can_be_shown),
       cmocka_unit_test(chips_give_the_same_text_every_time),
       cmocka_unit_test(defines_set_constexprs_by_name),

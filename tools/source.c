@@ -5,11 +5,13 @@
  * A file is parsed as the module that its folders make it: for
  * ops/norm/kernels.py, where ops and ops/norm hold an __init__.py, that is
  * ops.norm.kernels, so that relative imports resolve as Python resolves them.
+ * Folders without __init__.py are packages too (PEP 420): as many of them
+ * belong to the name as the file's own relative imports climb.
  * Imports are looked for beside the outermost package, in the file's own
  * folder, and in the -I folders. What is not found is not an error: host
  * imports (torch, numpy) never matter; a kernel that does need one says so.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include "tool.h"
 
 #include <errno.h>
@@ -83,8 +85,25 @@ static char *folder_of(const char *path) {
   return folder;
 }
 
-/* The dotted name of path, and in *root the folder that it counts from. */
-static char *module_name(const char *path, char **root) {
+/* The most dots of a `from ..x import y` that begins a line: how many folders
+ * the file takes for packages. One dot needs none: the file's own folder is
+ * looked at anyway. */
+static unsigned folders_climbed(const char *text) {
+  unsigned most = 0;
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += strspn(line, " \t\r\n");
+    if (strncmp(line, "from", 4) != 0) continue;
+    const char *p = line + 4 + strspn(line + 4, " \t");
+    unsigned dots = 0;
+    for (; *p == '.' || *p == ' '; p++) dots += *p == '.';
+    if (p > line + 4 && dots > most) most = dots;
+  }
+  return most > 1 ? most : 0;
+}
+
+/* The dotted name of path, and in *root the folder that it counts from; at
+ * least `climbed` folders belong to it, where the path has as many. */
+static char *module_name(const char *path, unsigned climbed, char **root) {
   const char *slash = strrchr(path, '/');
   char *name = strdup(slash ? slash + 1 : path);
   *root = folder_of(path);
@@ -92,13 +111,15 @@ static char *module_name(const char *path, char **root) {
   char *dot = strrchr(name, '.');
   if (dot && dot != name) *dot = 0;
   bool is_init = strcmp(name, "__init__") == 0;
-  for (;;) {
+  for (unsigned folders = 0;; folders++) {
     char *init = join(*root, "__init__", ".py");
-    bool in_package = init && is_file(init);
+    bool in_package = folders < climbed || (init && is_file(init));
     free(init);
     const char *last = strrchr(*root, '/');
     const char *folder = last ? last + 1 : *root;
-    if (!in_package || !strcmp(folder, ".") || !strcmp(folder, "..")) break;
+    if (!in_package || !*folder || !strcmp(folder, ".") ||
+        !strcmp(folder, ".."))
+      break;
     size_t n = strlen(folder) + strlen(name) + 2;
     char *longer = malloc(n);
     if (!longer) break;
@@ -187,7 +208,9 @@ int tool_load_module(tm_module **module, const char *path,
   size_t size;
   char *text = tool_read_file(path, &size);
   if (!text) return EXIT_DIAGNOSED;
-  char *root, *name = module_name(path, &root);
+  unsigned climbed = folders_climbed(text);
+  char *whole = climbed ? realpath(path, NULL) : NULL;
+  char *root, *name = module_name(whole ? whole : path, climbed, &root);
   char *own = folder_of(path);
   int result = EXIT_DIAGNOSED;
   if (name && root && own) {
@@ -210,6 +233,6 @@ int tool_load_module(tm_module **module, const char *path,
     tm_module_destroy(*module);
     *module = NULL;
   }
-  free(own), free(name), free(root), free(text);
+  free(own), free(name), free(root), free(whole), free(text);
   return result;
 }
