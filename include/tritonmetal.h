@@ -239,9 +239,11 @@ typedef struct tm_context_options {
                             tm_stream_synchronize and tm_stream_destroy run.
                             NULL: the stream keeps them for
                             tm_stream_read_printed */
-  tm_switch debug;       /* on: kernels keep tl.device_assert and assert.
-                            TRITON_DEBUG=1. Default off; the source's own
-                            @triton.jit(debug=True) is not read */
+  tm_switch debug;       /* on: kernels keep tl.device_assert and assert, and
+                            assert that sums, differences and products of
+                            integers below 64 bits do not overflow, as those
+                            with @triton.jit(debug=True) always do.
+                            TRITON_DEBUG=1. Default off */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \

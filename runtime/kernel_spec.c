@@ -281,7 +281,7 @@ tm_status tmi_spec_read(const tm_context *context,
   }
   spec->num_warps = o->num_warps ? o->num_warps
                                  : context->settings.threadgroup_size / 32;
-  spec->debug = context->settings.debug;
+  spec->debug = context->settings.debug || function->is_debug;
   spec->num_stages = o->num_stages ? o->num_stages : 3; /* Triton's */
   return TM_OK;
 }

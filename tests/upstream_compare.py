@@ -154,6 +154,8 @@ def upstream_module(path, kernel, entries, named, context, backend, options, tar
         else:
             signature[name] = read_entry(entry, (i,), case)
     constexprs, attrs = case["constexprs"], case["attrs"]
+    if fn.debug:
+        options = backend.parse_options({"debug": True})
     src = ASTSource(fn=fn, signature=signature, constexprs=constexprs, attrs=attrs)
     return src.make_ir(target, options, backend.get_codegen_implementation(options),
                        backend.get_module_map(), context)

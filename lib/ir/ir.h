@@ -115,6 +115,15 @@ enum {                   /* tm_op_info.flags */
 
 extern const tm_op_info tm_op_infos[TM_OPS];
 
+static inline bool tm_op_is_atomic(tm_op op) {
+  return op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS || op == TM_ATOMIC_LOAD ||
+         op == TM_ATOMIC_STORE;
+}
+/* An access through operand 0, a pointer or a tensor of them. */
+static inline bool tm_op_is_access(tm_op op) {
+  return op == TM_LOAD || op == TM_STORE || tm_op_is_atomic(op);
+}
+
 /* ---- attributes ------------------------------------------------------- */
 
 /* Names of attributes; the text is in attr.c's table. */
@@ -301,8 +310,8 @@ tm_value tm_block_add_arg(tm_ir *ir, tm_block block, tm_type type);
  *   tt.reduce, tt.scan   operands tensors; block arguments: the accumulated
  *              elements, then the new ones; ends in tt.reduce.return
  * Optional operands are told apart by count: tt.load ptr [mask [other]],
- * tt.store ptr value [mask], tt.atomic_rmw ptr value [mask], tt.histogram
- * x [mask]. make_tensor_ptr: base, shape..., strides..., offsets...;
+ * tt.store ptr value [mask], tt.atomic_rmw ptr value [mask], tt.atomic_load
+ * ptr [mask], tt.atomic_store ptr value [mask], tt.histogram x [mask]. make_tensor_ptr: base, shape..., strides..., offsets...;
  * make_tensor_descriptor: base, shape..., strides...; advance: pointer,
  * offsets...; descriptor_load: descriptor, indices...; descriptor_store and
  * _reduce: descriptor, value, indices...; descriptor_gather: descriptor, x

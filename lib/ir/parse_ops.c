@@ -253,7 +253,12 @@ static tm_inst form_atomic(tm_ir_parser *p, tm_builder *b, tm_op op) {
   operands(p, &s);
   tm_irp_attr_dict(p, &s.attrs);
   tm_irp_expect(p, ':');
-  functional(p, &s);
+  if (op == TM_ATOMIC_STORE) {
+    operand_type(p, &s, 0);
+    infer_types(p, b->loc, op, &s);
+  } else {
+    functional(p, &s);
+  }
   return build(p, b, op, &s, 0, NULL);
 }
 
@@ -653,7 +658,8 @@ tm_inst tm_irp_custom(tm_ir_parser *p, tm_builder *b, tm_op op) {
   case TM_CMPI: case TM_CMPF: return form_compare(p, b, op);
   case TM_SELECT: return form_select(p, b);
   case TM_LOAD: case TM_STORE: return form_memory(p, b, op);
-  case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: return form_atomic(p, b, op);
+  case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+  case TM_ATOMIC_STORE: return form_atomic(p, b, op);
   case TM_MAKE_TENSOR_PTR:
   case TM_MAKE_TENSOR_DESC: return form_make_block(p, b, op);
   case TM_ADVANCE: return form_advance(p, b);

@@ -584,7 +584,12 @@ static void op_atomic(printer *p, const tm_inst_data *i) {
                 enum_name(TM_ATTR_SCOPE, int_attr(p, i, TM_ATTR_SCOPE, 1)));
   values(p, i->operands, i->n_operands);
   dict(p, i);
-  functional(p, i);
+  if (i->op != TM_ATOMIC_STORE) {
+    functional(p, i);
+    return;
+  }
+  put(p, " : ");
+  type_of(p, i->operands[0]);
 }
 
 static void op_memory(printer *p, const tm_inst_data *i) {
@@ -688,7 +693,7 @@ static void custom(printer *p, const tm_inst_data *i) {
   case TM_DESC_LOAD: case TM_DESC_STORE: case TM_DESC_REDUCE:
   case TM_DESC_GATHER:
   case TM_DESC_SCATTER: op_descriptor(p, i); return;
-  case TM_ATOMIC_RMW:
+  case TM_ATOMIC_RMW: case TM_ATOMIC_LOAD: case TM_ATOMIC_STORE:
   case TM_ATOMIC_CAS: op_atomic(p, i); return;
   case TM_LOAD:
   case TM_STORE: op_memory(p, i); return;

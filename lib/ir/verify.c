@@ -377,7 +377,8 @@ static void check_boundary(verifier *v) {
 static void check_memory(verifier *v) {
   const tm_inst_data *i = self(v);
   tm_op op = i->op;
-  uint32_t least = op == TM_LOAD ? 1 : op == TM_ATOMIC_CAS ? 3 : 2;
+  bool loads = op == TM_LOAD || op == TM_ATOMIC_LOAD;
+  uint32_t least = loads ? 1 : op == TM_ATOMIC_CAS ? 3 : 2;
   if (i->n_operands < least || i->n_operands > 3) {
     fail(v, "has %u operands", i->n_operands);
     return;
@@ -386,7 +387,11 @@ static void check_memory(verifier *v) {
   if (!loaded) return;
   if (is_block_pointer(operand(v, 0)) && i->n_operands != least)
     fail(v, "a block pointer takes no mask");
-  if (op == TM_LOAD) {
+  if (op == TM_ATOMIC_LOAD && i->n_operands > 2) {
+    fail(v, "has %u operands", i->n_operands);
+    return;
+  }
+  if (loads) {
     if (i->n_operands > 1)
       expect(v, "the mask", operand(v, 1), like(v, loaded, TM_I1));
     if (i->n_operands > 2)
@@ -860,6 +865,7 @@ static void check_inst_types(verifier *v) {
   case TM_HISTOGRAM: check_histogram(v); break;
   case TM_ADDPTR: check_addptr(v); break;
   case TM_LOAD: case TM_STORE: case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+  case TM_ATOMIC_LOAD: case TM_ATOMIC_STORE:
     check_memory(v);
     break;
   case TM_MAKE_TENSOR_PTR: case TM_ADVANCE: case TM_MAKE_TENSOR_DESC:

@@ -213,6 +213,7 @@ typedef struct tm_function_def {
   bool is_async;
   bool is_jit;        /* a decorator (or name = triton.jit(f)) makes it a
                          device function; see module.c for what counts */
+  bool is_debug;      /* jit(debug=True) */
   struct tm_module *module;
   tm_loc loc;         /* of the name */
   tm_loc end;         /* first line after it */

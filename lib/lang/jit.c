@@ -180,6 +180,34 @@ static bool is_jit(const tm_module *module, const tm_expr *e, uint32_t hops) {
          is_jit(module, stmt->e, hops + 1);
 }
 
+/* Whether the value is True: written so, or a name that the module binds to
+ * it. */
+static bool is_true(const tm_module *module, const tm_expr *e, uint32_t hops) {
+  if (e->kind == TM_EXPR_TRUE) return true;
+  if (e->kind == TM_EXPR_INT) return e->u.i != 0;
+  if (e->kind != TM_EXPR_NAME || hops > MOST_HOPS) return false;
+  const tm_stmt *stmt = tm_module_binding(module, e->name);
+  return stmt && stmt->kind == TM_STMT_ASSIGN && stmt->e &&
+         is_true(module, stmt->e, hops + 1);
+}
+
+/* Whether a call of jit, or one that it is made of, says debug=True. */
+static bool asks_debug(const tm_module *module, const tm_expr *e,
+                       uint32_t hops) {
+  if (hops > MOST_HOPS) return false;
+  if (e->kind == TM_EXPR_NAME) { /* my_jit = triton.jit(debug=True) */
+    const tm_stmt *stmt = tm_module_binding(module, e->name);
+    return stmt && stmt->kind == TM_STMT_ASSIGN && stmt->e &&
+           asks_debug(module, stmt->e, hops + 1);
+  }
+  if (e->kind != TM_EXPR_CALL) return false;
+  for (uint32_t i = 0; i < e->keywords.len; i++)
+    if (e->keywords.data[i].name &&
+        strcmp(e->keywords.data[i].name, "debug") == 0)
+      return is_true(module, e->keywords.data[i].value, 0);
+  return asks_debug(module, e->a[0], hops + 1);
+}
+
 /* The function that a name is bound to at module level. */
 static tm_function_def *function_of(const tm_module *module, tm_name name) {
   uint64_t last;
@@ -202,8 +230,12 @@ tm_function_def *tm_jit_target(const tm_module *module, const tm_expr *e) {
 }
 
 void tm_jit_mark_function(const tm_module *module, tm_function_def *function) {
-  for (uint32_t i = 0; i < function->decorators.len && !function->is_jit; i++)
-    function->is_jit = is_jit(module, function->decorators.data[i], 0);
+  for (uint32_t i = 0; i < function->decorators.len && !function->is_jit;
+       i++) {
+    const tm_expr *e = function->decorators.data[i];
+    function->is_jit = is_jit(module, e, 0);
+    function->is_debug = function->is_jit && asks_debug(module, e, 0);
+  }
 }
 
 void tm_jit_mark(tm_module *module) {
@@ -216,7 +248,9 @@ void tm_jit_mark(tm_module *module) {
     for (const tm_expr *e = stmt->e;
          e->kind == TM_EXPR_CALL && e->items.len; e = e->items.data[0]) {
       tm_function_def *function = tm_jit_target(module, e);
-      if (function) function->is_jit = true;
+      if (!function) continue;
+      function->is_jit = true;
+      function->is_debug = function->is_debug || asks_debug(module, e, 0);
     }
   }
 }

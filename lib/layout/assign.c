@@ -347,12 +347,12 @@ static void place(realiser *z, tm_inst i) {
   const tm_layout *need = i < a->n_insts ? a->need[i] : NULL;
   const tm_layout *l;
   switch ((int)inst.op) {
-    case TM_STORE:
+    case TM_STORE: case TM_ATOMIC_STORE:
       if (a->access[i] != NULL) place_all(z, i, store_layout(z, i));
       return;
     case TM_REDUCE: case TM_SCAN: case TM_SPLIT: case TM_ATOMIC_RMW:
-    case TM_ATOMIC_CAS: case TM_JOIN: case TM_CAT: case TM_MAP_ELEMENTWISE:
-    case TM_INLINE_ASM:
+    case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD: case TM_JOIN: case TM_CAT:
+    case TM_MAP_ELEMENTWISE: case TM_INLINE_ASM:
       if (need != NULL) place_all(z, i, need);
       return;
     case TM_GATHER:

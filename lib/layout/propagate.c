@@ -203,7 +203,7 @@ static void sweep_inst(sweeper *s, tm_inst i) {
     case TM_LOAD:
       if (a->access[i] != NULL) sweep_load(s, i);
       return;
-    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
       if (a->access[i] != NULL) sweep_atomic(s, i);
       return;
     case TM_DOT:

@@ -13,7 +13,8 @@ bool tm_relation_is_same(tm_op op) {
   if (tm_op_infos[op].flags & TM_ELEMENTWISE) return true;
   switch ((int)op) {
     case TM_MAP_ELEMENTWISE: case TM_SCAN: case TM_LOAD: case TM_STORE:
-    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_POISON:
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+    case TM_ATOMIC_STORE: case TM_POISON:
       return true;
     default:
       return false;

@@ -75,7 +75,7 @@ static tm_access *access_of(tm_assigner *a, tm_inst i) {
   x->vector = min_u32(x->contiguity, ACCESS_BYTES / x->elem_bytes);
   if (x->vector > aligned) x->vector = aligned > 1 ? (uint32_t)aligned : 1;
   tm_op op = tm_get(a->ir, i)->op;
-  if (op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS ||
+  if (tm_op_is_atomic(op) ||
       x->type->element->address_space == TM_SPACE_SHARED)
     x->vector = 1;
   return x;
@@ -268,11 +268,6 @@ static bool check_size(tm_assigner *a, tm_value v, tm_loc loc) {
   return false;
 }
 
-static bool is_access(tm_op op) {
-  return op == TM_LOAD || op == TM_STORE || op == TM_ATOMIC_RMW ||
-         op == TM_ATOMIC_CAS;
-}
-
 /* What has to be gone by now, or cannot be laid out. */
 static bool check_inst(tm_assigner *a, tm_inst i) {
   const tm_inst_data *inst = tm_get(a->ir, i);
@@ -292,7 +287,7 @@ static bool check_inst(tm_assigner *a, tm_inst i) {
                 "a call is left when layouts are assigned");
     return false;
   }
-  if (is_access(inst->op) &&
+  if (tm_op_is_access(inst->op) &&
       !tm_relation_is_tensor(a->ir, inst->operands[0])) {
     tm_type p = tm_type_of(a->ir, inst->operands[0]);
     if (p->kind == TM_TYPE_POINTER && p->element->kind == TM_TYPE_TENSOR) {
@@ -319,7 +314,7 @@ static void seed_block(tm_assigner *a, tm_block b, uint32_t depth) {
       a->failed = true;
       continue;
     }
-    if (is_access(inst->op) &&
+    if (tm_op_is_access(inst->op) &&
         tm_relation_is_tensor(a->ir, inst->operands[0]))
       a->access[i] = access_of(a, i);
     if (inst->op == TM_DOT) find_chain(a, i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomic.c - atomic read-modify-write and compare-and-swap.
+ * atomic.c - atomic read-modify-write, compare-and-swap, load and store.
  *
  * Minimum and maximum of floats go through their bit patterns, as in
  * Triton: IEEE floats of one sign order like integers, those with the sign
@@ -172,4 +172,73 @@ tm_lv tm_fn_atomic_cas(tm_low *l, const tm_builtin_call *c) {
   tm_inst i = tm_build(&l->b, TM_ATOMIC_CAS, 3, operands, 1, &value->type->ir,
                        0, NULL, 2, attrs);
   return tm_lv_run(l, tm_get(l->ir, i)->results, value->type);
+}
+
+/* tl.atomic_load and tl.atomic_store: how they order is acquire and release,
+ * or nothing. */
+static bool read_one_order(tm_low *l, const tm_builtin_call *c, uint32_t from,
+                           const char *usual, int64_t sem, order *out) {
+  bool given = c->args[from]->kind != TM_LV_NONE;
+  if (!read_order(l, c->args[from], c->args[from + 1], out)) return false;
+  if (!given) out->sem = sem;
+  if (out->sem == sem || out->sem == 1) return true;
+  tm_low_error(l, tm_low_format(l, "use '%s' or 'relaxed'", usual),
+               "%s orders by '%s' or not at all", c->row->name, usual);
+  return false;
+}
+
+static bool check_plain(tm_low *l, const tm_builtin_call *c, tm_lv *pointer,
+                        tm_lv *mask) {
+  if (!check_pointer(l, c)) return false;
+  *pointer = tm_low_memory_pointer(l, *pointer);
+  bool has_mask = (*mask)->kind != TM_LV_NONE;
+  if (has_mask && !shapes(l, pointer, mask, "mask")) return false;
+  if (!has_mask) {
+    *mask = tm_sem_tensor(l, tm_lv_bool(true));
+    if (tm_lt_is_block((*pointer)->type))
+      *mask = tm_sem_splat(l, *mask, (*pointer)->type->rank,
+                           (*pointer)->type->shape);
+  }
+  if (tm_lv_is_poison(*mask) || tm_lt_is_bool((*mask)->type))
+    return !tm_lv_is_poison(*mask);
+  tm_low_error(l, "compare: offsets < n", "a mask is boolean, got %s",
+               tm_lt_text(l, (*mask)->type));
+  return false;
+}
+
+tm_lv tm_fn_atomic_load(tm_low *l, const tm_builtin_call *c) {
+  tm_lv pointer = c->args[0], mask = c->args[1];
+  order o;
+  enum { ACQUIRE = 2 };
+  if (!read_one_order(l, c, 2, "acquire", ACQUIRE, &o) ||
+      !check_plain(l, c, &pointer, &mask))
+    return TM_POISONED;
+  tm_ltype given = tm_lt_element(c->args[0]->type)->element;
+  tm_ltype type = tm_lt_like(l, pointer->type,
+                             tm_lt_element(pointer->type)->element);
+  tm_value operands[] = {pointer->value, mask->value};
+  tm_attr attrs[] = {tm_attr_int(TM_ATTR_SEM, o.sem),
+                     tm_attr_int(TM_ATTR_SCOPE, o.scope)};
+  tm_inst i = tm_build(&l->b, TM_ATOMIC_LOAD, 2, operands, 1, &type->ir, 0,
+                       NULL, 2, attrs);
+  return tm_sem_cast(l, tm_lv_run(l, tm_get(l->ir, i)->results, type), given);
+}
+
+tm_lv tm_fn_atomic_store(tm_low *l, const tm_builtin_call *c) {
+  tm_lv pointer = c->args[0], value = c->args[1], mask = c->args[2];
+  order o;
+  enum { RELEASE = 3 };
+  if (!read_one_order(l, c, 3, "release", RELEASE, &o) ||
+      !check_plain(l, c, &pointer, &mask) ||
+      !shapes(l, &pointer, &value, "the value"))
+    return TM_POISONED;
+  tm_ltype given = tm_lt_element(c->args[0]->type)->element;
+  value = tm_sem_cast(l, tm_sem_cast(l, value, given),
+                      tm_lt_element(pointer->type)->element);
+  if (tm_lv_is_poison(value)) return value;
+  tm_value operands[] = {pointer->value, value->value, mask->value};
+  tm_attr attrs[] = {tm_attr_int(TM_ATTR_SEM, o.sem),
+                     tm_attr_int(TM_ATTR_SCOPE, o.scope)};
+  tm_build(&l->b, TM_ATOMIC_STORE, 3, operands, 0, NULL, 0, NULL, 2, attrs);
+  return TM_NONE_LV;
 }

@@ -489,7 +489,7 @@ static tm_lv lower_kind(tm_low *l, const tm_expr *e) {
   case TM_EXPR_BINARY:
     a = tm_low_expr(l, e->a[0]);
     b = tm_low_expr(l, e->a[1]);
-    return tm_sem_binary(l, e->op, a, b);
+    return tm_low_operator(l, e->op, a, b);
   case TM_EXPR_COMPARE: return comparison(l, e);
   case TM_EXPR_AND:
   case TM_EXPR_OR: return boolean(l, e, false);

@@ -53,7 +53,9 @@ tm_ir *tm_lower(tm_arena *arena, tm_diags *diags, const tm_module *module,
     no_kernel(diags, module, name);
     return NULL;
   }
-  tm_low l = {.arena = arena, .diags = diags, .spec = spec};
+  tm_spec own = *spec;
+  own.debug = own.debug || f->is_debug;
+  tm_low l = {.arena = arena, .diags = diags, .spec = &own};
   uint32_t before = diags->errors;
   l.ir = tm_ir_create(arena);
   /* Errors that were there before are not ours to stop at. */

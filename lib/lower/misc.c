@@ -97,10 +97,6 @@ tm_lv tm_fn_assume(tm_low *l, const tm_builtin_call *c) {
   return TM_NONE_LV;
 }
 
-tm_lv tm_fn_expect_zero(tm_low *l, const tm_builtin_call *c) {
-  return c->args[0];
-}
-
 /* The function of elements is called with whole tensors: all that it does to
  * one element it does to each. A branch on an element is refused there. */
 tm_lv tm_fn_map_elementwise(tm_low *l, const tm_builtin_call *c) {
@@ -158,23 +154,39 @@ static tm_lv print_values(tm_low *l, const char *prefix, bool hex,
   return TM_NONE_LV;
 }
 
-/* The text before the values: " text: ", as Triton spaces it. */
+/* The text before the values: " text: ", by Triton's rules: a space before
+ * what is longer than two characters, and ": " at its end, which takes the
+ * place of a last space. */
 static const char *print_prefix(tm_low *l, tm_str text, bool has_values) {
-  tm_buf out = tm_buf_in(l->arena);
-  if (text.len > 0 && text.ptr[0] != ' ') tm_buf_puts(&out, " ");
+  tm_buf out = tm_buf_in(l->arena), all = tm_buf_in(l->arena);
   tm_buf_add(&out, text.ptr, text.len);
   if (has_values) {
-    while (out.len && out.data[out.len - 1] == ' ') out.len--;
-    if (out.len && out.data[out.len - 1] == ':') out.len--;
-    tm_buf_puts(&out, ": ");
+    if (!out.len || out.data[out.len - 1] != ' ') tm_buf_puts(&out, " ");
+    if (out.len < 2 || out.data[out.len - 2] != ':') {
+      out.len--;
+      tm_buf_puts(&out, ": ");
+    }
   }
-  return tm_strndup(l->arena, tm_buf_text(&out), out.len);
+  if (out.len > 2 && out.data[0] != ' ') tm_buf_puts(&all, " ");
+  tm_buf_add(&all, out.data, out.len);
+  return tm_strndup(l->arena, tm_buf_text(&all), all.len);
+}
+
+static bool is_printable(tm_str text) {
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char c = (unsigned char)text.ptr[i];
+    if (c > 126 || (c < 32 && (c < '\t' || c > '\r'))) return false;
+  }
+  return true;
 }
 
 tm_lv tm_fn_device_print(tm_low *l, const tm_builtin_call *c) {
   bool hex;
   if (!tm_want_bool(l, c->args[2], "hex", &hex)) return TM_POISONED;
   tm_lv first = c->args[0], rest = c->args[1];
+  if (first->kind == TM_LV_TEXT && !is_printable(first->text))
+    return tm_low_error(l, NULL, "device_print's text is of printable ASCII "
+                                 "characters");
   if (first->kind == TM_LV_TEXT)
     return print_values(l, print_prefix(l, first->text, rest->n_items > 0),
                         hex, rest->items, rest->n_items);
@@ -188,26 +200,6 @@ tm_lv tm_fn_device_print(tm_low *l, const tm_builtin_call *c) {
     memcpy(all + 1, rest->items, rest->n_items * sizeof all[0]);
   return print_values(l, print_prefix(l, TM_STR(""), true), hex, all,
                       rest->n_items + 1);
-}
-
-tm_lv tm_fn_device_assert(tm_low *l, const tm_builtin_call *c) {
-  if (!l->spec->debug) return TM_NONE_LV;
-  const char *message;
-  tm_lv condition = tm_want_tensor(l, c->args[0], "the condition");
-  if (!condition || !tm_want_text(l, c->args[1], "the message", &message))
-    return TM_POISONED;
-  condition = tm_sem_cast(l, condition, tm_lt_scalar(l, TM_DT_I1));
-  if (c->args[2]->kind != TM_LV_NONE) {
-    tm_lv mask = tm_want_tensor(l, c->args[2], "mask");
-    if (!mask) return TM_POISONED;
-    condition = tm_sem_logical(l, false, condition,
-                               tm_sem_unary(l, TM_PY_NOT, mask));
-  }
-  if (tm_lv_is_poison(condition)) return condition;
-  tm_attr attr = tm_attr_text(TM_ATTR_MESSAGE, message ? message : "");
-  tm_build(&l->b, TM_ASSERT, 1, &condition->value, 0, NULL, 0, NULL, 1,
-           &attr);
-  return TM_NONE_LV;
 }
 
 tm_lv tm_fn_static_print(tm_low *l, const tm_builtin_call *c) {

@@ -204,7 +204,9 @@ static bool reduce(tm_low *l, reduction *r, tm_lv axis, const char *what) {
   }
   l->b.block = region;
   l->b.before = 0;
+  l->combining++;
   bool ok = combine_region(l, r, in, out);
+  l->combining--;
   tm_value values[MOST_INPUTS];
   for (uint32_t i = 0; ok && i < r->n; i++) values[i] = out[i]->value;
   if (ok)

@@ -206,20 +206,6 @@ static bool offsets(tm_low *l, tm_lv s, tm_lv index, place *out) {
   return !out->inside || !tm_lv_is_poison(out->inside);
 }
 
-/* A debug kernel says that an index is out of range where mask is true. */
-static bool assert_inside(tm_low *l, const place *p, tm_lv mask) {
-  if (!l->spec->debug || !p->inside) return true;
-  tm_lv holds = p->inside;
-  if (mask->kind != TM_LV_NONE)
-    holds = tm_sem_logical(l, false, holds,
-                           tm_sem_unary(l, TM_PY_NOT, mask));
-  if (tm_lv_is_poison(holds)) return false;
-  tm_attr attr = tm_attr_text(TM_ATTR_MESSAGE,
-                              "index out of range of shared memory");
-  tm_build(&l->b, TM_ASSERT, 1, &holds->value, 0, NULL, 0, NULL, 1, &attr);
-  return true;
-}
-
 /* *mask is extended by what is out of range. */
 static bool find_place(tm_low *l, tm_lv s, tm_lv index, tm_lv *mask,
                        place *out) {
@@ -233,7 +219,9 @@ static bool find_place(tm_low *l, tm_lv s, tm_lv index, tm_lv *mask,
       return false;
     }
   }
-  if (!offsets(l, s, index, out) || !assert_inside(l, out, *mask))
+  if (!offsets(l, s, index, out)) return false;
+  if (out->inside && !tm_low_assert(l, out->inside, *mask,
+                                    "index out of range of shared memory"))
     return false;
   out->pointer = tm_sem_binary(l, TM_PY_ADD, s->self, out->offset);
   if (tm_lv_is_poison(out->pointer)) return false;

@@ -236,7 +236,7 @@ static void augmented(tm_low *l, const tm_stmt *s) {
   const tm_expr *target = s->targets.data[0];
   tm_lv old = tm_low_expr(l, target);
   tm_lv by = tm_low_expr(l, s->e);
-  tm_low_assign(l, target, tm_sem_binary(l, s->op, old, by));
+  tm_low_assign(l, target, tm_low_operator(l, s->op, old, by));
 }
 
 /* ---- other statements --------------------------------------------------- */

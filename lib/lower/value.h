@@ -193,6 +193,7 @@ typedef struct tm_lower_state {
   uint32_t depth;        /* nested calls of this compiler's own functions */
   uint32_t calls;        /* inlined calls on the stack */
   uint32_t steps;        /* statements lowered, to bound compile time */
+  uint32_t combining;    /* > 0: in a combine function of a reduction */
   uint32_t quiet;        /* > 0: errors are counted in `hushed` only */
   uint32_t hushed;
   bool repeats;          /* the last error had been said before */
@@ -585,6 +586,15 @@ tm_lv tm_low_descriptor(tm_low *l, tm_ltype block, const tm_desc_parts *of,
 
 /* Binds a kernel's parameters as the specialization says. */
 void tm_low_bind_params(tm_low *l, const tm_function_def *f);
+
+/* ---- debug.c ------------------------------------------------------------- */
+
+/* In a debug kernel, asserts where mask (or NONE) is true; false with an
+ * error. */
+bool tm_low_assert(tm_low *l, tm_lv holds, tm_lv mask, const char *message);
+/* An operator as the kernel writes it: in a debug kernel integers must not
+ * overflow. */
+tm_lv tm_low_operator(tm_low *l, tm_py_op op, tm_lv a, tm_lv b);
 
 /* ---- shared.c ------------------------------------------------------------ */
 

@@ -236,7 +236,8 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
       msl_store(e, inst, &point);
       return;
     }
-    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: {
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+    case TM_ATOMIC_STORE: {
       msl_point point = msl_point_register(0);
       msl_atomic(e, inst, &point);
       return;
@@ -302,9 +303,7 @@ static void element_root(emitter *e, tm_inst inst, const msl_point *point) {
 
 static bool is_root(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (d->op == TM_STORE || d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS ||
-      d->op == TM_LOAD)
-    return true;
+  if (tm_op_is_access(d->op)) return true;
   for (uint32_t i = 0; i < d->n_results; i++)
     if (e->values[d->results + i].place >= MSL_IN_ARRAY ||
         e->values[d->results + i].depth == 0)
@@ -380,7 +379,8 @@ void msl_emit_group(emitter *e, msl_group *group) {
     switch (tm_get(e->ir, inst)->op) {
       case TM_LOAD: msl_load(e, inst, &point); break;
       case TM_STORE: msl_store(e, inst, &point); break;
-      case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+      case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+      case TM_ATOMIC_STORE:
         msl_atomic(e, inst, &point);
         break;
       default: element_root(e, inst, &point); break;
@@ -399,7 +399,8 @@ static void collective(emitter *e, tm_inst inst) {
   if (!late) msl_source(e, inst);
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
-    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+    case TM_ATOMIC_STORE:
       msl_order(e, &inst, 1);
       msl_atomic_collective(e, inst);
       break;

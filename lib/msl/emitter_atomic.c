@@ -36,23 +36,28 @@ typedef struct atomic {
   tm_value pointer, value, mask; /* value: what is added or stored */
   tm_scalar scalar;
   tm_rmw op;
-  bool is_cas, used;
+  bool is_cas, is_load, is_store, used;
 } atomic;
 
-static bool is_atomic(tm_op op) {
-  return op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS;
+/* Whether somebody wants what inst gives. */
+static bool has_uses(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  return d->n_results && e->values[d->results].uses > 0;
 }
 
 static atomic atomic_of(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   atomic a = {.inst = inst, .pointer = d->operands[0],
-              .is_cas = d->op == TM_ATOMIC_CAS};
-  a.value = d->operands[a.is_cas ? 2 : 1];
-  if (!a.is_cas && d->n_operands > 2) a.mask = d->operands[2];
+              .is_cas = d->op == TM_ATOMIC_CAS,
+              .is_load = d->op == TM_ATOMIC_LOAD,
+              .is_store = d->op == TM_ATOMIC_STORE};
+  uint32_t mask = a.is_load ? 1 : 2;
+  if (!a.is_load) a.value = d->operands[a.is_cas ? 2 : 1];
+  if (!a.is_cas && d->n_operands > mask) a.mask = d->operands[mask];
   a.scalar = msl_scalar_of(
       tm_type_element(tm_type_of(e->ir, a.pointer))->element);
   a.op = (tm_rmw)tm_inst_int(e->ir, inst, TM_ATTR_RMW_OP, 0);
-  a.used = e->values[d->results].uses > 0;
+  a.used = has_uses(e, inst);
   return a;
 }
 
@@ -69,9 +74,9 @@ static bool may_order(const emitter *e, tm_inst inst) {
 /* Something that can acquire, or release to another program's polling. */
 static bool synchronizes(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (!is_atomic(d->op) || !may_order(e, inst)) return false;
+  if (!tm_op_is_atomic(d->op) || !may_order(e, inst)) return false;
   atomic a = atomic_of(e, inst);
-  return a.is_cas || a.used || a.op == TM_RMW_XCHG;
+  return a.is_cas || a.used || a.is_store || a.op == TM_RMW_XCHG;
 }
 
 bool msl_is_volatile(const emitter *e, tm_inst inst) {
@@ -119,6 +124,10 @@ static bool is_supported(emitter *e, const atomic *a) {
   bool extreme = a->op == TM_RMW_UMAX || a->op == TM_RMW_UMIN;
   bool is_float = tm_scalar_is_float(a->scalar);
   if (msl_is_shared(e, a->pointer)) return true; /* planned so */
+  if ((a->is_load || a->is_store) && tm_scalar_bits(a->scalar) != 32)
+    return refuse(e, a, "Metal's atomic loads and stores are of 32 bits: use "
+                        "a buffer of int32 or float32");
+  if (a->is_load || a->is_store) return true;
   switch (a->scalar) {
     case TM_I32: return true;
     case TM_F32:
@@ -258,11 +267,29 @@ static void half_sum_text(emitter *e, const atomic *a, const char *place,
   if (name) msl_line(e, "%s = %s;", name, now);
 }
 
+/* An atomic load or store. */
+static void plain_text(emitter *e, const atomic *a, const char *place,
+                       const msl_point *point, const char *name) {
+  const char *type = a->scalar == TM_F32 ? "atomic_float" : "atomic_int";
+  if (a->is_load)
+    msl_line(e, "%s%satomic_load_explicit((%s %s *)%s, "
+                "memory_order_relaxed);",
+             name ? name : "", name ? " = " : "", space(e), type, place);
+  else
+    msl_line(e, "atomic_store_explicit((%s %s *)%s, %s, "
+                "memory_order_relaxed);",
+             space(e), type, place, msl_eval(e, a->value, point).text);
+}
+
 /* Statements that leave the old value in `name`, if that is not NULL. */
 static void atomic_text(emitter *e, const atomic *a, const char *place,
                         const msl_point *point, const char *name) {
   if (a->is_cas) {
     cas_text(e, a, place, point, name);
+    return;
+  }
+  if (a->is_load || a->is_store) {
+    plain_text(e, a, place, point, name);
     return;
   }
   if (tm_scalar_bits(a->scalar) == 16) {
@@ -358,17 +385,17 @@ static uint32_t numel_of(const tm_layout *layout) {
 
 bool msl_atomic_is_collective(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (!is_atomic(d->op)) return false;
+  if (!tm_op_is_atomic(d->op)) return false;
   const tm_layout *layout = msl_layout(e, d->operands[0]);
   if (!layout) return false;
   if (is_ordered(e, inst)) return true;
-  return e->values[d->results].uses > 0 && msl_one_copy(e, layout);
+  return has_uses(e, inst) && msl_one_copy(e, layout);
 }
 
 /* The old values that other threads want go through a region. */
 void msl_atomic_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (e->values[d->results].uses == 0) return;
+  if (!has_uses(e, inst)) return;
   const tm_layout *layout = msl_layout(e, d->operands[0]);
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, d->results));
   uint32_t size = msl_register_bytes(scalar), n = 1;

@@ -35,8 +35,8 @@ static msl_pending access_of(emitter *e, tm_inst inst) {
                    .layout = msl_layout(e, d->operands[0]),
                    .roots = roots_of(e, d->operands[0])};
   switch (d->op) {
-    case TM_LOAD: a.kind = MSL_READS; break;
-    case TM_STORE: a.kind = MSL_WRITES; break;
+    case TM_LOAD: case TM_ATOMIC_LOAD: a.kind = MSL_READS; break;
+    case TM_STORE: case TM_ATOMIC_STORE: a.kind = MSL_WRITES; break;
     default: a.kind = MSL_ATOMIC; break;
   }
   return a;
@@ -82,16 +82,12 @@ static void wait_for(emitter *e, const msl_pending *a) {
 /* An access to device memory; shared memory is emitter_shared.c's. */
 static bool is_access(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  return (d->op == TM_LOAD || d->op == TM_STORE || d->op == TM_ATOMIC_RMW ||
-          d->op == TM_ATOMIC_CAS) &&
-         !msl_is_shared(e, d->operands[0]);
+  return tm_op_is_access(d->op) && !msl_is_shared(e, d->operands[0]);
 }
 
 static bool is_shared_access(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  return (d->op == TM_LOAD || d->op == TM_STORE || d->op == TM_ATOMIC_RMW ||
-          d->op == TM_ATOMIC_CAS) &&
-         msl_is_shared(e, d->operands[0]);
+  return tm_op_is_access(d->op) && msl_is_shared(e, d->operands[0]);
 }
 
 void msl_order(emitter *e, const tm_inst *insts, uint32_t n) {

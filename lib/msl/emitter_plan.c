@@ -66,7 +66,8 @@ static op_class class_of(emitter *e, tm_inst inst) {
   switch (data->op) {
     case TM_CONSTANT: case TM_MAKE_RANGE: case TM_SPLAT: case TM_POISON:
       return CLASS_LEAF;
-    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS:
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+    case TM_ATOMIC_STORE:
       return msl_atomic_is_collective(e, inst) ? CLASS_COLLECTIVE
                                                : CLASS_MEMORY;
     case TM_LOAD: case TM_STORE: return CLASS_MEMORY;
@@ -291,14 +292,20 @@ static void roots_of_inst(emitter *e, tm_inst inst, void *data) {
     add_roots(e, d->operands[i], d->results, data);
 }
 
+static bool reads_memory(tm_op op) {
+  return op == TM_LOAD || (tm_op_is_atomic(op) && op != TM_ATOMIC_STORE);
+}
+static bool writes_memory(tm_op op) {
+  return op == TM_STORE || (tm_op_is_atomic(op) && op != TM_ATOMIC_LOAD);
+}
+
 static void accesses_of_inst(emitter *e, tm_inst inst, void *data) {
   (void)data;
   const tm_inst_data *d = tm_get(e->ir, inst);
   if (!d->n_operands) return;
   uint32_t roots = e->values[d->operands[0]].roots;
-  bool atomic = d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS;
-  if (d->op == TM_LOAD || atomic) e->read_roots |= roots;
-  if (d->op == TM_STORE || atomic) e->write_roots |= roots;
+  if (reads_memory(d->op)) e->read_roots |= roots;
+  if (writes_memory(d->op)) e->write_roots |= roots;
 }
 
 /* How many pointer parameters get a buffer slot. Metal takes it that the
@@ -526,13 +533,6 @@ static uint32_t maker_of(const emitter *e, tm_value v) {
   return def && e->group_of[def] ? e->group_of[def] - 1 : UINT32_MAX;
 }
 
-static bool reads_memory(tm_op op) {
-  return op == TM_LOAD || op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS;
-}
-static bool writes_memory(tm_op op) {
-  return op == TM_STORE || op == TM_ATOMIC_RMW || op == TM_ATOMIC_CAS;
-}
-
 /* True when inst may go into group although it comes after the accesses of
  * that group (same: in one iteration) or of later groups. */
 static bool may_pass(emitter *e, const tm_inst_data *d, const msl_group *group,
@@ -608,11 +608,10 @@ static uint32_t run_bits(const tm_layout *layout) {
 
 static void join_group(emitter *e, tm_inst inst, grouping *state) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  tm_value shape = d->op == TM_STORE || writes_memory(d->op) ? d->operands[0]
-                                                              : d->results;
+  tm_value shape = tm_op_is_access(d->op) ? d->operands[0] : d->results;
   const tm_layout *layout = msl_layout(e, shape);
   if (!layout) return;
-  bool atomic = d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS;
+  bool atomic = tm_op_is_atomic(d->op);
   uint32_t n_reg = layout->n_reg, width = atomic ? 0 : run_bits(layout);
   uint32_t least = earliest_of(e, inst, n_reg, state->first, 0);
   uint32_t at = UINT32_MAX;
@@ -892,7 +891,7 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
   if (d->op == TM_CONVERT_LAYOUT) msl_convert_plan(e, inst);
   if (d->op == TM_SHARED_ALLOC) msl_shared_plan(e, inst);
-  if (d->op == TM_ATOMIC_RMW || d->op == TM_ATOMIC_CAS)
+  if (tm_op_is_atomic(d->op))
     msl_atomic_plan(e, inst);
 }
 

@@ -28,11 +28,6 @@
  */
 #include "emitter.h"
 
-static bool is_access(tm_op op) {
-  return op == TM_LOAD || op == TM_STORE || op == TM_ATOMIC_RMW ||
-         op == TM_ATOMIC_CAS;
-}
-
 static bool is_shared(const emitter *e, tm_value pointer) {
   tm_type t = tm_type_element(tm_type_of(e->ir, pointer));
   return t->kind == TM_TYPE_POINTER && t->address_space == TM_SPACE_SHARED;
@@ -121,7 +116,7 @@ static tm_inst end_of(const emitter *e, tm_inst inst) {
 
 static void note_use(emitter *e, tm_inst inst, uses *u) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (!is_access(d->op) || !is_shared(e, d->operands[0])) return;
+  if (!tm_op_is_access(d->op) || !is_shared(e, d->operands[0])) return;
   tm_inst array = array_of(e, d->operands[0]);
   if (!array) {
     tm_diag *diag = msl_refuse(e, inst, "shared memory chosen at run time");
@@ -132,7 +127,7 @@ static void note_use(emitter *e, tm_inst inst, uses *u) {
   if (!u->any) u->first = outermost(e, inst);
   u->last = end_of(e, outermost(e, inst));
   u->any = true;
-  if (d->op != TM_ATOMIC_RMW && d->op != TM_ATOMIC_CAS) return;
+  if (!tm_op_is_atomic(d->op)) return;
   tm_type element = tm_type_element(tm_type_of(e->ir, d->operands[0]))->element;
   int64_t op = tm_inst_int(e->ir, inst, TM_ATTR_RMW_OP, 0);
   u->atomic = true;
@@ -218,7 +213,7 @@ static tm_rmw only_rmw(emitter *e, const msl_region *region, tm_block block,
         return 0;
       }
     }
-    if (is_access(d->op) && msl_shared_region(e, d->operands[0]) == region) {
+    if (tm_op_is_access(d->op) && msl_shared_region(e, d->operands[0]) == region) {
       here = true;
       if (d->op == TM_ATOMIC_RMW && e->values[d->results].uses == 0)
         op = (tm_rmw)tm_inst_int(e->ir, inst, TM_ATTR_RMW_OP, 0);

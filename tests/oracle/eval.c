@@ -913,6 +913,8 @@ static void eval_inst(machine *m) {
   case TM_LOAD: eval_load(m); return;
   case TM_STORE: eval_store(m); return;
   case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: eval_atomic(m); return;
+  case TM_ATOMIC_LOAD: eval_load(m); return;
+  case TM_ATOMIC_STORE: eval_store(m); return;
   case TM_MAKE_TENSOR_PTR: case TM_MAKE_TENSOR_DESC: eval_make_block(m); return;
   case TM_ADVANCE: eval_advance(m); return;
   case TM_DESC_LOAD: case TM_DESC_STORE: case TM_DESC_REDUCE:
