@@ -202,10 +202,13 @@ tm_lv tm_fn_device_print(tm_low *l, const tm_builtin_call *c) {
                       rest->n_items + 1);
 }
 
+/* Parameters of Python's print; where the text ends and goes is the notes'. */
 tm_lv tm_fn_static_print(tm_low *l, const tm_builtin_call *c) {
   tm_buf out = tm_buf_in(l->arena);
+  const char *between;
+  if (!tm_want_text(l, c->args[1], "sep", &between)) return TM_POISONED;
   for (uint32_t i = 0; i < c->args[0]->n_items; i++) {
-    if (i) tm_buf_puts(&out, " ");
+    if (i) tm_buf_puts(&out, between ? between : " ");
     tm_lv_print(l, &out, c->args[0]->items[i]);
   }
   if (!l->quiet && !l->stopped)

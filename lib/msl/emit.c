@@ -228,7 +228,8 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
   switch (d->op) {
     case TM_LOAD: {
       msl_point point = msl_point_register(0);
-      msl_load(e, inst, &point);
+      if (msl_is_volatile(e, inst)) msl_atomic(e, inst, &point);
+      else msl_load(e, inst, &point);
       return;
     }
     case TM_STORE: {
@@ -377,7 +378,10 @@ void msl_emit_group(emitter *e, msl_group *group) {
     if (!is_root(e, inst)) continue;
     msl_source(e, inst);
     switch (tm_get(e->ir, inst)->op) {
-      case TM_LOAD: msl_load(e, inst, &point); break;
+      case TM_LOAD:
+        if (msl_is_volatile(e, inst)) msl_atomic(e, inst, &point);
+        else msl_load(e, inst, &point);
+        break;
       case TM_STORE: msl_store(e, inst, &point); break;
       case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
       case TM_ATOMIC_STORE:
@@ -400,7 +404,7 @@ static void collective(emitter *e, tm_inst inst) {
   switch (d->op) {
     case TM_REDUCE: msl_reduce(e, inst); break;
     case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
-    case TM_ATOMIC_STORE:
+    case TM_ATOMIC_STORE: case TM_LOAD: /* volatile */
       msl_order(e, &inst, 1);
       msl_atomic_collective(e, inst);
       break;

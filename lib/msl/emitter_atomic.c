@@ -27,7 +27,9 @@
  * nearly all kernels only want the sum.
  *
  * A tile that several threads hold is done by one of them; where the old
- * values are wanted they go through threadgroup memory.
+ * values are wanted they go through threadgroup memory. So are volatile
+ * loads: what another program changes meanwhile must be one value for all
+ * threads, whose branches and barriers may depend on it.
  */
 #include "emitter.h"
 
@@ -36,6 +38,7 @@ typedef struct atomic {
   tm_value pointer, value, mask; /* value: what is added or stored */
   tm_scalar scalar;
   tm_rmw op;
+  tm_value other;       /* volatile loads: where the mask is false; or 0 */
   bool is_cas, is_load, is_store, used;
 } atomic;
 
@@ -49,11 +52,12 @@ static atomic atomic_of(const emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   atomic a = {.inst = inst, .pointer = d->operands[0],
               .is_cas = d->op == TM_ATOMIC_CAS,
-              .is_load = d->op == TM_ATOMIC_LOAD,
+              .is_load = d->op == TM_ATOMIC_LOAD || d->op == TM_LOAD,
               .is_store = d->op == TM_ATOMIC_STORE};
   uint32_t mask = a.is_load ? 1 : 2;
   if (!a.is_load) a.value = d->operands[a.is_cas ? 2 : 1];
   if (!a.is_cas && d->n_operands > mask) a.mask = d->operands[mask];
+  if (d->op == TM_LOAD && d->n_operands > 2) a.other = d->operands[2];
   a.scalar = msl_scalar_of(
       tm_type_element(tm_type_of(e->ir, a.pointer))->element);
   a.op = (tm_rmw)tm_inst_int(e->ir, inst, TM_ATTR_RMW_OP, 0);
@@ -73,16 +77,21 @@ static bool may_order(const emitter *e, tm_inst inst) {
 
 /* Something that can acquire, or release to another program's polling. */
 static bool synchronizes(const emitter *e, tm_inst inst) {
-  const tm_inst_data *d = tm_get(e->ir, inst);
-  if (!tm_op_is_atomic(d->op) || !may_order(e, inst)) return false;
+  if (!tm_op_is_atomic(tm_get(e->ir, inst)->op) || !may_order(e, inst))
+    return false;
   atomic a = atomic_of(e, inst);
   return a.is_cas || a.used || a.is_store || a.op == TM_RMW_XCHG;
+}
+
+/* Done as this file says. */
+static bool is_special(const emitter *e, tm_inst inst) {
+  return tm_op_is_atomic(tm_get(e->ir, inst)->op) || msl_is_volatile(e, inst);
 }
 
 bool msl_is_volatile(const emitter *e, tm_inst inst) {
   enum { CACHE_CV = 7 }; /* ".cv": do not cache, fetch again */
   const tm_inst_data *d = tm_get(e->ir, inst);
-  return d->op == TM_LOAD &&
+  return d->op == TM_LOAD && !msl_is_shared(e, d->operands[0]) &&
          (tm_inst_int(e->ir, inst, TM_ATTR_VOLATILE, 0) != 0 ||
           tm_inst_int(e->ir, inst, TM_ATTR_CACHE, 0) == CACHE_CV);
 }
@@ -124,6 +133,7 @@ static bool is_supported(emitter *e, const atomic *a) {
   bool extreme = a->op == TM_RMW_UMAX || a->op == TM_RMW_UMIN;
   bool is_float = tm_scalar_is_float(a->scalar);
   if (msl_is_shared(e, a->pointer)) return true; /* planned so */
+  if (tm_get(e->ir, a->inst)->op == TM_LOAD) return true;
   if ((a->is_load || a->is_store) && tm_scalar_bits(a->scalar) != 32)
     return refuse(e, a, "Metal's atomic loads and stores are of 32 bits: use "
                         "a buffer of int32 or float32");
@@ -267,11 +277,26 @@ static void half_sum_text(emitter *e, const atomic *a, const char *place,
   if (name) msl_line(e, "%s = %s;", name, now);
 }
 
+/* Compilers take plain loads out of loops; atomic ones stay, and those of
+ * other widths are marked. */
+static void volatile_text(emitter *e, const atomic *a, const char *place,
+                          const char *name) {
+  tm_scalar s = a->scalar;
+  if (!name) return;
+  const char *x = msl_text(e, "*(volatile %s %s *)%s", space(e),
+                           msl_memory_type(e, s, 1), place);
+  if (msl_is_coded(s))
+    x = msl_text(e, "%s(%s)", msl_use_codec(e, s, MSL_LOAD_CODE, 1), x);
+  msl_line(e, s == TM_I1 ? "%s = %s != 0;" : "%s = %s;", name, x);
+}
+
 /* An atomic load or store. */
 static void plain_text(emitter *e, const atomic *a, const char *place,
                        const msl_point *point, const char *name) {
   const char *type = a->scalar == TM_F32 ? "atomic_float" : "atomic_int";
-  if (a->is_load)
+  if (a->is_load && a->scalar != TM_F32 && a->scalar != TM_I32)
+    volatile_text(e, a, place, name);
+  else if (a->is_load)
     msl_line(e, "%s%satomic_load_explicit((%s %s *)%s, "
                 "memory_order_relaxed);",
              name ? name : "", name ? " = " : "", space(e), type, place);
@@ -341,9 +366,13 @@ static void atomic_element(emitter *e, const atomic *a, const char *guard,
   const char *condition = guard && mask ? msl_text(e, "%s && %s", guard, mask)
                           : guard       ? guard
                                         : mask;
+  const char *nothing = "";
   if (mask && name) /* nothing was there: 0, and not what memory held */
-    msl_line(e, guard ? "if (%s) %s = %s(0);" : "%s%s = %s(0);",
-             guard ? guard : "", name, msl_type(e, a->scalar, 1));
+    nothing = a->other ? msl_eval(e, a->other, point).text
+                       : msl_text(e, "%s(0)", msl_type(e, a->scalar, 1));
+  if (mask && name)
+    msl_line(e, guard ? "if (%s) %s = %s;" : "%s%s = %s;",
+             guard ? guard : "", name, nothing);
   bool block = condition || a->is_cas || shared ||
                tm_scalar_bits(a->scalar) == 16;
   if (condition) msl_open(e, "if (%s)", condition);
@@ -385,7 +414,7 @@ static uint32_t numel_of(const tm_layout *layout) {
 
 bool msl_atomic_is_collective(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (!tm_op_is_atomic(d->op)) return false;
+  if (!is_special(e, inst)) return false;
   const tm_layout *layout = msl_layout(e, d->operands[0]);
   if (!layout) return false;
   if (is_ordered(e, inst)) return true;

@@ -21,14 +21,8 @@ typedef struct access {
   tm_inst inst;
   tm_value pointer, mask, other, value;
   tm_scalar scalar;   /* of the pointee */
-  bool is_volatile;
   tm_loc loc;
 } access;
-
-/* "device", or a form of it whose accesses reach other threadgroups. */
-static const char *space_of(const emitter *e) {
-  return e->orders ? MSL_COHERENT_DEVICE : "device";
-}
 
 static access access_of(emitter *e, tm_inst inst) {
   const tm_inst_data *data = tm_get(e->ir, inst);
@@ -39,7 +33,6 @@ static access access_of(emitter *e, tm_inst inst) {
   if (data->op == TM_LOAD && data->n_operands > 2) a.other = data->operands[2];
   tm_type type = tm_type_element(tm_type_of(e->ir, a.pointer));
   a.scalar = msl_scalar_of(type->element);
-  a.is_volatile = msl_is_volatile(e, inst);
   return a;
 }
 
@@ -237,20 +230,6 @@ static msl_expr mask_at(emitter *e, const access *a, const msl_point *point) {
 
 /* ---- loads ------------------------------------------------------------ */
 
-/* An element that another threadgroup may change: every reading of it counts.
- * Compilers take plain loads out of loops; atomic ones stay. */
-static const char *volatile_text(emitter *e, const access *a,
-                                 const address *at) {
-  const char *p = pointer_text(e, at);
-  if (a->scalar == TM_I32 || a->scalar == TM_F32)
-    return msl_text(e, "atomic_load_explicit((%s %s *)(%s), "
-                       "memory_order_relaxed)",
-                    space_of(e),
-                    a->scalar == TM_F32 ? "atomic_float" : "atomic_int", p);
-  return msl_text(e, "*(volatile %s %s *)(%s)", space_of(e),
-                  msl_memory_type(e, a->scalar, 1), p);
-}
-
 static msl_expr load_shared(emitter *e, const access *a,
                             const msl_region *region, const msl_point *point,
                             const msl_expr *known) {
@@ -279,8 +258,7 @@ static msl_expr load_element(emitter *e, const access *a,
   if (shared) return load_shared(e, a, shared, point, known);
   if (!take_apart(e, a->inst, a->pointer, point, &at))
     return msl_primary("0", 1);
-  const char *text = a->is_volatile ? volatile_text(e, a, &at)
-                                    : element_text(e, &at);
+  const char *text = element_text(e, &at);
   msl_expr x = {text, text[0] == '*' ? MSL_UNARY : MSL_PRIMARY, 1};
   x = from_memory(e, a->scalar, x);
   if (is_always_true(e, a->mask)) return x;
@@ -390,7 +368,8 @@ uint32_t msl_wide_bits(emitter *e, tm_inst inst) {
   if (op != TM_LOAD && op != TM_STORE) return 0;
   access a = access_of(e, inst);
   uint32_t width = e->layouts->width[inst];
-  if (width <= 1u << MSL_MAX_VECTOR_BITS || a.is_volatile || e->orders ||
+  if (width <= 1u << MSL_MAX_VECTOR_BITS || e->orders ||
+      msl_is_volatile(e, inst) ||
       width * msl_memory_bytes(a.scalar) != 16 ||
       needs_inner_loop(e, a.pointer, e->group_of[inst], 0) ||
       (a.mask && needs_inner_loop(e, a.mask, e->group_of[inst], 0)))
@@ -511,8 +490,7 @@ void msl_load(emitter *e, tm_inst inst, const msl_point *point) {
   const msl_value *value = &e->values[v];
   uint32_t lanes = 1u << point->n_comp;
   bool is_tile = tm_type_is_tensor(type);
-  bool vector = lanes > 1 && e->layouts->width[inst] >= lanes &&
-                !a.is_volatile && !e->orders;
+  bool vector = lanes > 1 && e->layouts->width[inst] >= lanes && !e->orders;
   bool same = lanes > 1 && !varies(e, a.pointer, point) &&
               (is_always_true(e, a.mask) ||
                e->layouts->mask_width[inst] >= lanes) && !a.other;

@@ -67,10 +67,10 @@ static op_class class_of(emitter *e, tm_inst inst) {
     case TM_CONSTANT: case TM_MAKE_RANGE: case TM_SPLAT: case TM_POISON:
       return CLASS_LEAF;
     case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
-    case TM_ATOMIC_STORE:
+    case TM_ATOMIC_STORE: case TM_LOAD:
       return msl_atomic_is_collective(e, inst) ? CLASS_COLLECTIVE
                                                : CLASS_MEMORY;
-    case TM_LOAD: case TM_STORE: return CLASS_MEMORY;
+    case TM_STORE: return CLASS_MEMORY;
     case TM_JOIN: case TM_CAT: return CLASS_ELEMENT;
     default: break;
   }
@@ -385,6 +385,28 @@ static void not_index(emitter *e, tm_value v, changed *state) {
   e->values[v].index_only = false;
 }
 
+/* A product by a constant larger than strides are is meant to wrap, and so is
+ * what is added to it: a hash, not an index. What is left of it by a
+ * remainder may be an index all the same. */
+static bool is_hash(emitter *e, tm_inst inst, int depth) {
+  enum { LARGEST_STRIDE = 1 << 24, DEEPEST = 6 };
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  if (d->op != TM_MULI && d->op != TM_ADDI && d->op != TM_SUBI) return false;
+  for (uint32_t i = 0; i < 2; i++) {
+    tm_inst def = tm_val(e->ir, d->operands[i])->def;
+    int64_t c = 0;
+    if (d->op == TM_MULI &&
+        tm_value_const_int(e->ir, d->operands[i], &c) &&
+        (c > LARGEST_STRIDE || c < -LARGEST_STRIDE))
+      return true;
+    while (def && (msl_is_view(e, def) ||
+                   tm_get(e->ir, def)->op == TM_SPLAT))
+      def = tm_val(e->ir, tm_get(e->ir, def)->operands[0])->def;
+    if (def && depth < DEEPEST && is_hash(e, def, depth + 1)) return true;
+  }
+  return false;
+}
+
 static void index_uses(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   for (uint32_t i = 0; i < d->n_operands; i++) {
@@ -394,6 +416,7 @@ static void index_uses(emitter *e, tm_inst inst, void *data) {
     if (d->op == TM_CMPI) fine = true;
     /* An index of the kernel's own array may wrap: a mask tells then. */
     if (d->op == TM_ADDPTR) fine = !msl_is_shared(e, d->results);
+    if (is_hash(e, inst, 0)) fine = false;
     if (d->op == TM_FOR && i < 3) fine = true;
     if (d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE ||
         d->op == TM_YIELD || d->op == TM_CONDITION)
@@ -411,7 +434,7 @@ static void may_be_index(emitter *e, tm_inst inst, void *data) {
   (void)data;
   const tm_inst_data *d = tm_get(e->ir, inst);
   for (uint32_t i = 0; i < d->n_results; i++)
-    e->values[d->results + i].index_only = true;
+    e->values[d->results + i].index_only = !is_hash(e, inst, 0);
   if (d->op == TM_REDUCE || d->op == TM_SCAN) return;
   for (uint32_t r = 0; r < d->n_regions; r++) {
     const tm_block_data *block = tm_blk(e->ir, d->regions[r]);
@@ -611,7 +634,7 @@ static void join_group(emitter *e, tm_inst inst, grouping *state) {
   tm_value shape = tm_op_is_access(d->op) ? d->operands[0] : d->results;
   const tm_layout *layout = msl_layout(e, shape);
   if (!layout) return;
-  bool atomic = tm_op_is_atomic(d->op);
+  bool atomic = tm_op_is_atomic(d->op) || msl_is_volatile(e, inst);
   uint32_t n_reg = layout->n_reg, width = atomic ? 0 : run_bits(layout);
   uint32_t least = earliest_of(e, inst, n_reg, state->first, 0);
   uint32_t at = UINT32_MAX;
@@ -891,7 +914,7 @@ static void requirements_of_inst(emitter *e, tm_inst inst, void *data) {
   if (d->op == TM_GATHER || d->op == TM_HISTOGRAM) msl_gather_plan(e, inst);
   if (d->op == TM_CONVERT_LAYOUT) msl_convert_plan(e, inst);
   if (d->op == TM_SHARED_ALLOC) msl_shared_plan(e, inst);
-  if (tm_op_is_atomic(d->op))
+  if (tm_op_is_atomic(d->op) || msl_is_volatile(e, inst))
     msl_atomic_plan(e, inst);
 }
 
