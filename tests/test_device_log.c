@@ -215,6 +215,45 @@ static void a_false_assertion_is_an_error_of_the_stream(void **state) {
   closed(&p);
 }
 
+/* What the kernel's own decorator asks for: assertions, integers that do not
+ * overflow, indices of shared memory in range. */
+static void a_kernel_may_ask_for_debugging_itself(void **state) {
+  (void)state;
+  static const struct { const char *body, *said; } wrong[] = {
+    {"    tl.store(x, n * 65536 * 0.5)\n",
+     "int32 overflow detected for operation mul"},
+    {"    tl.store(x, (n - 2000000000 - 2000000000) * 0.5)\n",
+     "int32 overflow detected for operation sub"},
+    {"    s = tl.shared_memory([8], tl.float32)\n"
+     "    s[n] = 1.0\n    tl.store(x, 1.0)\n",
+     "index out of range of shared memory"},
+    {"    assert n < 3, \"n is large\"\n    tl.store(x, 1.0)\n",
+     "n is large"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char source[1024];
+    snprintf(source, sizeof source,
+             "import triton\nimport triton.language as tl\n\n"
+             "@triton.jit(debug=True)\ndef k(x):\n"
+             "    n = tl.load(x).to(tl.int32) + 40000\n%s", wrong[i].body);
+    printing p = opened(source, "*fp32", NULL);
+    tm_error *error = NULL;
+    assert_int_equal(launch(&p, 1, &error), TM_E_DEVICE);
+    if (!strstr(tm_error_text(error), wrong[i].said))
+      fail_msg("no %s in: %s", wrong[i].said, tm_error_text(error));
+    tm_error_destroy(error);
+    closed(&p);
+  }
+  /* The same without: the product wraps. */
+  printing p = opened(HEAD "def k(x):\n"
+                      "    n = tl.load(x).to(tl.int32) + 40000\n"
+                      "    tl.store(x, n * 65536 * 1.0)\n", "*fp32", NULL);
+  launch_fine(&p, 1);
+  assert_true(*(float *)tm_buffer_contents(p.x) ==
+              (float)(int32_t)(40000u * 65536u));
+  closed(&p);
+}
+
 static void assertions_go_without_debug(void **state) {
   (void)state;
   printing p = opened(HEAD "def k(x):\n"
@@ -251,6 +290,7 @@ int main(void) {
       cmocka_unit_test(a_callback_gets_the_lines),
       cmocka_unit_test(what_does_not_fit_is_counted),
       cmocka_unit_test(a_false_assertion_is_an_error_of_the_stream),
+      cmocka_unit_test(a_kernel_may_ask_for_debugging_itself),
       cmocka_unit_test(assertions_go_without_debug),
       cmocka_unit_test(kernels_from_the_cache_print_too),
   };
