@@ -22,6 +22,11 @@
  * under its negation. Further i1s tell apart in which way a path left, where
  * that is not the same for all. The variables of a path that broke or
  * continued matter to the loop, so it takes part in the joining.
+ *
+ * In a function of tl.map_elementwise a value stands for one element, and is
+ * a tensor here. An `if` on one is no branch then: both sides are computed
+ * for all elements, one after the other, and arith.select takes the place of
+ * the results. So they may only compute.
  */
 #include "value.h"
 
@@ -67,6 +72,8 @@ tm_lv tm_low_condition(tm_low *l, tm_lv v, const char *where) {
                         tm_lt_text(l, v->type));
   if (tm_lt_is_block(v->type) && tm_lt_numel(v->type) == 1)
     v = tm_sem_reshape(l, v, 0, NULL, false);
+  if (tm_lt_is_block(v->type) && l->mapping && strncmp(where, "if", 2) == 0)
+    return tm_sem_cast(l, v, tm_lt_scalar(l, TM_DT_I1));
   if (tm_lt_is_block(v->type))
     return tm_low_error(l, "reduce it to one value with tl.max or tl.min, or "
                            "choose per element with tl.where",
@@ -99,6 +106,13 @@ static tm_lv tensor_in(tm_low *l, tm_block block, tm_lv v) {
 static tm_lv zero_in(tm_low *l, tm_block block, tm_ltype type) {
   enter_block(l, block);
   return tm_sem_zero(l, type);
+}
+
+/* v, as a tensor if the other side is one. */
+static tm_lv shaped_in(tm_low *l, tm_block block, tm_lv v, tm_ltype like) {
+  if (!tm_lt_is_block(like) || tm_lt_is_block(v->type)) return v;
+  enter_block(l, block);
+  return tm_sem_splat(l, v, like->rank, like->shape);
 }
 
 static bool is_scalar_like(tm_lv v) {
@@ -144,6 +158,10 @@ static tm_lv join_values(join *j, tm_lv a, tm_lv b) {
     a = tensor_in(l, j->then->block, a);
     b = tensor_in(l, j->other->block, b);
     if (tm_lv_is_poison(a) || tm_lv_is_poison(b)) return TM_POISONED;
+    if (l->mapping && a->type != b->type) {
+      a = shaped_in(l, j->then->block, a, b->type);
+      b = shaped_in(l, j->other->block, b, a->type);
+    }
     return a->type == b->type ? join_run(j, a, b, a->value, b->value) : NULL;
   }
   if (a->kind != TM_LV_TUPLE || b->kind != TM_LV_TUPLE ||
@@ -394,8 +412,54 @@ static void name_results(tm_low *l, const tm_changes *vars) {
   }
 }
 
-static tm_inst build_if(join *j, tm_builder outer, tm_value condition) {
+/* Whether all that block does is compute. */
+static bool only_computes(tm_low *l, tm_block block) {
+  TM_EACH_INST(l->ir, inst, block) {
+    const tm_inst_data *d = tm_get(l->ir, inst);
+    if (tm_op_infos[d->op].flags & (TM_READS | TM_WRITES)) return false;
+    for (uint32_t r = 0; r < d->n_regions; r++)
+      if (!only_computes(l, d->regions[r])) return false;
+  }
+  return true;
+}
+
+/* The two sides of an `if` on elements, one after the other, and choices. */
+static void build_choices(join *j, tm_builder outer, tm_value condition) {
   tm_low *l = j->l;
+  branch *sides[2] = {j->then, j->other};
+  tm_type shape = tm_type_of(l->ir, condition);
+  bool fine = only_computes(l, j->then->block) &&
+              only_computes(l, j->other->block);
+  for (int side = 0; side < 2; side++)
+    TM_EACH_INST(l->ir, inst, sides[side]->block) {
+      if (fine) tm_inst_move(l->ir, inst, outer);
+    }
+  tm_loc loc = l->b.loc;
+  l->b = outer;
+  l->b.loc = loc;
+  if (!fine)
+    tm_low_error(l, "load before and store after it",
+                 "an `if` on an element of tl.map_elementwise may only "
+                 "compute: both sides of it are");
+  for (uint32_t i = 0; i < j->results.len; i++) {
+    tm_lvalue *r = j->results.data[i];
+    tm_value x = j->then_yields.data[i], y = j->other_yields.data[i];
+    tm_type type = tm_type_like(l->ir, shape, tm_type_element(j->types.data[i]));
+    if (tm_type_of(l->ir, x) != type) x = tm_build_to(&l->b, TM_SPLAT, x, type);
+    if (tm_type_of(l->ir, y) != type) y = tm_build_to(&l->b, TM_SPLAT, y, type);
+    r->type = tm_lt_block(l, tm_lt_element(r->type), shape->rank,
+                          shape->shape);
+    r->value = fine ? tm_build3(&l->b, TM_SELECT, condition, x, y)
+                    : tm_sem_zero(l, r->type)->value;
+  }
+}
+
+static void build_if(join *j, tm_builder outer, tm_value condition) {
+  tm_low *l = j->l;
+  if (tm_type_is_tensor(tm_type_of(l->ir, condition))) {
+    build_choices(j, outer, condition);
+    return;
+  }
   yield_in(l, j->then->block, j->then_yields.len, j->then_yields.data);
   yield_in(l, j->other->block, j->other_yields.len, j->other_yields.data);
   tm_loc loc = l->b.loc;
@@ -408,7 +472,6 @@ static tm_inst build_if(join *j, tm_builder outer, tm_value condition) {
   l->b.loc = loc;
   for (uint32_t i = 0; i < j->results.len; i++)
     j->results.data[i]->value = tm_get(l->ir, inst)->results + i;
-  return inst;
 }
 
 /* Closes both branches with an scf.if at `outer`. Leaves the scope as it is

@@ -97,32 +97,134 @@ tm_lv tm_fn_assume(tm_low *l, const tm_builtin_call *c) {
   return TM_NONE_LV;
 }
 
+/* ---- tl.map_elementwise -------------------------------------------------- */
+
+enum { MOST_PACKED = 64 };
+
+/* x as `pack` tensors, out[k] of the elements k, k + pack, k + 2 * pack ... of
+ * its last dimension first; false with an error. */
+static bool unpack(tm_low *l, tm_lv x, uint32_t pack, tm_lv *out) {
+  int64_t halves[2] = {tm_lt_numel(x->type) / 2, 2};
+  if (pack == 1) {
+    out[0] = x;
+    return true;
+  }
+  tm_lv pair = tm_sem_reshape(l, x, 2, halves, false);
+  if (tm_lv_is_poison(pair)) return false;
+  tm_ltype half = tm_lt_block(l, tm_lt_element(x->type), 1, halves);
+  tm_type types[2] = {half->ir, half->ir};
+  tm_inst i = tm_build(&l->b, TM_SPLIT, 1, &pair->value, 2, types, 0, NULL, 0,
+                       NULL);
+  tm_value first = tm_get(l->ir, i)->results;
+  tm_lv parts[MOST_PACKED];
+  for (uint32_t side = 0; side < 2; side++) {
+    if (!unpack(l, tm_lv_run(l, first + side, half), pack / 2, parts))
+      return false;
+    for (uint32_t k = 0; k < pack / 2; k++) out[2 * k + side] = parts[k];
+  }
+  return true;
+}
+
+/* The tensor whose elements k, k + pack ... in[k] holds. */
+static tm_lv packed(tm_low *l, const tm_lv *in, uint32_t pack) {
+  tm_lv sides[2], parts[MOST_PACKED];
+  if (pack == 1) return in[0];
+  for (uint32_t side = 0; side < 2; side++) {
+    for (uint32_t k = 0; k < pack / 2; k++) parts[k] = in[2 * k + side];
+    sides[side] = packed(l, parts, pack / 2);
+    if (tm_lv_is_poison(sides[side])) return sides[side];
+  }
+  int64_t shape[2] = {tm_lt_numel(sides[0]->type), 2};
+  tm_ltype type = tm_lt_block(l, tm_lt_element(sides[0]->type), 2, shape);
+  tm_value operands[2] = {sides[0]->value, sides[1]->value};
+  tm_inst i = tm_build(&l->b, TM_JOIN, 2, operands, 1, &type->ir, 0, NULL, 0,
+                       NULL);
+  int64_t whole = shape[0] * 2;
+  return tm_sem_reshape(l, tm_lv_run(l, tm_get(l->ir, i)->results, type), 1,
+                        &whole, false);
+}
+
+/* One result of the function, for all elements: a tensor of their shape. */
+static tm_lv mapped(tm_low *l, const tm_lv *parts, uint32_t pack, tm_ltype as,
+                    int64_t each) {
+  tm_lv shaped[MOST_PACKED];
+  for (uint32_t k = 0; k < pack; k++) {
+    tm_lv v = tm_want_tensor(l, parts[k], "what the function returns");
+    if (!v || tm_lv_is_poison(v)) return TM_POISONED;
+    if (!tm_lt_is_block(v->type))
+      v = pack == 1 ? tm_sem_splat(l, v, as->rank, as->shape)
+                    : tm_sem_splat(l, v, 1, &each);
+    if (k && tm_lt_element(v->type) != tm_lt_element(shaped[0]->type))
+      return tm_low_error(l, "convert with .to(dtype)",
+                          "the function of map_elementwise returns %s and %s "
+                          "for elements of one tensor",
+                          tm_lv_describe(l, shaped[0]),
+                          tm_lv_describe(l, v));
+    shaped[k] = v;
+  }
+  if (pack == 1) return shaped[0];
+  tm_lv flat = packed(l, shaped, pack);
+  return tm_lv_is_poison(flat)
+             ? flat
+             : tm_sem_reshape(l, flat, as->rank, as->shape, false);
+}
+
+/* What it returned, `pack` values for each result, as tensors. */
+static tm_lv map_results(tm_low *l, tm_lv r, uint32_t pack, tm_ltype as) {
+  const tm_lv *items = r->kind == TM_LV_TUPLE ? r->items : &r;
+  uint32_t n = r->kind == TM_LV_TUPLE ? r->n_items : 1;
+  if (n == 0 || n % pack)
+    return tm_low_error(l, NULL, "the function of map_elementwise returns %u "
+                                 "values, which is no multiple of pack=%u",
+                        n, pack);
+  tm_lv *out = TM_NEW_ARRAY(l->arena, tm_lv, n / pack);
+  for (uint32_t i = 0; i < n / pack; i++) {
+    out[i] = mapped(l, items + i * pack, pack, as,
+                    tm_lt_numel(as) / (int64_t)pack);
+    if (tm_lv_is_poison(out[i])) return out[i];
+  }
+  return n / pack == 1 ? out[0] : tm_lv_tuple(l, out, n / pack);
+}
+
 /* The function of elements is called with whole tensors: all that it does to
- * one element it does to each. A branch on an element is refused there. */
+ * one element it does to each. With pack, with every pack-th element of them,
+ * as consecutive elements are its arguments. flow.c chooses where it
+ * branches. */
 tm_lv tm_fn_map_elementwise(tm_low *l, const tm_builtin_call *c) {
   int64_t pack;
   tm_lv f = c->args[0], items = c->args[1];
-  if (!tm_want_int(l, c->args[2], "pack", 1, INT32_MAX, &pack))
+  if (!tm_want_int(l, c->args[2], "pack", 1, MOST_PACKED, &pack))
     return TM_POISONED;
   if (f->kind != TM_LV_FUNCTION)
     return tm_low_error(l, "pass a @triton.jit function",
                         "map_elementwise begins with a function, got %s",
                         tm_lv_describe(l, f));
-  if (pack != 1)
-    return tm_low_unsupported(l, "write the function for one element a call",
-                              "map_elementwise with pack=%lld is not "
-                              "supported",
-                              (long long)pack);
-  tm_lv *all = TM_NEW_ARRAY(l->arena, tm_lv, items->n_items + 1);
-  for (uint32_t i = 0; i < items->n_items; i++) {
+  uint32_t n = items->n_items, p = (uint32_t)pack;
+  tm_lv *all = TM_NEW_ARRAY(l->arena, tm_lv, n + 1);
+  for (uint32_t i = 0; i < n; i++) {
     all[i] = tm_want_tensor(l, items->items[i], "map_elementwise's argument");
     if (!all[i]) return TM_POISONED;
   }
-  for (uint32_t i = 0; i < items->n_items; i++)
-    for (uint32_t j = 0; j < items->n_items; j++)
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t j = 0; j < n; j++)
       if (!tm_sem_broadcast(l, &all[i], &all[j])) return TM_POISONED;
-  tm_args args = {all, items->n_items, NULL, 0};
-  return tm_low_call(l, f, &args);
+  if (n == 0 || !tm_lt_is_block(all[0]->type)) {
+    if (n && p == 1) return tm_low_call(l, f, &(tm_args){all, n, NULL, 0});
+    return tm_low_error(l, NULL, "map_elementwise maps a function over "
+                                 "tensors, and got none");
+  }
+  if ((p & (p - 1)) || tm_lt_numel(all[0]->type) % p)
+    return tm_low_error(l, "use a power of 2 up to the number of elements",
+                        "%lld elements cannot be packed by %u",
+                        (long long)tm_lt_numel(all[0]->type), p);
+  tm_lv *parts = TM_NEW_ARRAY(l->arena, tm_lv, n * p);
+  for (uint32_t i = 0; i < n; i++)
+    if (!unpack(l, all[i], p, parts + i * p)) return TM_POISONED;
+  l->mapping++;
+  tm_lv r = tm_low_call(l, f, &(tm_args){parts, n * p, NULL, 0});
+  l->mapping--;
+  if (tm_lv_is_poison(r)) return r;
+  return map_results(l, r, p, all[0]->type);
 }
 
 tm_lv tm_fn_barrier(tm_low *l, const tm_builtin_call *c) {

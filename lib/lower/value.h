@@ -193,6 +193,7 @@ typedef struct tm_lower_state {
   uint32_t depth;        /* nested calls of this compiler's own functions */
   uint32_t calls;        /* inlined calls on the stack */
   uint32_t steps;        /* statements lowered, to bound compile time */
+  uint32_t mapping;      /* > 0: in a function of tl.map_elementwise */
   uint32_t combining;    /* > 0: in a combine function of a reduction */
   uint32_t quiet;        /* > 0: errors are counted in `hushed` only */
   uint32_t hushed;

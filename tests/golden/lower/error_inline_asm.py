@@ -5,7 +5,7 @@
 # expect-error: 17:9 `ex2.approx.f32` is none
 # expect-error: 18:9 `tanh.approx.f32` is none
 # expect-error: 19:9 map_elementwise begins with a function
-# expect-error: 20:9 map_elementwise with pack=2 is not supported
+# expect-error: 20:9 the function of map_elementwise returns 1 values, which is no multiple of pack=2
 # upstream: differs it takes PTX
 import triton
 import triton.language as tl
@@ -17,4 +17,7 @@ def k(a, b):
     y = tl.inline_asm_elementwise("ex2.approx.f32 $0, $1; add.f32 $0, $0, $0;", "=f,f", [x], tl.float32, True, 1)
     y = tl.inline_asm_elementwise("tanh.approx.f32 $0, $1;", "=r,r", [x], tl.float32, True, 1)
     y = tl.map_elementwise(3, x)
-    y = tl.map_elementwise(k, x, pack=2)
+    y = tl.map_elementwise(one, x, pack=2)
+@triton.jit
+def one(x, y):
+    return x
