@@ -1376,35 +1376,40 @@ static void shared_memory_is_refused_by_name_and_size(void **unused) {
 }
 
 static void too_much_threadgroup_memory_says_how_much(void **unused) {
-  /* Padded rows of 512 x 8 and 8 x 512 floats: K cannot be less than 8. */
+  /* 1024 x 8 and 8 x 512 floats, without gaps: K cannot be less than 8. */
   kernel *k = emit(
       "module { tt.func public @f(%p: !tt.ptr<f32> {tt.divisibility = 16 : "
       "i32}, %q: !tt.ptr<f32> {tt.divisibility = 16 : i32}) {\n"
-      "  %r = tt.make_range {start = 0 : i32, end = 4096 : i32} : "
+      "  %r = tt.make_range {start = 0 : i32, end = 8192 : i32} : "
+      "tensor<8192xi32>\n"
+      "  %h = tt.make_range {start = 0 : i32, end = 4096 : i32} : "
       "tensor<4096xi32>\n"
-      "  %ps = tt.splat %p : !tt.ptr<f32> -> tensor<4096x!tt.ptr<f32>>\n"
-      "  %pp = tt.addptr %ps, %r : tensor<4096x!tt.ptr<f32>>, "
+      "  %ps = tt.splat %p : !tt.ptr<f32> -> tensor<8192x!tt.ptr<f32>>\n"
+      "  %pp = tt.addptr %ps, %r : tensor<8192x!tt.ptr<f32>>, "
+      "tensor<8192xi32>\n"
+      "  %hs = tt.splat %p : !tt.ptr<f32> -> tensor<4096x!tt.ptr<f32>>\n"
+      "  %hp = tt.addptr %hs, %h : tensor<4096x!tt.ptr<f32>>, "
       "tensor<4096xi32>\n"
-      "  %v = tt.load %pp : tensor<4096x!tt.ptr<f32>>\n"
-      "  %w = tt.load %pp : tensor<4096x!tt.ptr<f32>>\n"
-      "  %a = tt.reshape %v : tensor<4096xf32> -> tensor<512x8xf32>\n"
+      "  %v = tt.load %pp : tensor<8192x!tt.ptr<f32>>\n"
+      "  %w = tt.load %hp : tensor<4096x!tt.ptr<f32>>\n"
+      "  %a = tt.reshape %v : tensor<8192xf32> -> tensor<1024x8xf32>\n"
       "  %b = tt.reshape %w : tensor<4096xf32> -> tensor<8x512xf32>\n"
-      "  %z = arith.constant dense<0.0> : tensor<512x512xf32>\n"
+      "  %z = arith.constant dense<0.0> : tensor<1024x512xf32>\n"
       "  %t = tt.dot %a, %b, %z, inputPrecision = ieee : "
-      "tensor<512x8xf32> * tensor<8x512xf32> -> tensor<512x512xf32>\n"
-      "  %m = tt.reshape %t : tensor<512x512xf32> -> tensor<262144xf32>\n"
-      "  %s = tt.make_range {start = 0 : i32, end = 262144 : i32} : "
-      "tensor<262144xi32>\n"
-      "  %qs = tt.splat %q : !tt.ptr<f32> -> tensor<262144x!tt.ptr<f32>>\n"
-      "  %qp = tt.addptr %qs, %s : tensor<262144x!tt.ptr<f32>>, "
-      "tensor<262144xi32>\n"
-      "  tt.store %qp, %m : tensor<262144x!tt.ptr<f32>>\n"
+      "tensor<1024x8xf32> * tensor<8x512xf32> -> tensor<1024x512xf32>\n"
+      "  %m = tt.reshape %t : tensor<1024x512xf32> -> tensor<524288xf32>\n"
+      "  %s = tt.make_range {start = 0 : i32, end = 524288 : i32} : "
+      "tensor<524288xi32>\n"
+      "  %qs = tt.splat %q : !tt.ptr<f32> -> tensor<524288x!tt.ptr<f32>>\n"
+      "  %qp = tt.addptr %qs, %s : tensor<524288x!tt.ptr<f32>>, "
+      "tensor<524288xi32>\n"
+      "  tt.store %qp, %m : tensor<524288x!tt.ptr<f32>>\n"
       "  tt.return\n} }\n", 4);
   assert_false(k->emitted);
   assert_int_equal(k->diags.list.data[0].kind, TM_DIAG_LIMIT);
-  /* (512 * 12 + 8 * 516) * 4 */
+  /* (1024 * 8 + 8 * 512) * 4 */
   assert_non_null(strstr(k->diags.list.data[0].message,
-                         "needs 41088 bytes of threadgroup memory"));
+                         "needs 49152 bytes of threadgroup memory"));
   assert_non_null(strstr(k->diags.list.data[0].message, "32768"));
   release(k);
 }

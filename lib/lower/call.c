@@ -108,13 +108,6 @@ tm_lv tm_low_call_expr(tm_low *l, const tm_expr *e) {
   return tm_low_call(l, callee, &args);
 }
 
-/* Module code that asks the environment gets its default: what a compile
- * gives must not depend on the machine. */
-static bool is_environment(tm_str name) {
-  return tm_str_eq(name, TM_STR("os.environ.get")) ||
-         tm_str_eq(name, TM_STR("os.getenv"));
-}
-
 static tm_lv call_method(tm_low *l, tm_lv callee, const tm_args *args) {
   tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, args->n_items + 1);
   items[0] = callee->self;
@@ -140,8 +133,10 @@ tm_lv tm_low_call(tm_low *l, tm_lv callee, const tm_args *args) {
       return tm_sem_cast(l, args->items[0], callee->type);
     return tm_low_error(l, NULL, "a conversion takes one value");
   case TM_LV_OPAQUE:
-    if (!l->frame->function && is_environment(callee->text))
-      return args->n_items > 1 ? args->items[1] : TM_NONE_LV;
+    if (l->frame->is_python) {
+      tm_lv v = tm_host_call(l, callee->text, args);
+      if (v) return v;
+    }
     return tm_low_error(l, "a kernel may call @triton.jit functions of its "
                            "module and of modules that were given",
                         "%.*s cannot be called in a kernel",

@@ -118,6 +118,13 @@ tm_lv tm_low_opaque_use(tm_low *l, tm_lv v) {
                       v->text.ptr);
 }
 
+static tm_lv opaque_attribute(tm_low *l, tm_lv owner, tm_name name) {
+  const char *dotted = tm_low_format(l, "%.*s.%s", (int)owner->text.len,
+                                     owner->text.ptr, name);
+  tm_lv v = l->frame->is_python ? tm_host_attribute(dotted) : NULL;
+  return v ? v : tm_lv_opaque(l, dotted);
+}
+
 tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   switch (owner->kind) {
   case TM_LV_POISON: return owner;
@@ -128,8 +135,7 @@ tm_lv tm_low_attribute(tm_low *l, tm_lv owner, tm_name name) {
   case TM_LV_CLASS: return tm_record_class_attribute(l, owner, name);
   case TM_LV_SHARED: return tm_shared_attribute(l, owner, name);
   case TM_LV_OPAQUE:
-    return tm_lv_opaque(l, tm_low_format(l, "%.*s.%s", (int)owner->text.len,
-                                         owner->text.ptr, name));
+    return opaque_attribute(l, owner, name);
   default: break;
   }
   /* constexpr.value; and conversions of numbers, since an argument equal to

@@ -127,6 +127,8 @@ static const space spaces[] = {
   {"triton.profiler.language", 0},
   {"triton.profiler", 0},
   {"collections", 0},
+  {"packaging", 0},
+  {"packaging.version", 0},
   {"math", TM_IN_PYMATH},
   {"builtins", TM_IN_PYTHON},
 };
@@ -171,6 +173,8 @@ static tm_lv space_constant(tm_low *l, const space *s, const char *name) {
   }
   if (strcmp(s->path, "collections") == 0 && strcmp(name, "namedtuple") == 0)
     return tm_record_namedtuple(l);
+  if (strcmp(s->path, "packaging.version") == 0)
+    return tm_host_version(l, name);
   if (strcmp(s->path, "triton.profiler.language") == 0) {
     /* The profiler's marks in a kernel: nothing to compute. */
     static const tm_builtin mark = {.name = "scope", .fn = tm_fn_none,
@@ -429,6 +433,13 @@ static reach is_reached(tm_low *l, const tm_module *module,
   return result;
 }
 
+/* What stands in for Triton where it is not installed cannot be told from a
+ * host object; but a kernel that is compiled has Triton. */
+static bool is_triton(tm_lv v) {
+  return v->kind == TM_LV_SPACE &&
+         strncmp(tm_space_path(v->space), "triton", 6) == 0;
+}
+
 /* The last binding that import reaches. One under an unknown condition counts
  * only when it is the only one or the others agree with it. */
 static tm_lv choose_binding(tm_low *l, const tm_module *module,
@@ -443,8 +454,9 @@ static tm_lv choose_binding(tm_low *l, const tm_module *module,
       if (v->kind != TM_LV_OPAQUE) skipped = v;
       continue;
     }
-    if (!chosen) {
+    if (!chosen || (chosen->kind == TM_LV_OPAQUE && is_triton(v))) {
       chosen = v;
+      ambiguous = false;
     } else if (v->kind != TM_LV_OPAQUE && !tm_lv_equal(v, chosen)) {
       ambiguous = true;
       chosen = tm_lv_opaque(

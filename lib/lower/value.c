@@ -478,6 +478,23 @@ static tm_lv fold_tuples(tm_low *l, tm_py_op op, tm_lv a, tm_lv b,
   return made;
 }
 
+/* Tuples in Python's order: by their first items that are not equal. */
+static tm_lv compare_tuples(tm_low *l, tm_py_op op, tm_lv a, tm_lv b,
+                            const char **why) {
+  uint32_t n = a->n_items < b->n_items ? a->n_items : b->n_items, i = 0;
+  while (i < n && tm_lv_equal(a->items[i], b->items[i])) i++;
+  if (i == n) return fold_ints(l, op, a->n_items, b->n_items, why);
+  if (tm_lv_is_run(a->items[i]) || tm_lv_is_run(b->items[i])) {
+    *why = "their items are not known at compile time";
+    return NULL;
+  }
+  return tm_lv_fold(l, op, a->items[i], b->items[i], why);
+}
+
+static bool is_order(tm_py_op op) {
+  return op == TM_PY_LT || op == TM_PY_LE || op == TM_PY_GT || op == TM_PY_GE;
+}
+
 static tm_lv fold_in(tm_lv item, tm_lv in, const char **why) {
   if (in->kind == TM_LV_TUPLE) {
     for (uint32_t i = 0; i < in->n_items; i++)
@@ -516,6 +533,8 @@ tm_lv tm_lv_fold(tm_low *l, tm_py_op op, tm_lv a, tm_lv b, const char **why) {
   if (op == TM_PY_NE) return tm_lv_bool(!tm_lv_equal(a, b));
   if (a->kind == TM_LV_TEXT && b->kind == TM_LV_TEXT)
     return fold_texts(l, op, a->text, b->text, why);
+  if (a->kind == TM_LV_TUPLE && b->kind == TM_LV_TUPLE && is_order(op))
+    return compare_tuples(l, op, a, b, why);
   if (a->kind == TM_LV_TUPLE || (b->kind == TM_LV_TUPLE && op == TM_PY_MUL))
     return fold_tuples(l, op, a, b, why);
   return NULL;

@@ -363,6 +363,15 @@ tm_lv tm_low_test(tm_low *l, const tm_expr *e);
 struct tm_args;
 struct tm_nearest;
 
+/* ---- host_names.c: the machine that imports a module ----------------------- */
+
+/* packaging.version.name; NULL when it is neither parse nor Version. */
+tm_lv tm_host_version(tm_low *l, const char *name);
+/* A name of host libraries that has one answer everywhere; NULL. */
+tm_lv tm_host_attribute(const char *dotted);
+/* What a host function gives that has one answer everywhere; NULL. */
+tm_lv tm_host_call(tm_low *l, tm_str dotted, const struct tm_args *args);
+
 /* ---- record.c: classes ---------------------------------------------------- */
 
 /* The value of a class statement of a module. */

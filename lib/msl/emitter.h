@@ -107,6 +107,7 @@ typedef struct msl_region {
   uint32_t bytes, offset;
   uint32_t from, to;  /* live positions, both inclusive */
   uint32_t row, pitch;/* elements a row, and from row to row */
+  uint32_t packed_bytes; /* without gaps between rows; 0: has none */
   bool written, read; /* since the last barrier, as printing goes on */
   bool is_array;      /* the kernel's own: ttm.shared_alloc */
   bool is_atomic;     /* ... of atomics, declared outside of the pool */
@@ -195,6 +196,7 @@ typedef struct emitter {
   TM_VEC(msl_region) regions;
   TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
   uint32_t pool_bytes, array_bytes; /* in the pool; of arrays beside it */
+  bool unpadded;      /* tiles are kept without gaps, or would not fit */
   TM_VEC(msl_pending) pending;
 
   /* text */
@@ -450,6 +452,8 @@ void msl_stage_find(emitter *e);
 /* Declares the region of a staged conversion. */
 void msl_stage_plan(emitter *e, tm_inst inst);
 /* Makes staged tiles take less memory; false when nothing more helps. */
+/* Sizes of all staged tiles, as the plan stands. */
+void msl_stage_fit(emitter *e);
 bool msl_stage_shrink(emitter *e);
 /* True when the dot that reads it stores it, just before it starts. */
 bool msl_stage_is_late(emitter *e, tm_inst inst);

@@ -80,9 +80,11 @@ bool msl_convert_plan(emitter *e, tm_inst inst) {
     msl_stage_plan(e, inst);
     return true;
   }
-  if (plan->kind == TM_CONVERT_THREADGROUP)
-    msl_region_add(e, inst, 0, hint, element, plan->bytes, plan->pad_every,
-                   plan->pad_every + plan->pad, inst, inst);
+  if (plan->kind != TM_CONVERT_THREADGROUP) return true;
+  msl_region_add(e, inst, 0, hint, element, plan->bytes, plan->pad_every,
+                 plan->pad_every + plan->pad, inst, inst);
+  msl_region_of(e, inst, 0)->packed_bytes =
+      (uint32_t)tm_type_numel(type) * msl_register_bytes(scalar);
   return true;
 }
 

@@ -98,10 +98,22 @@ uint32_t msl_pool_place(emitter *e) {
   return most;
 }
 
+/* Rows without the gaps that spread them over banks: slower, but they fit. */
+static void drop_padding(emitter *e) {
+  e->unpadded = true;
+  for (uint32_t i = 0; i < e->regions.len; i++) {
+    msl_region *r = &e->regions.data[i];
+    if (r->pitch <= r->row || e->stagings[r->inst]) continue;
+    r->pitch = r->row;
+    r->bytes = (r->packed_bytes + ALIGN - 1) & ~(uint32_t)(ALIGN - 1);
+  }
+}
+
 bool msl_pool_assign(emitter *e) {
   uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
   place_arrays(e);
-  if (e->array_bytes <= limit) {
+  for (int unpadded = 0; unpadded < 2 && e->array_bytes <= limit; unpadded++) {
+    if (unpadded) drop_padding(e), msl_stage_fit(e);
     do e->pool_bytes = msl_pool_place(e);
     while (e->pool_bytes + e->array_bytes > limit && msl_stage_shrink(e));
     if (e->pool_bytes + e->array_bytes <= limit) return true;

@@ -225,7 +225,7 @@ static void fit_region(emitter *e, tm_inst inst) {
   for (uint32_t d = 0; d < l.rank; d++) total += l.dim_bits[d];
   uint32_t row_bits = l.dim_bits[l.rank - 1];
   region->row = 1u << row_bits;
-  region->pitch = region->row + ROW_PAD_BYTES / bytes;
+  region->pitch = region->row + (e->unpadded ? 0 : ROW_PAD_BYTES / bytes);
   region->bytes =
       ((1u << (total - row_bits)) * region->pitch * bytes + 15) & ~15u;
   tm_inst end = s->late ? last_twin(e, inst) : last_read(e, inst, s->last);
@@ -260,11 +260,15 @@ typedef struct state { /* of a staging, as far as changes touch it */
 
 typedef struct states { TM_VEC(state) list; } states;
 
-static cost cost_of(emitter *e) {
-  cost c = {0, 0, 0};
+void msl_stage_fit(emitter *e) {
   for (uint32_t i = 0; i < e->regions.len; i++)
     if (e->stagings[e->regions.data[i].inst])
       fit_region(e, e->regions.data[i].inst);
+}
+
+static cost cost_of(emitter *e) {
+  cost c = {0, 0, 0};
+  msl_stage_fit(e);
   msl_pool_place(e);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];

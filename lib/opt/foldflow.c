@@ -7,7 +7,9 @@
  *   - a carried value that every iteration hands on is its initial value,
  *     in scf.while also when it goes through both blocks;
  *   - scf.if of a constant is one of its blocks;
- *   - a result that both blocks give alike is what they give.
+ *   - a result that both blocks give alike is what they give;
+ *   - in the combine function of a reduction or scan, scf.if computes both
+ *     sides and selects, because those functions are straight code.
  *
  * Only loops whose bounds and step are constants are counted. A step that is
  * not positive is left alone, whatever the bounds.
@@ -77,6 +79,50 @@ bool tm_fold_for(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
   return true;
 }
 
+/* ---- both sides at once --------------------------------------------------- */
+
+static bool in_combine_function(const tm_ir *ir, tm_inst inst) {
+  while (inst) {
+    tm_op op = tm_get(ir, inst)->op;
+    if (op == TM_REDUCE || op == TM_SCAN) return true;
+    tm_block block = tm_get(ir, inst)->block;
+    inst = block ? tm_blk(ir, block)->parent : 0;
+  }
+  return false;
+}
+
+/* Straight code without effects; a division may be what the condition keeps
+ * from a zero. */
+static bool can_always_run(const tm_ir *ir, tm_block block) {
+  TM_EACH_INST(ir, i, block) {
+    const tm_inst_data *d = tm_get(ir, i);
+    uint32_t flags = tm_op_infos[d->op].flags;
+    if (flags & TM_TERMINATOR) continue;
+    if (d->n_regions || flags & (TM_READS | TM_WRITES)) return false;
+    if (d->op == TM_DIVSI || d->op == TM_DIVUI || d->op == TM_REMSI ||
+        d->op == TM_REMUI)
+      return false;
+  }
+  return true;
+}
+
+static bool select_results(tm_ir *ir, tm_inst inst, tm_map *renamed) {
+  tm_inst_data i = *tm_get(ir, inst);
+  if (!can_always_run(ir, i.regions[0]) || !can_always_run(ir, i.regions[1]))
+    return false;
+  for (int k = 0; k < 2; k++) splice(ir, i.regions[k], inst);
+  tm_inst ends[] = {last_of(ir, i.regions[0]), last_of(ir, i.regions[1])};
+  tm_builder b = tm_build_before(ir, inst);
+  for (uint32_t r = 0; r < i.n_results; r++) {
+    tm_value x = tm_get(ir, ends[0])->operands[r];
+    tm_value y = tm_get(ir, ends[1])->operands[r];
+    tm_map_put(renamed, i.results + r,
+               x == y ? x : tm_build3(&b, TM_SELECT, i.operands[0], x, y));
+  }
+  tm_inst_remove(ir, inst);
+  return true;
+}
+
 bool tm_fold_if(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
                 tm_map *renamed) {
   tm_inst_data i = *tm_get(ir, inst);
@@ -91,6 +137,8 @@ bool tm_fold_if(tm_ir *ir, tm_inst inst, const tm_fold_uses *uses,
     tm_inst_remove(ir, inst);
     return true;
   }
+  if (in_combine_function(ir, inst) && select_results(ir, inst, renamed))
+    return true;
   const tm_inst_data *a = tm_get(ir, last_of(ir, i.regions[0]));
   const tm_inst_data *b = tm_get(ir, last_of(ir, i.regions[1]));
   for (uint32_t r = 0; r < i.n_results; r++) {

@@ -1,0 +1,22 @@
+# kernel: k
+# signature: *fp32
+# expect-ttir: math.exp %
+# upstream: refuses where host_facts is not installed
+from host_facts import HAS_TRITON, Placeholder
+
+if HAS_TRITON:
+    import triton
+    import triton.language as tl
+else:
+    triton = Placeholder()
+    tl = Placeholder()
+
+HAVE = tl.constexpr(HAS_TRITON)
+
+if not HAVE:
+    tl = Placeholder()
+
+
+@triton.jit
+def k(o):
+    tl.store(o, tl.exp(1.0))
