@@ -183,7 +183,7 @@ static tm_lv member(tm_low *l, const tm_record *r, tm_lv self,
   const tm_stmt *s = find_member(r, name, &owner);
   if (!s) return no_member(l, r, name);
   if (s->kind == TM_STMT_FUNCTION) return bound(l, s->function, self);
-  return tm_scope_module_expr(l, owner->module, s->e,
+  return tm_scope_module_expr(l, owner->module, NULL, s->e,
                               tm_low_format(l, "%s.%s", r->name, name));
 }
 
@@ -247,7 +247,8 @@ static tm_lv field_value(tm_low *l, const tm_record *r, uint32_t i,
   if (i < args->n_items) return args->items[i];
   if (named) return named->value;
   if (r->defaults[i])
-    return tm_scope_module_expr(l, r->module, r->defaults[i], r->fields[i]);
+    return tm_scope_module_expr(l, r->module, NULL, r->defaults[i],
+                                r->fields[i]);
   return tm_low_error(l, NULL, "%s is made without its '%s'", r->name,
                       r->fields[i]);
 }

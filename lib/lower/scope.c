@@ -256,8 +256,10 @@ static tm_lv space_attribute(tm_low *l, int index, const char *name) {
 /* ---- module code -------------------------------------------------------- */
 
 tm_lv tm_scope_module_expr(tm_low *l, const tm_module *module,
-                           const tm_expr *e, const char *name) {
-  tm_frame frame = {.caller = l->frame, .module = module, .is_python = true};
+                           const tm_stmt *at, const tm_expr *e,
+                           const char *name) {
+  tm_frame frame = {.caller = l->frame, .module = module, .at = at,
+                    .is_python = true};
   uint32_t code = l->ir->insts.len;
   l->frame = &frame;
   l->quiet++;
@@ -272,16 +274,18 @@ tm_lv tm_scope_module_expr(tm_low *l, const tm_module *module,
 }
 
 static tm_lv unpack_target(tm_low *l, const tm_module *module,
-                           const tm_expr *target, const tm_expr *e,
+                           const tm_stmt *s, const tm_expr *target,
                            tm_name name) {
   if (target->kind == TM_EXPR_NAME)
-    return target->name == name ? tm_scope_module_expr(l, module, e, name) : NULL;
+    return target->name == name
+               ? tm_scope_module_expr(l, module, s, s->e, name)
+               : NULL;
   if (target->kind != TM_EXPR_TUPLE && target->kind != TM_EXPR_LIST)
     return NULL;
   for (uint32_t i = 0; i < target->items.len; i++) {
     const tm_expr *item = target->items.data[i];
     if (item->kind != TM_EXPR_NAME || item->name != name) continue;
-    tm_lv v = tm_scope_module_expr(l, module, e, name);
+    tm_lv v = tm_scope_module_expr(l, module, s, s->e, name);
     if (v->kind == TM_LV_TUPLE && i < v->n_items) return v->items[i];
     return v->kind == TM_LV_OPAQUE
                ? v
@@ -380,7 +384,7 @@ static tm_lv evaluate_binding(tm_low *l, const tm_module *module,
   case TM_STMT_ASSIGN:
   case TM_STMT_ANNASSIGN:
     for (uint32_t i = 0; s->e && i < s->targets.len; i++) {
-      tm_lv v = unpack_target(l, module, s->targets.data[i], s->e, name);
+      tm_lv v = unpack_target(l, module, s, s->targets.data[i], name);
       if (v) return v;
     }
     break;
@@ -424,7 +428,7 @@ static reach is_reached(tm_low *l, const tm_module *module,
     if (p->kind == TM_STMT_TRY && !contains(&p->body, s)) return SKIPPED;
     if (p->kind != TM_STMT_IF) continue;
     bool truth, in_body = contains(&p->body, s);
-    tm_lv v = tm_scope_module_expr(l, module, p->e, "a condition");
+    tm_lv v = tm_scope_module_expr(l, module, p, p->e, "a condition");
     if (!tm_lv_truth(v, &truth))
       result = UNKNOWN;
     else if (truth != in_body)
@@ -443,10 +447,10 @@ static bool is_triton(tm_lv v) {
 /* The last binding that import reaches. One under an unknown condition counts
  * only when it is the only one or the others agree with it. */
 static tm_lv choose_binding(tm_low *l, const tm_module *module,
-                            uint32_t index, tm_name name) {
+                            uint32_t last, tm_name name) {
   tm_lv chosen = NULL, skipped = NULL;
   bool ambiguous = false;
-  for (uint32_t i = index + 1; i; i = module->earlier.data[i - 1]) {
+  for (uint32_t i = last; i; i = module->earlier.data[i - 1]) {
     const tm_stmt *s = module->binders.data[i - 1];
     reach r = is_reached(l, module, s);
     tm_lv v = evaluate_binding(l, module, s, name);
@@ -471,30 +475,52 @@ static tm_lv choose_binding(tm_low *l, const tm_module *module,
   return skipped && missing ? skipped : chosen;
 }
 
-tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
+/* Index plus 1 of the last binding of name that counts at a statement; 0 when
+ * the module does not bind it. Where none is before the statement, which
+ * Python would not stand, the last of all counts. */
+static uint32_t last_binding(const tm_module *module, tm_name name,
+                             const tm_stmt *at) {
+  uint64_t index;
+  if (!tm_map_get(&module->bindings, TM_KEY(name), &index)) return 0;
+  uint32_t last = (uint32_t)index + 1, before = at ? last : 0;
+  while (before) {
+    tm_loc loc = module->binders.data[before - 1]->loc;
+    if (loc.line < at->loc.line ||
+        (loc.line == at->loc.line && loc.col < at->loc.col))
+      return before;
+    before = module->earlier.data[before - 1];
+  }
+  return last;
+}
+
+static tm_lv global_at(tm_low *l, const tm_module *module, tm_name name,
+                       const tm_stmt *at) {
+  uint32_t last = last_binding(module, name, at);
   for (uint32_t i = 0; i < l->globals.len; i++) {
     tm_global *g = &l->globals.data[i];
-    if (g->module != module || g->name != name) continue;
+    if (g->module != module || g->name != name || g->last != last) continue;
     if (g->value) return g->value;
     return tm_lv_opaque(l, tm_low_format(l, "%s, which depends on itself",
                                          name));
   }
   if (!tm_low_enter(l)) return TM_POISONED;
-  uint32_t at = l->globals.len;
-  uint64_t index;
-  tm_global entry = {module, name, NULL};
+  uint32_t slot = l->globals.len;
+  tm_global entry = {module, name, last, NULL};
   tm_push(l->arena, &l->globals, entry);
-  tm_lv v = tm_map_get(&module->bindings, TM_KEY(name), &index)
-                ? choose_binding(l, module, (uint32_t)index, name)
-                : star_import(l, module, name);
+  tm_lv v = last ? choose_binding(l, module, last, name)
+                 : star_import(l, module, name);
   /* What a module binds is the same for every use. */
   if (v && v->is_mutable) ((tm_lvalue *)(uintptr_t)v)->is_mutable = false;
   if (v)
-    l->globals.data[at].value = v;
+    l->globals.data[slot].value = v;
   else
-    l->globals.data[at].name = NULL; /* not bound: ask again next time */
+    l->globals.data[slot].name = NULL; /* not bound: ask again next time */
   tm_low_leave(l);
   return v;
+}
+
+tm_lv tm_scope_global(tm_low *l, const tm_module *module, tm_name name) {
+  return global_at(l, module, name, NULL);
 }
 
 tm_lv tm_scope_attribute(tm_low *l, tm_lv owner, tm_name name) {
@@ -547,7 +573,7 @@ tm_lv tm_scope_read(tm_low *l, const tm_expr *e) {
                         "%s may be unassigned here: %.*s", e->name,
                         (int)b->value->text.len, b->value->text.ptr);
   if (b) return b->value;
-  tm_lv v = tm_scope_global(l, l->frame->module, e->name);
+  tm_lv v = global_at(l, l->frame->module, e->name, l->frame->at);
   if (v) return v;
   const tm_builtin *row = tm_builtin_find(TM_IN_PYTHON, e->name);
   if (row) return tm_builtin_bound(l, row, NULL);

@@ -163,6 +163,8 @@ typedef struct tm_frame {
   struct tm_frame *caller;
   const tm_function_def *function; /* NULL: module-level code */
   const tm_module *module;
+  const tm_stmt *at; /* module-level code: names are as they are before it;
+                        NULL: as they are when the module has been read */
   tm_loc call_loc;
   tm_bindings vars;
   tm_changes journal;         /* old bindings of what was set since a mark */
@@ -175,6 +177,7 @@ typedef struct tm_frame {
 typedef struct tm_global {
   const tm_module *module;
   tm_name name;
+  uint32_t last; /* index plus 1 of the last of its bindings that counts */
   tm_lv value; /* NULL while it is being evaluated */
 } tm_global;
 
@@ -340,9 +343,11 @@ const char *tm_space_path(int space);
 /* A namespace by dotted import path: "triton.language.math". */
 tm_lv tm_space_import(tm_low *l, const char *path);
 /* Evaluates an expression of a module's top level, quietly: opaque when it
- * has no compile-time value. name is for messages. */
+ * has no compile-time value. Names are as they are before statement at, or at
+ * the end for NULL. name is for messages. */
 tm_lv tm_scope_module_expr(tm_low *l, const tm_module *module,
-                           const tm_expr *e, const char *name);
+                           const tm_stmt *at, const tm_expr *e,
+                           const char *name);
 /* A function of the prelude by name. */
 tm_lv tm_scope_prelude(tm_low *l, const char *name);
 

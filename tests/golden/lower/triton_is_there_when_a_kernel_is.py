@@ -11,9 +11,7 @@ else:
     triton = Placeholder()
     tl = Placeholder()
 
-HAVE = tl.constexpr(HAS_TRITON)
-
-if not HAVE:
+if not HAS_TRITON:
     tl = Placeholder()
 
 
