@@ -556,6 +556,10 @@ tm_lv tm_fn_python_str(tm_low *l, const tm_builtin_call *c) {
   return tm_lv_text(l, tm_buf_text(&out), out.len);
 }
 
+static bool is_descriptor(tm_lv x) {
+  return x->kind == TM_LV_RUN && x->type->kind == TM_LT_DESCRIPTOR;
+}
+
 static bool is_instance(tm_lv x, tm_lv of) {
   if (of->kind == TM_LV_TUPLE) {
     for (uint32_t i = 0; i < of->n_items; i++)
@@ -569,6 +573,8 @@ static bool is_instance(tm_lv x, tm_lv of) {
     {"float", TM_LV_FLOAT}, {"bool", TM_LV_BOOL}, {"str", TM_LV_TEXT},
     {"dtype", TM_LV_TYPE}, {"tuple", TM_LV_TUPLE}, {"list", TM_LV_TUPLE}};
   const char *name = of->row->name;
+  if (strncmp(name, "tensor_descriptor", 17) == 0) return is_descriptor(x);
+  if (is_descriptor(x)) return false;
   if (strcmp(name, "constexpr") == 0) return x->kind != TM_LV_RUN;
   if (strcmp(name, "pointer_type") == 0)
     return x->kind == TM_LV_TYPE && x->type->kind == TM_LT_POINTER;
