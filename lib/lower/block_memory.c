@@ -9,9 +9,10 @@
  */
 #include "value.h"
 
-/* A tuple of integers, compile-time or scalar, as values of one type. */
-static bool int_list(tm_low *l, tm_lv v, tm_dtype dtype, const char *what,
-                     uint32_t *n, tm_lv *out) {
+/* A tuple of integers, compile-time or scalar, as values of one type. Sizes
+ * of descriptors may be wider and are cast, as in Triton; nothing else may. */
+static bool int_list(tm_low *l, tm_lv v, tm_dtype dtype, bool narrows,
+                     const char *what, uint32_t *n, tm_lv *out) {
   const tm_lv *items = &v;
   *n = 1;
   if (v->kind == TM_LV_TUPLE) {
@@ -36,7 +37,8 @@ static bool int_list(tm_low *l, tm_lv v, tm_dtype dtype, const char *what,
                      tm_lv_describe(l, x));
       return false;
     }
-    if (tm_lv_is_run(x) && tm_dtype_infos[dtype].bits < tm_lt_bits(x->type)) {
+    if (tm_lv_is_run(x) && !narrows &&
+        tm_dtype_infos[dtype].bits < tm_lt_bits(x->type)) {
       tm_low_error(l, "convert with .to(tl.int32)",
                    "%s are 32-bit integers, got %s", what,
                    tm_lv_describe(l, x));
@@ -76,9 +78,9 @@ tm_lv tm_fn_make_block_ptr(tm_low *l, const tm_builtin_call *c) {
   int64_t block[TM_MAX_RANK], order[TM_MAX_RANK];
   uint32_t rank, n[3];
   if (!base_pointer(l, &base, "make_block_ptr") ||
-      !int_list(l, c->args[1], TM_DT_I64, "shape", &n[0], lists[0]) ||
-      !int_list(l, c->args[2], TM_DT_I64, "strides", &n[1], lists[1]) ||
-      !int_list(l, c->args[3], TM_DT_I32, "offsets", &n[2], lists[2]) ||
+      !int_list(l, c->args[1], TM_DT_I64, false, "shape", &n[0], lists[0]) ||
+      !int_list(l, c->args[2], TM_DT_I64, false, "strides", &n[1], lists[1]) ||
+      !int_list(l, c->args[3], TM_DT_I32, false, "offsets", &n[2], lists[2]) ||
       !tm_want_shape(l, c->args[4], "block_shape", &rank, block) ||
       !same_lengths(l, "make_block_ptr", rank, n[0], n[1]) ||
       !same_lengths(l, "make_block_ptr", rank, n[2], n[2]))
@@ -116,7 +118,7 @@ tm_lv tm_fn_advance(tm_low *l, const tm_builtin_call *c) {
     return tm_low_error(l, "add offsets to other pointers with +",
                         "advance needs a block pointer, got %s",
                         tm_lv_describe(l, base));
-  if (!int_list(l, c->args[1], TM_DT_I32, "offsets", &n, offsets))
+  if (!int_list(l, c->args[1], TM_DT_I32, false, "offsets", &n, offsets))
     return TM_POISONED;
   uint32_t rank = base->type->element->rank;
   if (n != rank)
@@ -135,8 +137,8 @@ tm_lv tm_fn_make_descriptor(tm_low *l, const tm_builtin_call *c) {
   tm_attr attrs[1];
   uint32_t n_attrs = 0;
   if (!base_pointer(l, &base, "make_tensor_descriptor") ||
-      !int_list(l, c->args[1], TM_DT_I32, "shape", &n[0], lists[0]) ||
-      !int_list(l, c->args[2], TM_DT_I64, "strides", &n[1], lists[1]) ||
+      !int_list(l, c->args[1], TM_DT_I32, true, "shape", &n[0], lists[0]) ||
+      !int_list(l, c->args[2], TM_DT_I64, false, "strides", &n[1], lists[1]) ||
       !tm_want_shape(l, c->args[3], "block_shape", &rank, block) ||
       !same_lengths(l, "make_tensor_descriptor", rank, n[0], n[1]))
     return TM_POISONED;
@@ -191,7 +193,7 @@ static bool descriptor_offsets(tm_low *l, tm_lv desc, tm_lv offsets_arg,
   uint32_t n;
   if (!wants_descriptor(l, desc)) return false;
   uint32_t rank = desc->type->element->rank;
-  if (!int_list(l, offsets_arg, TM_DT_I32, "offsets", &n, offsets))
+  if (!int_list(l, offsets_arg, TM_DT_I32, false, "offsets", &n, offsets))
     return false;
   if (n == rank) return true;
   tm_low_error(l, NULL, "the descriptor needs %u offsets, got %u", rank, n);
@@ -303,7 +305,7 @@ static bool row_offsets(tm_low *l, const tm_builtin_call *c, tm_lv rows_arg,
                  c->row->name, tm_lt_text(l, (*rows)->type));
     return false;
   }
-  return int_list(l, column_arg, TM_DT_I32, "the column offset", &n, column) &&
+  return int_list(l, column_arg, TM_DT_I32, false, "the column offset", &n, column) &&
          n == 1;
 }
 

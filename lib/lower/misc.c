@@ -453,9 +453,13 @@ tm_lv tm_fn_type_with(tm_low *l, const tm_builtin_call *c) {
                                   tm_lt_element(element)));
 }
 
+/* aux: of descriptors. */
 tm_lv tm_fn_not_callable(tm_low *l, const tm_builtin_call *c) {
-  return tm_low_error(l, "use tl.full, tl.zeros or tl.to_tensor",
-                      "tensors are not made with tl.tensor");
+  return tm_low_error(l,
+                      c->row->aux ? "use tl.make_tensor_descriptor"
+                                  : "use tl.full, tl.zeros or tl.to_tensor",
+                      "%s are not made with tl.%s",
+                      c->row->aux ? "descriptors" : "tensors", c->row->name);
 }
 
 /* ---- Python's own ------------------------------------------------------- */
