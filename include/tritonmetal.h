@@ -533,8 +533,9 @@ typedef enum tm_arg_tag {
   TM_GIVE_DESCRIPTOR = 8, /* descriptor: a tensor descriptor */
   TM_GIVE_TUPLE = 9,   /* items, as many as offset says */
   TM_GIVE_NAMED_TUPLE = 10, /* members, as many as offset says */
-  TM_GIVE_SPECS = 11   /* specs, as many as offset says: only the value of a
+  TM_GIVE_SPECS = 11,  /* specs, as many as offset says: only the value of a
                           tm_param_spec of form TM_FORM_TUPLE */
+  TM_GIVE_FUNCTION = 12 /* text: a function, a compile-time value */
 } tm_arg_tag;
 
 /* What a tensor descriptor gives for elements outside of its tensor. */
@@ -559,8 +560,8 @@ typedef struct tm_arg {
     const struct tm_define *members;
     const struct tm_named_spec *specs;
   } u;
-  uint64_t offset;     /* BUFFER: bytes to the first element. TEXT: bytes of
-                          text; 0: it ends at its zero byte. TUPLE,
+  uint64_t offset;     /* BUFFER: bytes to the first element. TEXT, FUNCTION:
+                          bytes of text; 0: it ends at its zero byte. TUPLE,
                           NAMED_TUPLE, SPECS: how many */
 } tm_arg;
 
@@ -628,6 +629,13 @@ static inline tm_arg tm_arg_text(const char *text) {
   arg.u.text = text;
   return arg;
 }
+/* A jit function that the kernel calls, by the name that the kernel's module
+ * has for it. Borrowed, as text is. */
+static inline tm_arg tm_arg_function(const char *name) {
+  tm_arg arg = tm_arg_make(TM_GIVE_FUNCTION);
+  arg.u.text = name;
+  return arg;
+}
 static inline tm_arg tm_arg_dtype(tm_dtype dtype) {
   tm_arg arg = tm_arg_make(TM_GIVE_DTYPE);
   arg.dtype = (uint32_t)dtype;
@@ -664,8 +672,8 @@ static inline tm_arg tm_arg_named_tuple(const tm_define *members, size_t n) {
 }
 
 /* Reads a compile-time value as a command line gives it: an integer, a float,
- * true, false, none, the name of a type, or other text, quoted or not. Text
- * in *value is borrowed from text.
+ * true, false, none, the name of a type, @ and that of a jit function, or other
+ * text, quoted or not. Text in *value is borrowed from text.
  * Errors: TM_E_ARGUMENT (empty text, quotes that do not match, an integer of
  * more than 64 bits).
  * Threads: any. Since: 0.1 */

@@ -56,6 +56,8 @@ typedef struct tm_named_const {
  *     *fp32:16     pointer, divisible by 16 (bytes)
  *     i32:16 i32:1 run-time number, divisible by 16, equal to 1
  *     1024 0.5 true none 'leaky'   a constexpr literal
+ *     @gelu                        a jit function, as the kernel's module
+ *                                  names it
  *     constexpr                    a value that consts has by name
  *     tensordesc<fp16[64,64]>      a tensor descriptor with that block; :nan
  *                                  pads with NaN, :tf32 rounds what is read
@@ -75,7 +77,8 @@ tm_spec_arg *tm_signature_parse(tm_arena *arena, tm_diags *diags,
 const char *tm_spec_desc_fault(const tm_spec_desc *desc);
 
 /* One literal: an integer, a float (has a point or exponent), true, false,
- * none (any case), a dtype name, or other text, quoted or not. */
+ * none (any case), a dtype name, @ and a function's name, or other text, quoted
+ * or not. */
 bool tm_const_parse(tm_arena *arena, tm_str text, tm_const *out);
 
 #endif

@@ -106,6 +106,11 @@ bool tm_const_parse(tm_arena *arena, tm_str text, tm_const *out) {
   if (strchr("+-.0123456789", text.ptr[0])) return number_parse(copy, out);
   if (word_is(text, "inf") || word_is(text, "nan"))
     return number_parse(copy, out);
+  if (text.ptr[0] == '@' && text.len > 1) {
+    out->kind = TM_CONST_FUNCTION;
+    out->text = copy + 1;
+    return true;
+  }
   const char *dtype = dtype_of(text);
   out->kind = dtype ? TM_CONST_DTYPE : TM_CONST_TEXT;
   out->text = dtype ? dtype : copy;

@@ -187,6 +187,7 @@ static tm_arg from_const(const tm_const *value) {
     case TM_CONST_DTYPE:
       if (tm_arg_parse(&arg, value->text, NULL) == TM_OK) return arg;
       return tm_arg_text(value->text);
+    case TM_CONST_FUNCTION: return tm_arg_function(value->text);
     case TM_CONST_NONE: case TM_CONST_TUPLE: break;
   }
   return tm_arg_none();
@@ -552,7 +553,7 @@ static tm_status read_defines(tm_function *f,
                                     : "is not a compile-time value");
     p->define = is_tuple ? tmi_arg_copy(&f->decorators, &define->value)
                          : define->value;
-    if (p->define.tag == TM_GIVE_TEXT) {
+    if (p->define.tag == TM_GIVE_TEXT || p->define.tag == TM_GIVE_FUNCTION) {
       p->define.u.text = strndup(define->value.u.text,
                                  tmi_text_size(&define->value));
       p->define.offset = 0;
@@ -647,7 +648,8 @@ void tm_function_destroy(tm_function *f) {
     }
   }
   for (uint32_t i = 0; f->params && i < f->n_params; i++)
-    if (f->params[i].define.tag == TM_GIVE_TEXT)
+    if (f->params[i].define.tag == TM_GIVE_TEXT ||
+        f->params[i].define.tag == TM_GIVE_FUNCTION)
       free((char *)(uintptr_t)f->params[i].define.u.text);
   tm_arena_free(&f->decorators);
   free(f->buckets);

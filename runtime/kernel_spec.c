@@ -105,9 +105,11 @@ static tm_status read_const(tm_arena *arena, const char *name,
       out->kind = TM_CONST_NONE;
       return TM_OK;
     case TM_GIVE_TEXT:
+    case TM_GIVE_FUNCTION:
       if (!arg->u.text)
         return tmi_fail(error, TM_E_ARGUMENT, "%s: its text is NULL", name);
-      out->kind = TM_CONST_TEXT;
+      out->kind = arg->tag == TM_GIVE_TEXT ? TM_CONST_TEXT
+                                           : TM_CONST_FUNCTION;
       out->text = tm_strndup(arena, arg->u.text,
                              arg->offset ? (size_t)arg->offset
                                          : strlen(arg->u.text));
@@ -309,12 +311,14 @@ static tm_status parse_arg(tm_arena *arena, tm_arg *value, const char *text,
       return tmi_fail(error, TM_E_ARGUMENT,
                       "the type '%s' cannot be passed as a value", c.text);
     case TM_CONST_TEXT:
+    case TM_CONST_FUNCTION:
       if (!*c.text) {
         *value = tm_arg_text("");
         return TM_OK;
       }
       found = strstr(text, c.text);
-      *value = tm_arg_text(found ? found : text);
+      *value = c.kind == TM_CONST_TEXT ? tm_arg_text(found ? found : text)
+                                       : tm_arg_function(found ? found : text);
       value->offset = strlen(c.text);
       return TM_OK;
     case TM_CONST_TUPLE: break; /* one literal is read */

@@ -77,7 +77,7 @@ static bool is_constant(const tm_arg *arg, uint32_t depth) {
     case TM_GIVE_INT: case TM_GIVE_FLOAT: case TM_GIVE_BOOL:
     case TM_GIVE_NONE:
       return true;
-    case TM_GIVE_TEXT: return arg->u.text != NULL;
+    case TM_GIVE_TEXT: case TM_GIVE_FUNCTION: return arg->u.text != NULL;
     case TM_GIVE_DTYPE: return tmi_dtype_name(arg->dtype) != NULL;
     case TM_GIVE_TUPLE: case TM_GIVE_NAMED_TUPLE: break;
     default: return false;
@@ -97,7 +97,7 @@ bool tmi_is_constant(const tm_arg *arg) { return is_constant(arg, 0); }
 tm_arg tmi_arg_copy(tm_arena *arena, const tm_arg *arg) {
   tm_arg to = *arg;
   size_t n = (size_t)arg->offset;
-  if (arg->tag == TM_GIVE_TEXT) {
+  if (arg->tag == TM_GIVE_TEXT || arg->tag == TM_GIVE_FUNCTION) {
     to.offset = tmi_text_size(arg);
     to.u.text = tm_strndup(arena, arg->u.text, (size_t)to.offset);
   } else if (arg->tag == TM_GIVE_TUPLE) {
@@ -130,7 +130,8 @@ static tm_status describe(const describer *d, const tmi_param *p,
 
 static tm_status no_value(const describer *d, const tmi_param *p,
                           const tm_arg *arg) {
-  if (arg->tag == TM_GIVE_TEXT && !arg->u.text)
+  if ((arg->tag == TM_GIVE_TEXT || arg->tag == TM_GIVE_FUNCTION) &&
+      !arg->u.text)
     return tmi_fail(d->error, TM_E_ARGUMENT,
                     "kernel '%s': the text of '%s' is NULL", d->kernel,
                     p->name);
@@ -248,6 +249,7 @@ static tm_status describe(const describer *d, const tmi_param *p,
     case TM_GIVE_TEXT:
     case TM_GIVE_NONE:
     case TM_GIVE_DTYPE:
+    case TM_GIVE_FUNCTION:
       if (!tmi_is_constant(arg)) return no_value(d, p, arg);
       *out = constant(arg);
       return TM_OK;
@@ -280,7 +282,7 @@ static bool put_text(tmi_key *key, const char *text, size_t n) {
 static bool put_constant(tmi_key *key, const tm_arg *value) {
   if (!tmi_key_put(key, &value->tag, sizeof value->tag)) return false;
   if (value->tag == TM_GIVE_NONE) return true;
-  if (value->tag == TM_GIVE_TEXT)
+  if (value->tag == TM_GIVE_TEXT || value->tag == TM_GIVE_FUNCTION)
     return put_text(key, value->u.text, tmi_text_size(value));
   if (!is_tuple(value)) {
     uint64_t bits = value->tag == TM_GIVE_DTYPE ? value->dtype

@@ -34,9 +34,13 @@ except RuntimeError as error:
 
 
 @triton_metal.jit
-def move(src, dst, how):
+def scaled(v, how):
+    return v * how.scale + how.more[1]
+
+@triton_metal.jit
+def move(src, dst, how, fn):
     i = tl.program_id(0) * src.block_shape[0]
-    v = src.load([i, 0]) * how.scale + how.more[1]
+    v = fn(src.load([i, 0]), how)
     dst.store([i, 0], v)
     tl.store(how.more[0], src.shape[0])
 
@@ -44,15 +48,15 @@ How = collections.namedtuple("How", ["scale", "more", "none"])
 m = np.arange(320, dtype=np.float32).reshape(20, 16); r = np.zeros((20, 16), np.float32); size = np.zeros(1, np.int32)
 source = triton_metal.TensorDescriptor(m, m.shape, [16, 1], [8, 16])
 target = triton_metal.TensorDescriptor.from_tensor(r, [8, 16])
-move[(3,)](source, target, How(3, (size, 1.5), None))
+move[(3,)](source, target, How(3, (size, 1.5), None), scaled)
 assert (r == m * 3 + np.float32(1.5)).all() and size[0] == 20
 try:
-    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [16, 2], [8, 16]), target, How(3, (size, 1.5), None))
+    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [16, 2], [8, 16]), target, How(3, (size, 1.5), None), scaled)
     raise SystemExit("a descriptor with a last stride of 2 was taken")
 except triton_metal.Error as error:
     assert "'src': strides[1] is 2" in str(error), error
 try:
-    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [1], [8, 16]), target, How(3, (size, 1.5), None))
+    move[(3,)](triton_metal.TensorDescriptor(m, m.shape, [1], [8, 16]), target, How(3, (size, 1.5), None), scaled)
     raise SystemExit("a descriptor with too few strides was taken")
 except ValueError as error:
     assert "strides" in str(error), error

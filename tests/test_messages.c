@@ -262,6 +262,10 @@ static void lower_specializations(work *w) {
                                 .desc = {1, {64}, false, false}};
   const tm_spec_arg of_ints = {.kind = TM_SPEC_DESCRIPTOR, .type = "i32",
                                .desc = {1, {64}, true, false}};
+  const tm_spec_arg function = {
+      .kind = TM_SPEC_CONST,
+      .value = {.kind = TM_CONST_FUNCTION, .text = "plain"}};
+  lower_text(w, one, "k", &function, 1);
   lower_text(w, one, "k", &of_bools, 1);
   lower_text(w, one, "k", &of_ints, 1);
   lower_text(w, one, "k", scalar, 2);

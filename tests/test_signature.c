@@ -72,7 +72,10 @@ static void equal_to_one_is_a_constant(void **state) {
 static void words_are_bools_none_types_or_text(void **state) {
   (void)state;
   open_kernel();
-  const tm_spec_arg *args = parse("True, none, tl.float16, leaky");
+  const tm_spec_arg *args = parse("@gelu, 1, 2");
+  assert_int_equal(args[0].value.kind, TM_CONST_FUNCTION);
+  assert_string_equal(args[0].value.text, "gelu");
+  args = parse("True, none, tl.float16, leaky");
   assert_non_null(args);
   assert_int_equal(args[0].value.kind, TM_CONST_BOOL);
   assert_int_equal(args[0].value.i, 1);

@@ -109,6 +109,9 @@ def read_entry(entry, path, case):
         if hint:
             case["attrs"][path] = [["tt.divisibility", int(hint)]]
         return type_name
+    if entry.startswith("@"):
+        case["constexprs"][path] = getattr(case.get("module"), entry[1:], None)
+        return "constexpr"
     case["constexprs"][path] = literal(type_name)
     return "constexpr"
 
@@ -145,6 +148,7 @@ def upstream_module(path, kernel, entries, named, context, backend, options, tar
     while not isinstance(fn, triton.runtime.jit.JITFunction):
         fn = fn.fn
     signature, case = {}, new_case()
+    case["module"] = module
     rest = iter(entries)
     for i, name in enumerate(fn.arg_names):
         entry = None if name in named else next(rest, None)

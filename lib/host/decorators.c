@@ -66,7 +66,7 @@ static host_value *from_arg(host *h, const tm_host_arg *arg) {
                                                        : HOST_NAME);
       v->text = tm_cstr(arg->value.text);
       return v;
-    case TM_CONST_NONE: case TM_CONST_TUPLE: break;
+    case TM_CONST_NONE: case TM_CONST_TUPLE: case TM_CONST_FUNCTION: break;
   }
   return host_new(h, HOST_NONE);
 }

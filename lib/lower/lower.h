@@ -23,6 +23,7 @@ typedef enum tm_const_kind {
   TM_CONST_FLOAT,  /* f */
   TM_CONST_TEXT,   /* text */
   TM_CONST_DTYPE,  /* text: a Triton name, "fp16", "float16", "tl.float16" */
+  TM_CONST_FUNCTION, /* text: what the kernel's module calls a jit function */
   TM_CONST_TUPLE   /* i items; names when it is a named tuple */
 } tm_const_kind;
 

@@ -72,6 +72,21 @@ static tm_lv tuple_of(tm_low *l, const char *const *names, const tm_lv *items,
                : tm_lv_tuple(l, items, n);
 }
 
+/* A jit function by the name that the kernel's module has for it. */
+static tm_lv bind_function(tm_low *l, const place *at, const char *name) {
+  const tm_function_def *f = tm_module_kernel(l->frame->module, name);
+  if (!f)
+    return tm_low_error_at(l, at->loc, TM_DIAG_SEMANTIC,
+                           "name it as the kernel's module does",
+                           "parameter '%s': the module has no jit function "
+                           "'%s'",
+                           at->name, name);
+  tm_lvalue *v = TM_NEW(l->arena, tm_lvalue);
+  v->kind = TM_LV_FUNCTION;
+  v->function = f;
+  return v;
+}
+
 static tm_lv bind_const(tm_low *l, const place *at, const tm_const *c) {
   switch (c->kind) {
   case TM_CONST_NONE: return TM_NONE_LV;
@@ -87,6 +102,7 @@ static tm_lv bind_const(tm_low *l, const place *at, const tm_const *c) {
                            "parameter '%s' is given the unknown type '%s'",
                            at->name, c->text ? c->text : "");
   }
+  case TM_CONST_FUNCTION: return bind_function(l, at, c->text ? c->text : "");
   case TM_CONST_TUPLE: {
     uint32_t n = (uint32_t)c->i;
     tm_lv *items = TM_NEW_ARRAY(l->arena, tm_lv, n + 1);

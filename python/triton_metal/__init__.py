@@ -150,6 +150,8 @@ def _argument(value, copies):
     if isinstance(value, TensorDescriptor):
         return _c.Descriptor(_argument(value.base, copies), value.shape, value.strides, value.block_shape,
                              value.padding, value.round_f32_to_tf32)
+    if isinstance(value, JITFunction):
+        return _c.Name(value.__name__)
     if isinstance(value, (tuple, list)):
         items = [_argument(item, copies) for item in value]
         return type(value)._make(items) if hasattr(value, "_fields") else tuple(items)

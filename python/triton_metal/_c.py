@@ -8,7 +8,7 @@ import sys
 _NUMPY_DTYPES = {"bool": 1, "int8": 2, "int16": 3, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8,
                  "uint64": 9, "float16": 10, "bfloat16": 11, "float32": 12, "float64": 13}
 _BUFFER, _INT, _FLOAT, _BOOL, _NONE, _TEXT = 1, 2, 3, 4, 5, 6
-_DESCRIPTOR, _TUPLE, _NAMED_TUPLE = 8, 9, 10
+_DESCRIPTOR, _TUPLE, _NAMED_TUPLE, _FUNCTION = 8, 9, 10, 12
 _WAIT_FOREVER = 2**64 - 1
 
 
@@ -182,6 +182,13 @@ class Tensor:
         self.buffer, self.dtype = buffer, _NUMPY_DTYPES[dtype]
 
 
+class Name:
+    """A jit function, by its name."""
+
+    def __init__(self, name):
+        self.name = name.encode()
+
+
 class Descriptor:
     """A tensor with its sizes, strides, block and options."""
 
@@ -221,6 +228,9 @@ def _to_arg(value, keep):
     elif isinstance(value, Descriptor):
         keep.append(value)
         arg.tag, arg.u.list = _DESCRIPTOR, ctypes.addressof(value.struct)
+    elif isinstance(value, Name):
+        keep.append(value)
+        arg.tag, arg.u.text = _FUNCTION, value.name
     elif isinstance(value, (tuple, list)):
         _to_tuple(value, keep, arg)
     elif value is None:
