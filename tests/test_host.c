@@ -88,6 +88,13 @@ static void the_host_is_neither_cuda_nor_hip(void **state) {
         "1");
   check("", "[" CONFIG " for b in [1 if torch.cuda.is_available() else 2]]",
         "2");
+  check("def hopper():\n"
+        "    return torch.cuda.get_device_capability()[0] >= 9\n",
+        "[" CONFIG " for b in [1 if hopper() else 2]]", "2");
+  check("", "[" CONFIG " for b in [1 if hasattr(tl, 'dot') else 2]]", "1");
+  check("", "[" CONFIG " for b in [1 if hasattr(tl, 'dott') else 2]]", "2");
+  check("", "[" CONFIG " for b in [1 if triton.__version__ >= '3.1' else 2]]",
+        "1");
   check("def is_cuda():\n"
         "    return triton.runtime.driver.active.get_current_target()"
         ".backend == 'cuda'\n",
@@ -113,11 +120,68 @@ static void what_is_unknown_is_not_guessed(void **state) {
   check("", "UNKNOWN()", "! the function 'elsewhere.UNKNOWN'");
 }
 
+static void modules_are_executed_from_top_to_bottom(void **state) {
+  (void)state;
+  check("c = []\nfor a in (1, 2):\n    for b in [3, 4]:\n"
+        "        d = triton.Config({'B': a * b})\n        c.append(d)\n",
+        "c", "3 4 6 8");
+  check("c = [1]\nc += [2]\nc = c + [5]\nc.extend([7, 9])\nc = c[1:-1]\n",
+        "[" CONFIG " for b in c]", "2 5 7");
+  check("if torch.cuda.is_available():\n    c = [1]\n"
+        "elif os.getenv('X'):\n    c = [2]\nelse:\n    c = [3]\n",
+        "[" CONFIG " for b in c]", "3");
+  check("try:\n    import nowhere\n    C = 1\nexcept ImportError:\n    C = 2\n"
+        "try:\n    import itertools\n    D = 3\nexcept ImportError:\n    D = 4\n",
+        "[" CONFIG " for b in (C, D)]", "2 3");
+  check("t = {'a': 1}\nt['b'] = 2\nt.update(c=3)\ndel_me = t.pop('a')\n",
+        "[" CONFIG " for b in t.values()]", "2 3");
+  check("if UNKNOWN:\n    c = [1]\nelse:\n    c = [2]\n",
+        "[" CONFIG " for b in c]", "! whether 'elsewhere.UNKNOWN' is true");
+  check("c = f()\ndef f():\n    return c\n", "c",
+        "! 'c', which is made from itself");
+}
+
+static void configurations_are_objects(void **state) {
+  (void)state;
+  check("def keep(c):\n    return c.num_warps * c.kwargs.get('M', 1) > 4\n"
+        "c = [triton.Config({'B': 1}), triton.Config({'B': 2}, num_warps=8),\n"
+        "     triton.Config({'B': 3, 'M': 2})]\n",
+        "list(filter(keep, c))", "2 3");
+  check("c = [triton.Config({'B': b}, num_stages=b) for b in (5, 1, 3)]\n"
+        "for d in c:\n    d.kwargs['B'] = d.num_stages * 10\n",
+        "sorted(c, key=lambda x: x.kwargs['B'], reverse=True)", "50 30 10");
+  check("c = triton.Config({'B': 1})\nc.num_warps = 2\n",
+        "[triton.Config({'B': c.all_kwargs()['num_warps'] + c.num_ctas})]",
+        "3");
+}
+
+static void functions_take_arguments_as_pythons_do(void **state) {
+  (void)state;
+  check("def f(*a, k=1, **more):\n"
+        "    return [triton.Config({'B': v * k + more.get('z', 0)})\n"
+        "            for v in a]\n",
+        "f(1, *[2, 3], k=10, **{'z': 5})", "15 25 35");
+  check("def f(n):\n    def g(x, y=n):\n        return x + y\n"
+        "    i, out = 0, []\n    while i < n:\n"
+        "        out.append(g(i))\n        i += 1\n    return out\n",
+        "[" CONFIG " for b in f(3)]", "3 4 5");
+  check("", "[" CONFIG " for b in {3, 1, 3}]", "3 1");
+  check("", "[" CONFIG " for b in [2] * 2 + sum([[1], [4]], [])]", "2 2 1 4");
+  check("N = f\"{'a'}_{4}\"\n",
+        "[" CONFIG " for b in [1 if N == 'a_4' and N[:1] < 'b' else 2]]", "1");
+  check("", "[" CONFIG " for b in dict([('a', 6)], c=7).values()]", "6 7");
+  check("def f():\n    while True:\n        pass\n", "f()",
+        "! it takes too many steps");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(functions_over_lists_are_pythons),
     cmocka_unit_test(the_host_is_neither_cuda_nor_hip),
     cmocka_unit_test(what_is_unknown_is_not_guessed),
+    cmocka_unit_test(modules_are_executed_from_top_to_bottom),
+    cmocka_unit_test(configurations_are_objects),
+    cmocka_unit_test(functions_take_arguments_as_pythons_do),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ bool tm_host_configs(tm_arena *arena, tm_diags *diags,
   const tm_expr *call = next_decorator(function, "autotune", &at);
   const tm_expr *given = call ? argument(call, 0, "configs") : NULL;
   if (!given) return true;
-  host h = {arena, diags, 0, MOST_STEPS};
+  host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
   host_frame frame = {.module = function->module};
   host_value *list = host_eval(&h, &frame, given);
   const host_value *all = list ? host_items(&h, list, given->loc) : NULL;
@@ -148,7 +148,7 @@ bool tm_host_heuristics(tm_arena *arena, tm_diags *diags,
   *values = NULL;
   *count = 0;
   uint32_t at = 0;
-  host h = {arena, diags, 0, MOST_STEPS};
+  host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
   host_frame frame = {.module = function->module};
   host_value *dict = host_new(&h, HOST_DICT);
   for (uint32_t i = 0; i < n_args; i++) {

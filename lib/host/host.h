@@ -10,10 +10,11 @@
  *
  * The arguments of autotune and heuristics are Python that runs on the host.
  * A small evaluator (host_eval.c) computes the part of it that real files
- * use: literals, arithmetic, comparisons, conditionals, lists, tuples and
- * dicts, comprehensions, lambdas, functions of the module made of plain
- * statements, and a few library functions. What it cannot compute is an
- * error that names it; nothing is guessed.
+ * use: literals, arithmetic, comparisons, conditionals, lists, tuples, sets and
+ * dicts with their methods, comprehensions, lambdas, functions of the module
+ * made of plain statements, what statements at module level make of a name,
+ * and a few library functions. What it cannot compute is an error that names
+ * it; nothing is guessed.
  */
 #ifndef TM_HOST_H
 #define TM_HOST_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_eval.c - expressions and plain statements of host Python.
+ * host_eval.c - expressions of host Python.
  *
- * Names are looked up in the frames of calls and comprehensions, then among
- * the module's bindings, whose values are computed when they are needed;
- * imported names stay dotted names until somebody calls them. Depth and the
- * number of steps are bounded: the source is not trusted to end.
+ * Names are looked up in the frames of calls and comprehensions, then in the
+ * module (host_module.c); imported names stay dotted names until somebody
+ * calls them. Depth and the number of steps are bounded: the source is not
+ * trusted to end.
  */
 #include "hostint.h"
 
@@ -46,7 +46,7 @@ host_value *host_float(host *h, double f) {
   v->f = f;
   return v;
 }
-static host_value *host_text(host *h, tm_str text) {
+host_value *host_text(host *h, tm_str text) {
   host_value *v = host_new(h, HOST_TEXT);
   v->text = text;
   return v;
@@ -94,6 +94,18 @@ bool host_equal(const host_value *a, const host_value *b) {
       for (uint32_t i = 0; i < a->items.len; i++)
         if (!host_equal(a->items.data[i], b->items.data[i])) return false;
       return true;
+    case HOST_DICT:
+      if (a->items.len != b->items.len) return false;
+      for (uint32_t i = 0; i < a->items.len; i += 2) {
+        uint32_t j = 0;
+        while (j < b->items.len &&
+               !host_equal(a->items.data[i], b->items.data[j]))
+          j += 2;
+        if (j >= b->items.len ||
+            !host_equal(a->items.data[i + 1], b->items.data[j + 1]))
+          return false;
+      }
+      return true;
     default: return a == b;
   }
 }
@@ -119,7 +131,7 @@ const host_value *host_items(host *h, const host_value *v, tm_loc loc) {
 
 /* ---- names --------------------------------------------------------------- */
 
-static void bind(host *h, host_frame *frame, tm_name name, host_value *v) {
+void host_bind(host *h, host_frame *frame, tm_name name, host_value *v) {
   for (uint32_t i = 0; i < frame->names.len; i++)
     if (frame->names.data[i] == name) {
       frame->values.data[i] = v;
@@ -129,73 +141,11 @@ static void bind(host *h, host_frame *frame, tm_name name, host_value *v) {
   tm_push(h->arena, &frame->values, v);
 }
 
-static host_value *dotted(host *h, const char *a, const char *b) {
-  tm_buf text = tm_buf_in(h->arena);
-  tm_buf_printf(&text, "%s%s%s", a, *b ? "." : "", b);
-  host_value *v = host_new(h, HOST_NAME);
-  v->text = (tm_str){tm_buf_text(&text), text.len};
-  return v;
-}
-
-/* A name that an import statement binds: what it stands for, dotted. */
-static host_value *imported(host *h, const tm_module *module,
-                            const tm_stmt *stmt, tm_name name) {
-  for (uint32_t i = 0; i < stmt->imports.len; i++) {
-    const tm_import *import = &stmt->imports.data[i];
-    const char *bound = import->alias ? import->alias : import->path;
-    size_t first = strcspn(bound, ".");
-    if (strncmp(bound, name, first) || name[first]) continue;
-    if (stmt->kind == TM_STMT_IMPORT)
-      return dotted(h, import->alias && strcmp(import->alias, import->path)
-                           ? import->path
-                           : name,
-                    "");
-    const char *from =
-        tm_module_absolute(module, stmt->dots, stmt->name ? stmt->name : "");
-    const tm_module *other =
-        from ? tm_modules_find(module->owner, from) : NULL;
-    if (other) {
-      host_frame frame = {.module = other};
-      tm_expr leaf = {.kind = TM_EXPR_NAME, .name = import->path,
-                      .loc = stmt->loc};
-      return host_eval(h, &frame, &leaf);
-    }
-    return dotted(h, from ? from : "", import->path);
-  }
-  return dotted(h, name, "");
-}
-
-static host_value *module_value(host *h, const tm_module *module,
-                                tm_name name, tm_loc loc) {
-  const tm_stmt *stmt = tm_module_binding(module, name);
-  if (!stmt) return dotted(h, name, ""); /* a builtin, or unknown */
-  host_frame *top = TM_NEW(h->arena, host_frame);
-  top->module = module;
-  switch (stmt->kind) {
-    case TM_STMT_ASSIGN:
-    case TM_STMT_ANNASSIGN:
-      if (stmt->e && stmt->targets.len == 1 &&
-          stmt->targets.data[0]->kind == TM_EXPR_NAME)
-        return host_eval(h, top, stmt->e);
-      break;
-    case TM_STMT_FUNCTION: {
-      host_value *v = host_new(h, HOST_FUNCTION);
-      v->function = stmt->function;
-      return v;
-    }
-    case TM_STMT_IMPORT:
-    case TM_STMT_IMPORT_FROM:
-      return imported(h, module, stmt, name);
-    default: break;
-  }
-  return host_fail(h, loc, "'%s' is not bound by a plain assignment", name);
-}
-
 static host_value *lookup(host *h, host_frame *frame, const tm_expr *e) {
   for (host_frame *f = frame; f; f = f->outer)
     for (uint32_t i = f->names.len; i-- > 0;)
       if (strcmp(f->names.data[i], e->name) == 0) return f->values.data[i];
-  return module_value(h, frame->module, e->name, e->loc);
+  return host_module_value(h, frame->module, e->name, e->loc);
 }
 
 /* ---- operators -------------------------------------------------------------- */
@@ -248,8 +198,19 @@ static host_value *joined(host *h, const host_value *a, const host_value *b) {
   return v;
 }
 
-static host_value *binary(host *h, tm_py_op op, host_value *a, host_value *b,
-                          tm_loc loc) {
+static host_value *repeated(host *h, const host_value *list, int64_t times,
+                            tm_loc loc) {
+  host_value *v = host_new(h, HOST_LIST);
+  if (times > 0 && list->items.len > 100000 / (uint64_t)times)
+    return host_fail(h, loc, "a long list");
+  for (int64_t t = 0; t < times; t++)
+    for (uint32_t i = 0; i < list->items.len; i++)
+      tm_push(h->arena, &v->items, list->items.data[i]);
+  return v;
+}
+
+host_value *host_binary(host *h, tm_py_op op, host_value *a, host_value *b,
+                        tm_loc loc) {
   if (is_whole(a) && is_whole(b)) return whole_op(h, op, a->i, b->i, loc);
   if (is_number(a) && is_number(b)) {
     double x = as_double(a), y = as_double(b);
@@ -259,12 +220,24 @@ static host_value *binary(host *h, tm_py_op op, host_value *a, host_value *b,
       case TM_PY_MUL: return host_float(h, x * y);
       case TM_PY_DIV: return host_float(h, x / y);
       case TM_PY_FLOORDIV: return host_float(h, floor(x / y));
+      case TM_PY_MOD: return host_float(h, x - y * floor(x / y));
       case TM_PY_POW: return host_float(h, pow(x, y));
       default: break;
     }
   }
   if (op == TM_PY_ADD && a->kind == HOST_LIST && b->kind == HOST_LIST)
     return joined(h, a, b);
+  if (op == TM_PY_MUL && is_whole(a) && b->kind == HOST_LIST)
+    return repeated(h, b, a->i, loc);
+  if (op == TM_PY_MUL && is_whole(b) && a->kind == HOST_LIST)
+    return repeated(h, a, b->i, loc);
+  if (op == TM_PY_OR && a->kind == HOST_DICT && b->kind == HOST_DICT) {
+    host_value *dict = joined(h, a, host_new(h, HOST_LIST));
+    dict->kind = HOST_DICT;
+    for (uint32_t i = 0; i < b->items.len; i += 2)
+      host_dict_set(h, dict, b->items.data[i], b->items.data[i + 1]);
+    return dict;
+  }
   if (op == TM_PY_ADD && a->kind == HOST_TEXT && b->kind == HOST_TEXT) {
     tm_buf text = tm_buf_in(h->arena);
     tm_buf_add(&text, a->text.ptr, a->text.len);
@@ -279,6 +252,24 @@ static bool contains(const host_value *all, const host_value *v) {
   for (uint32_t i = 0; i < all->items.len; i += step)
     if (host_equal(all->items.data[i], v)) return true;
   return false;
+}
+
+static bool text_has(tm_str all, tm_str part) {
+  for (size_t i = 0; i + part.len <= all.len; i++)
+    if (memcmp(all.ptr + i, part.ptr, part.len) == 0) return true;
+  return false;
+}
+
+static int text_order(tm_str a, tm_str b) {
+  int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+  return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static bool ordered(tm_py_op op, int order) {
+  return op == TM_PY_LT   ? order < 0
+         : op == TM_PY_LE ? order <= 0
+         : op == TM_PY_GT ? order > 0
+                          : order >= 0;
 }
 
 /* 0 or 1; -1 after an error. */
@@ -301,8 +292,12 @@ static int compare(host *h, tm_py_op op, const host_value *a,
     case TM_PY_NOT_IN:
       if (b->kind == HOST_LIST || b->kind == HOST_DICT)
         return contains(b, a) == (op == TM_PY_IN);
+      if (a->kind == HOST_TEXT && b->kind == HOST_TEXT)
+        return text_has(b->text, a->text) == (op == TM_PY_IN);
       break;
     default:
+      if (a->kind == HOST_TEXT && b->kind == HOST_TEXT)
+        return ordered(op, text_order(a->text, b->text));
       if (!is_number(a) || !is_number(b)) break;
       double x = as_double(a), y = as_double(b);
       return op == TM_PY_LT   ? x < y
@@ -376,8 +371,8 @@ static host_value *list_of(host *h, host_frame *frame, const tm_expr *e) {
   return list;
 }
 
-static void dict_set(host *h, host_value *dict, host_value *key,
-                     host_value *value) {
+void host_dict_set(host *h, host_value *dict, host_value *key,
+                   host_value *value) {
   for (uint32_t i = 0; i < dict->items.len; i += 2)
     if (host_equal(dict->items.data[i], key)) {
       dict->items.data[i + 1] = value;
@@ -396,20 +391,20 @@ static host_value *dict_of(host *h, host_frame *frame, const tm_expr *e) {
       if (value->kind != HOST_DICT)
         return host_fail(h, e->loc, "** of what is not a dict");
       for (uint32_t k = 0; k < value->items.len; k += 2)
-        dict_set(h, dict, value->items.data[k], value->items.data[k + 1]);
+        host_dict_set(h, dict, value->items.data[k], value->items.data[k + 1]);
       continue;
     }
     host_value *key = host_eval(h, frame, e->items.data[i]);
     if (!key) return NULL;
-    dict_set(h, dict, key, value);
+    host_dict_set(h, dict, key, value);
   }
   return dict;
 }
 
-static bool assign(host *h, host_frame *frame, const tm_expr *target,
+bool host_assign(host *h, host_frame *frame, const tm_expr *target,
                    host_value *v) {
   if (target->kind == TM_EXPR_NAME) {
-    bind(h, frame, target->name, v);
+    host_bind(h, frame, target->name, v);
     return true;
   }
   if (target->kind == TM_EXPR_TUPLE || target->kind == TM_EXPR_LIST) {
@@ -420,7 +415,7 @@ static bool assign(host *h, host_frame *frame, const tm_expr *target,
       return false;
     }
     for (uint32_t i = 0; i < all->items.len; i++)
-      if (!assign(h, frame, target->items.data[i], all->items.data[i]))
+      if (!host_assign(h, frame, target->items.data[i], all->items.data[i]))
         return false;
     return true;
   }
@@ -429,9 +424,21 @@ static bool assign(host *h, host_frame *frame, const tm_expr *target,
     host_value *key = dict ? host_eval(h, frame, target->a[1]) : NULL;
     if (!key) return false;
     if (dict->kind == HOST_DICT) {
-      dict_set(h, dict, key, v);
+      host_dict_set(h, dict, key, v);
       return true;
     }
+    if (dict->kind == HOST_LIST && is_whole(key)) {
+      int64_t i = key->i < 0 ? key->i + dict->items.len : key->i;
+      if (i >= 0 && i < (int64_t)dict->items.len) {
+        dict->items.data[i] = v;
+        return true;
+      }
+    }
+  }
+  if (target->kind == TM_EXPR_ATTRIBUTE) {
+    host_value *owner = host_eval(h, frame, target->a[0]);
+    if (!owner) return false;
+    if (host_set_attribute(h, owner, target->name, v)) return true;
   }
   host_fail(h, target->loc, "an assignment of this form");
   return false;
@@ -448,14 +455,14 @@ static bool comprehend(host *h, host_frame *frame, const tm_expr *e,
       return true;
     }
     host_value *value = host_eval(h, frame, e->a[1]);
-    if (value) dict_set(h, out, v, value);
+    if (value) host_dict_set(h, out, v, value);
     return value != NULL;
   }
   const tm_comp_clause *clause = &e->clauses.data[at];
   host_value *over = host_eval(h, frame, clause->iter);
   const host_value *all = over ? host_items(h, over, e->loc) : NULL;
   for (uint32_t i = 0; all && i < all->items.len; i++) {
-    if (!assign(h, frame, clause->target, all->items.data[i])) return false;
+    if (!host_assign(h, frame, clause->target, all->items.data[i])) return false;
     bool wanted = true;
     for (uint32_t c = 0; wanted && c < clause->conditions.len; c++) {
       host_value *v = host_eval(h, frame, clause->conditions.data[c]);
@@ -468,6 +475,14 @@ static bool comprehend(host *h, host_frame *frame, const tm_expr *e,
   return all != NULL;
 }
 
+host_value *host_unique(host *h, const host_value *list) {
+  host_value *set = host_new(h, HOST_LIST);
+  for (uint32_t i = 0; i < list->items.len; i++)
+    if (!contains(set, list->items.data[i]))
+      tm_push(h->arena, &set->items, list->items.data[i]);
+  return set;
+}
+
 static host_value *comprehension(host *h, host_frame *frame,
                                  const tm_expr *e) {
   host_frame *inner = TM_NEW(h->arena, host_frame);
@@ -475,11 +490,45 @@ static host_value *comprehension(host *h, host_frame *frame,
   inner->module = frame->module;
   host_value *out =
       host_new(h, e->op == TM_PY_DICT_COMP ? HOST_DICT : HOST_LIST);
-  return comprehend(h, inner, e, 0, out) ? out : NULL;
+  if (!comprehend(h, inner, e, 0, out)) return NULL;
+  return e->op == TM_PY_SET_COMP ? host_unique(h, out) : out;
+}
+
+/* A bound of a slice, clamped; -1 with an error. */
+static int64_t slice_bound(host *h, host_frame *frame, const tm_expr *e,
+                           int64_t absent, int64_t len) {
+  if (!e) return absent;
+  host_value *v = host_eval(h, frame, e);
+  if (!v) return -1;
+  if (!is_whole(v)) {
+    host_fail(h, e->loc, "a slice with a bound that is no integer");
+    return -1;
+  }
+  int64_t i = v->i < 0 ? v->i + len : v->i;
+  return i < 0 ? 0 : i > len ? len : i;
+}
+
+static host_value *slice(host *h, host_frame *frame, const host_value *v,
+                         const tm_expr *e) {
+  bool is_text = v->kind == HOST_TEXT;
+  if ((v->kind != HOST_LIST && !is_text) || e->a[2])
+    return host_fail(h, e->loc, "a slice of this form");
+  int64_t len = is_text ? (int64_t)v->text.len : (int64_t)v->items.len;
+  int64_t from = slice_bound(h, frame, e->a[0], 0, len);
+  int64_t to = slice_bound(h, frame, e->a[1], len, len);
+  if (from < 0 || to < 0) return NULL;
+  if (is_text)
+    return host_text(h, (tm_str){v->text.ptr + from,
+                                 to > from ? (size_t)(to - from) : 0});
+  host_value *out = host_new(h, HOST_LIST);
+  for (int64_t i = from; i < to; i++)
+    tm_push(h->arena, &out->items, v->items.data[i]);
+  return out;
 }
 
 static host_value *subscript(host *h, host_frame *frame, const tm_expr *e) {
   host_value *v = host_eval(h, frame, e->a[0]);
+  if (v && e->a[1]->kind == TM_EXPR_SLICE) return slice(h, frame, v, e->a[1]);
   host_value *key = v ? host_eval(h, frame, e->a[1]) : NULL;
   if (!key) return NULL;
   if (v->kind == HOST_DICT) {
@@ -499,213 +548,72 @@ static host_value *subscript(host *h, host_frame *frame, const tm_expr *e) {
 
 /* ---- calls --------------------------------------------------------------------- */
 
-/* Methods of lists and dicts that configuration code uses. */
-static host_value *method(host *h, host_value *self, const char *name,
-                          host_value *const *args, uint32_t n, tm_loc loc) {
-  if (self->kind == HOST_LIST && n == 1 && !strcmp(name, "append")) {
-    tm_push(h->arena, &self->items, args[0]);
-    return host_new(h, HOST_NONE);
-  }
-  if (self->kind == HOST_LIST && n == 1 && !strcmp(name, "extend")) {
-    const host_value *all = host_items(h, args[0], loc);
-    for (uint32_t i = 0; all && i < all->items.len; i++)
-      tm_push(h->arena, &self->items, all->items.data[i]);
-    return all ? host_new(h, HOST_NONE) : NULL;
-  }
-  if (self->kind == HOST_DICT && !strcmp(name, "get") && n >= 1 && n <= 2) {
-    for (uint32_t i = 0; i < self->items.len; i += 2)
-      if (host_equal(self->items.data[i], args[0]))
-        return self->items.data[i + 1];
-    return n == 2 ? args[1] : host_new(h, HOST_NONE);
-  }
-  if (self->kind == HOST_DICT && n == 0 && !strcmp(name, "items")) {
-    host_value *list = host_new(h, HOST_LIST);
-    for (uint32_t i = 0; i < self->items.len; i += 2) {
-      host_value *pair = host_new(h, HOST_LIST);
-      tm_push(h->arena, &pair->items, self->items.data[i]);
-      tm_push(h->arena, &pair->items, self->items.data[i + 1]);
-      tm_push(h->arena, &list->items, pair);
+/* The keyword arguments of a call, those of **dict among them. */
+static bool keywords_of(host *h, host_frame *frame, const tm_expr *e,
+                        host_args *out) {
+  TM_VEC(tm_keyword) keywords = {0};
+  TM_VEC(host_value *) named = {0};
+  for (uint32_t i = 0; i < e->keywords.len; i++) {
+    tm_keyword keyword = e->keywords.data[i];
+    host_value *v = host_eval(h, frame, keyword.value);
+    if (!v) return false;
+    if (keyword.name) {
+      tm_push(h->arena, &keywords, keyword);
+      tm_push(h->arena, &named, v);
+      continue;
     }
-    return list;
+    if (v->kind != HOST_DICT) {
+      host_fail(h, e->loc, "** of what is not a dict");
+      return false;
+    }
+    for (uint32_t k = 0; k < v->items.len; k += 2) {
+      tm_str text = v->items.data[k]->text;
+      keyword.name = tm_strndup(h->arena, text.ptr ? text.ptr : "", text.len);
+      tm_push(h->arena, &keywords, keyword);
+      tm_push(h->arena, &named, v->items.data[k + 1]);
+    }
   }
-  return host_fail(h, loc, "the method '%s'", name);
+  out->keywords = keywords.data;
+  out->named = named.data;
+  out->n_keywords = keywords.len;
+  return true;
 }
 
 static host_value *call(host *h, host_frame *frame, const tm_expr *e) {
-  uint32_t n = e->items.len, k = e->keywords.len;
   host_value *list = list_of(h, frame, e); /* positional, *args spread */
-  host_value **named = TM_NEW_ARRAY(h->arena, host_value *, k + 1);
-  if (!list) return NULL;
-  n = list->items.len;
-  for (uint32_t i = 0; i < k; i++) {
-    if (!e->keywords.data[i].name)
-      return host_fail(h, e->loc, "a call with **");
-    named[i] = host_eval(h, frame, e->keywords.data[i].value);
-    if (!named[i]) return NULL;
-  }
+  host_args args = {0};
+  if (!list || !keywords_of(h, frame, e, &args)) return NULL;
+  args.items = list->items.data;
+  args.n = list->items.len;
   if (e->a[0]->kind == TM_EXPR_ATTRIBUTE) {
     host_value *self = host_eval(h, frame, e->a[0]->a[0]);
     if (!self) return NULL;
-    if (self->kind != HOST_NAME)
-      return method(h, self, e->a[0]->name, list->items.data, n, e->loc);
+    if (self->kind != HOST_NAME && self->kind != HOST_OBJECT)
+      return host_method(h, self, e->a[0]->name, &args, e->loc);
   }
   host_value *callee = host_eval(h, frame, e->a[0]);
   if (!callee) return NULL;
-  return host_call(h, callee, list->items.data, n, e->keywords.data, k, named,
-                   e->loc);
-}
-
-typedef enum flow { FLOW_ON, FLOW_RETURN, FLOW_BREAK, FLOW_CONTINUE,
-                    FLOW_FAILED } flow;
-
-static flow run_block(host *h, host_frame *frame, const tm_stmts *body,
-                      host_value **result);
-
-static flow run_for(host *h, host_frame *frame, const tm_stmt *s,
-                    host_value **result) {
-  host_value *over = host_eval(h, frame, s->e);
-  const host_value *all = over ? host_items(h, over, s->loc) : NULL;
-  for (uint32_t i = 0; all && i < all->items.len; i++) {
-    if (!assign(h, frame, s->targets.data[0], all->items.data[i]))
-      return FLOW_FAILED;
-    flow f = run_block(h, frame, &s->body, result);
-    if (f == FLOW_BREAK) return FLOW_ON;
-    if (f == FLOW_RETURN || f == FLOW_FAILED) return f;
-  }
-  return all ? run_block(h, frame, &s->orelse, result) : FLOW_FAILED;
-}
-
-static flow run_update(host *h, host_frame *frame, const tm_stmt *s) {
-  host_value *old = host_eval(h, frame, s->targets.data[0]);
-  host_value *v = old ? host_eval(h, frame, s->e) : NULL;
-  v = v ? binary(h, s->op, old, v, s->loc) : NULL;
-  return v && assign(h, frame, s->targets.data[0], v) ? FLOW_ON : FLOW_FAILED;
-}
-
-static flow run_stmt(host *h, host_frame *frame, const tm_stmt *s,
-                     host_value **result) {
-  host_value *v;
-  int truth;
-  switch (s->kind) {
-    case TM_STMT_PASS:
-    case TM_STMT_IMPORT:
-    case TM_STMT_IMPORT_FROM: return FLOW_ON;
-    case TM_STMT_BREAK: return FLOW_BREAK;
-    case TM_STMT_CONTINUE: return FLOW_CONTINUE;
-    case TM_STMT_EXPR:
-      if (s->e->kind == TM_EXPR_STRING) return FLOW_ON;
-      return host_eval(h, frame, s->e) ? FLOW_ON : FLOW_FAILED;
-    case TM_STMT_RETURN:
-      *result = s->e ? host_eval(h, frame, s->e) : host_new(h, HOST_NONE);
-      return *result ? FLOW_RETURN : FLOW_FAILED;
-    case TM_STMT_ASSIGN:
-    case TM_STMT_ANNASSIGN:
-      if (!s->e) return FLOW_ON;
-      v = host_eval(h, frame, s->e);
-      for (uint32_t i = 0; v && i < s->targets.len; i++)
-        if (!assign(h, frame, s->targets.data[i], v)) return FLOW_FAILED;
-      return v ? FLOW_ON : FLOW_FAILED;
-    case TM_STMT_AUGASSIGN: return run_update(h, frame, s);
-    case TM_STMT_IF:
-      v = host_eval(h, frame, s->e);
-      truth = v ? host_decide(h, v, s->loc) : -1;
-      if (truth < 0) return FLOW_FAILED;
-      return run_block(h, frame, truth ? &s->body : &s->orelse, result);
-    case TM_STMT_FOR: return run_for(h, frame, s, result);
-    case TM_STMT_ASSERT:
-      v = host_eval(h, frame, s->e);
-      truth = v ? host_decide(h, v, s->loc) : -1;
-      if (truth > 0) return FLOW_ON;
-      if (truth == 0) host_fail(h, s->loc, "an assert does not hold");
-      return FLOW_FAILED;
-    default:
-      host_fail(h, s->loc, "a statement of this kind");
-      return FLOW_FAILED;
-  }
-}
-
-static flow run_block(host *h, host_frame *frame, const tm_stmts *body,
-                      host_value **result) {
-  for (uint32_t i = 0; i < body->len; i++) {
-    flow f = run_stmt(h, frame, body->data[i], result);
-    if (f != FLOW_ON) return f;
-  }
-  return FLOW_ON;
-}
-
-/* Binds params to arguments in a new frame; NULL with an error. */
-static host_frame *enter(host *h, const tm_param_decl *params, uint32_t n,
-                         host_frame *outer, const tm_module *module,
-                         host_value *const *args, uint32_t n_args,
-                         const tm_keyword *keywords, uint32_t n_keywords,
-                         host_value *const *named, tm_loc loc) {
-  host_frame *frame = TM_NEW(h->arena, host_frame);
-  frame->outer = outer;
-  frame->module = module;
-  for (uint32_t i = 0; i < n; i++) {
-    host_value *v = i < n_args ? args[i] : NULL;
-    if (params[i].star) {
-      host_fail(h, loc, "a function with * or ** parameters");
-      return NULL;
-    }
-    for (uint32_t k = 0; k < n_keywords; k++)
-      if (strcmp(keywords[k].name, params[i].name) == 0) v = named[k];
-    if (!v && params[i].value) v = host_eval(h, frame, params[i].value);
-    if (!v) {
-      host_fail(h, loc, "a call without '%s'", params[i].name);
-      return NULL;
-    }
-    bind(h, frame, params[i].name, v);
-  }
-  if (n_args <= n) return frame;
-  host_fail(h, loc, "a call with too many arguments");
-  return NULL;
-}
-
-host_value *host_call(host *h, const host_value *callee,
-                      host_value *const *args, uint32_t n_args,
-                      const tm_keyword *keywords, uint32_t n_keywords,
-                      host_value *const *named, tm_loc loc) {
-  if (callee->kind == HOST_NAME)
-    return host_library(h, callee->text, args, n_args, keywords, n_keywords,
-                        named, loc);
-  if (callee->kind == HOST_LAMBDA) {
-    const tm_expr *code = callee->code;
-    host_frame *frame =
-        enter(h, code->params.data, code->params.len, callee->frame,
-              callee->frame->module, args, n_args, keywords, n_keywords, named,
-              loc);
-    return frame ? host_eval(h, frame, code->a[0]) : NULL;
-  }
-  if (callee->kind != HOST_FUNCTION)
-    return host_fail(h, loc, "a call of what is not a function");
-  const tm_function_def *def = callee->function;
-  host_frame *frame =
-      enter(h, def->params.data, def->params.len, NULL, def->module, args,
-            n_args, keywords, n_keywords, named, loc);
-  host_value *result = NULL;
-  if (!frame) return NULL;
-  flow f = run_block(h, frame, &def->body, &result);
-  if (f == FLOW_FAILED) return NULL;
-  return result ? result : host_new(h, HOST_NONE);
+  return host_call(h, callee, args.items, args.n, args.keywords,
+                   args.n_keywords, args.named, e->loc);
 }
 
 /* ---- expressions ------------------------------------------------------------------ */
 
-static host_value *attribute(host *h, host_frame *frame, const tm_expr *e) {
-  host_value *v = host_eval(h, frame, e->a[0]);
-  if (!v) return NULL;
-  host_value *of_object =
-      v->kind == HOST_OBJECT ? host_dict_get(v, e->name) : NULL;
-  if (of_object) return of_object;
-  if (v->kind != HOST_NAME)
-    return host_fail(h, e->loc, "the attribute '%s'", e->name);
-  v = dotted(h, tm_strndup(h->arena, v->text.ptr, v->text.len), e->name);
-  /* PyTorch's way to ask for a vendor: here it is neither. */
-  if (tm_str_eq(v->text, TM_STR("torch.version.hip")) ||
-      tm_str_eq(v->text, TM_STR("torch.version.cuda")))
-    return host_new(h, HOST_NONE);
-  return v;
+/* f"{a}_{b}" of plain texts and whole numbers. */
+static host_value *formatted(host *h, host_frame *frame, const tm_expr *e) {
+  tm_buf text = tm_buf_in(h->arena);
+  for (uint32_t i = 0; i < e->items.len; i++) {
+    const tm_expr *piece = e->items.data[i];
+    if (piece->kind == TM_EXPR_STRING) {
+      tm_buf_add(&text, piece->text.ptr, piece->text.len);
+      continue;
+    }
+    host_value *v = host_eval(h, frame, piece->a[0]);
+    if (!v) return NULL;
+    if (piece->has_spec || piece->conversion || !host_print(v, &text))
+      return host_fail(h, piece->loc, "formatting of this form");
+  }
+  return host_text(h, (tm_str){tm_buf_text(&text), text.len});
 }
 
 static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
@@ -729,7 +637,7 @@ static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
     case TM_EXPR_BINARY:
       v = host_eval(h, frame, e->a[0]);
       w = v ? host_eval(h, frame, e->a[1]) : NULL;
-      return w ? binary(h, e->op, v, w, e->loc) : NULL;
+      return w ? host_binary(h, e->op, v, w, e->loc) : NULL;
     case TM_EXPR_COMPARE: return comparison(h, frame, e);
     case TM_EXPR_AND:
     case TM_EXPR_OR: return logic(h, frame, e);
@@ -738,7 +646,16 @@ static host_value *eval(host *h, host_frame *frame, const tm_expr *e) {
       truth = v ? host_decide(h, v, e->loc) : -1;
       return truth < 0 ? NULL : host_eval(h, frame, e->a[truth ? 0 : 2]);
     case TM_EXPR_CALL: return call(h, frame, e);
-    case TM_EXPR_ATTRIBUTE: return attribute(h, frame, e);
+    case TM_EXPR_ATTRIBUTE:
+      v = host_eval(h, frame, e->a[0]);
+      return v ? host_attribute(h, v, e->name, e->loc) : NULL;
+    case TM_EXPR_SET:
+      v = list_of(h, frame, e);
+      return v ? host_unique(h, v) : NULL;
+    case TM_EXPR_WALRUS:
+      v = host_eval(h, frame, e->a[1]);
+      return v && host_assign(h, frame, e->a[0], v) ? v : NULL;
+    case TM_EXPR_FSTRING: return formatted(h, frame, e);
     case TM_EXPR_SUBSCRIPT: return subscript(h, frame, e);
     case TM_EXPR_COMPREHENSION: return comprehension(h, frame, e);
     case TM_EXPR_LAMBDA:

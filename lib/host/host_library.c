@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* host_library.c - the functions of Python, Triton and math that decorators'
  * arguments call, by their dotted names. */
+#include "../lower/value.h"
 #include "hostint.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static bool whole(const host_value *v) {
   return v->kind == HOST_INT || v->kind == HOST_BOOL;
@@ -144,6 +146,13 @@ static host_value *surroundings(host *h, const char *name,
   if (!strcmp(name, "torch.cuda.is_available") ||
       !strcmp(name, "torch.xpu.is_available"))
     return host_bool(h, false);
+  /* There is no CUDA device: of no capability, as old as can be. */
+  if (ends_with(name, "cuda.get_device_capability")) {
+    host_value *pair = host_new(h, HOST_LIST);
+    tm_push(h->arena, &pair->items, host_int(h, 0));
+    tm_push(h->arena, &pair->items, host_int(h, 0));
+    return pair;
+  }
   if (!strcmp(name, "torch.backends.mps.is_available"))
     return host_bool(h, true);
   if (!ends_with(name, "driver.active.get_current_target") || n) return NULL;
@@ -151,6 +160,51 @@ static host_value *surroundings(host *h, const char *name,
   set_text(h, target, "backend", "metal");
   set_text(h, target, "arch", "apple");
   return target;
+}
+
+static host_value *deep_copy(host *h, host_value *v) {
+  if (v->kind != HOST_LIST && v->kind != HOST_DICT && v->kind != HOST_CONFIG)
+    return v;
+  host_value *copy = host_new(h, v->kind);
+  copy->num_warps = v->num_warps;
+  copy->num_stages = v->num_stages;
+  for (uint32_t i = 0; i < v->items.len; i++)
+    tm_push(h->arena, &copy->items, deep_copy(h, v->items.data[i]));
+  return copy;
+}
+
+/* dict(), dict(a, **more), dict(pairs) */
+static host_value *dict(host *h, const host_args *args, tm_loc loc) {
+  host_value *out = host_new(h, HOST_DICT);
+  const host_value *from = args->n ? args->items[0] : out;
+  if (args->n > 1 || (from->kind != HOST_DICT && from->kind != HOST_LIST))
+    return host_fail(h, loc, "a dict of this");
+  if (from->kind == HOST_DICT) {
+    for (uint32_t i = 0; i < from->items.len; i += 2)
+      host_dict_set(h, out, from->items.data[i], from->items.data[i + 1]);
+  } else {
+    for (uint32_t i = 0; i < from->items.len; i++) {
+      const host_value *pair = from->items.data[i];
+      if (pair->kind != HOST_LIST || pair->items.len != 2)
+        return host_fail(h, loc, "a dict of what are no pairs");
+      host_dict_set(h, out, pair->items.data[0], pair->items.data[1]);
+    }
+  }
+  for (uint32_t k = 0; k < args->n_keywords; k++)
+    host_dict_set(h, out, host_text(h, tm_cstr(args->keywords[k].name)),
+                  args->named[k]);
+  return out;
+}
+
+/* hasattr(tl, "name"), by the table of what kernels may say; -1: another
+ * object. */
+static int language_has(host *h, const host_value *owner, tm_str name) {
+  if (owner->kind != HOST_NAME ||
+      !tm_str_eq(owner->text, TM_STR("triton.language")))
+    return -1;
+  const char *text = tm_strndup(h->arena, name.ptr, name.len);
+  const tm_builtin *row = tm_builtin_find(TM_IN_TL, text);
+  return row && row->fn;
 }
 
 host_value *host_library(host *h, tm_str dotted, host_value *const *args,
@@ -162,10 +216,11 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
   if (ends_with(name, "Config"))
     return config(h, args, n, keywords, n_keywords, named, loc);
   if (!strcmp(name, "range")) return range_of(h, args, n, loc);
-  if (!strcmp(name, "min") || !strcmp(name, "max"))
+  if ((!strcmp(name, "min") || !strcmp(name, "max")) && !n_keywords)
     return extreme(h, !strcmp(name, "max"), args, n, loc);
   bool known;
-  host_value *made = host_sequence(h, name, args, n, loc, &known);
+  const host_args all = {args, n, keywords, n_keywords, named};
+  host_value *made = host_sequence(h, name, &all, loc, &known);
   if (known) return made;
   made = surroundings(h, name, args, n);
   if (made) return made;
@@ -184,16 +239,27 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
     return host_bool(h, host_truth(args[0]));
   if ((!strcmp(name, "list") || !strcmp(name, "tuple")) && n == 1)
     return (host_value *)host_items(h, args[0], loc);
-  if (!strcmp(name, "dict") && n == 0) {
-    host_value *dict = host_new(h, HOST_DICT);
-    for (uint32_t k = 0; k < n_keywords; k++) {
-      host_value *key = host_new(h, HOST_TEXT);
-      key->text = tm_cstr(keywords[k].name);
-      tm_push(h->arena, &dict->items, key);
-      tm_push(h->arena, &dict->items, named[k]);
-    }
-    return dict;
+  if (!strcmp(name, "dict")) return dict(h, &all, loc);
+  if ((!strcmp(name, "list") || !strcmp(name, "tuple") ||
+       !strcmp(name, "set")) && n == 0)
+    return host_new(h, HOST_LIST);
+  if (!strcmp(name, "hasattr") && n == 2 && args[1]->kind == HOST_TEXT) {
+    int has = language_has(h, args[0], args[1]->text);
+    if (has >= 0) return host_bool(h, has);
   }
+  if (!strcmp(name, "print") || ends_with(name, "warnings.warn"))
+    return host_new(h, HOST_NONE);
+  if ((ends_with(name, "copy.deepcopy") || !strcmp(name, "copy.copy") ||
+       !strcmp(name, "deepcopy")) && n == 1)
+    return deep_copy(h, args[0]);
+  if (!strcmp(name, "str") && n == 1) {
+    tm_buf text = tm_buf_in(h->arena);
+    if (host_print(args[0], &text))
+      return host_text(h, (tm_str){tm_buf_text(&text), text.len});
+  }
+  if (!strcmp(name, "int") && n == 1 && args[0]->kind == HOST_TEXT)
+    return host_int(h, strtoll(tm_strndup(h->arena, args[0]->text.ptr,
+                                          args[0]->text.len), NULL, 10));
   if (n == 1 && numeric(args[0])) return of_number(h, name, args[0], loc);
   return host_fail(h, loc, "the function '%s'", name);
 }

@@ -72,16 +72,47 @@ static double number(const host_value *v) {
   return v->kind == HOST_FLOAT ? v->f : (double)v->i;
 }
 
-/* A new list of numbers in order, stable, by insertion: these are short. */
-static host_value *sorted(host *h, const host_value *from, tm_loc loc) {
-  host_value *out = host_new(h, HOST_LIST);
+/* Numbers, texts, and lists of them in order of their items; -2 with an error
+ * for others. */
+static int order(host *h, const host_value *a, const host_value *b,
+                 tm_loc loc) {
+  if (is_number(a) && is_number(b))
+    return (number(a) > number(b)) - (number(a) < number(b));
+  if (a->kind == HOST_TEXT && b->kind == HOST_TEXT) {
+    size_t n = a->text.len < b->text.len ? a->text.len : b->text.len;
+    int c = memcmp(a->text.ptr, b->text.ptr, n);
+    if (c) return c < 0 ? -1 : 1;
+    return (a->text.len > b->text.len) - (a->text.len < b->text.len);
+  }
+  if (a->kind != HOST_LIST || b->kind != HOST_LIST) {
+    host_fail(h, loc, "the order of values of these kinds");
+    return -2;
+  }
+  for (uint32_t i = 0; i < a->items.len && i < b->items.len; i++) {
+    int c = order(h, a->items.data[i], b->items.data[i], loc);
+    if (c) return c;
+  }
+  return (a->items.len > b->items.len) - (a->items.len < b->items.len);
+}
+
+/* Stable, by insertion: these lists are short. */
+host_value *host_sorted(host *h, const host_value *from,
+                        const host_value *key, bool reverse, tm_loc loc) {
+  host_value *out = host_new(h, HOST_LIST), *keys = host_new(h, HOST_LIST);
   for (uint32_t i = 0; i < from->items.len; i++) {
-    host_value *v = from->items.data[i];
-    if (!is_number(v)) return host_fail(h, loc, "sorted of what is no number");
+    host_value *v = from->items.data[i], *k = v;
+    if (key && key->kind != HOST_NONE) k = called(h, key, &v, 1, loc);
+    if (!k) return NULL;
     tm_push(h->arena, &out->items, v);
-    for (uint32_t j = i; j && number(out->items.data[j - 1]) > number(v); j--) {
+    tm_push(h->arena, &keys->items, k);
+    for (uint32_t j = i; j; j--) {
+      int c = order(h, keys->items.data[j - 1], k, loc);
+      if (c == -2) return NULL;
+      if (reverse ? c >= 0 : c <= 0) break;
       out->items.data[j] = out->items.data[j - 1];
+      keys->items.data[j] = keys->items.data[j - 1];
       out->items.data[j - 1] = v;
+      keys->items.data[j - 1] = k;
     }
   }
   return out;
@@ -108,6 +139,15 @@ static host_value *sum(host *h, const host_value *from, tm_loc loc) {
   return is_real ? host_float(h, real) : host_int(h, whole);
 }
 
+/* sum(lists, []) */
+static host_value *flattened(host *h, const host_value *from,
+                             host_value *start, tm_loc loc) {
+  host_value *all = start;
+  for (uint32_t i = 0; all && i < from->items.len; i++)
+    all = host_binary(h, TM_PY_ADD, all, from->items.data[i], loc);
+  return all;
+}
+
 static host_value *truth_of_all(host *h, const host_value *from, bool wanted,
                                 tm_loc loc) {
   for (uint32_t i = 0; i < from->items.len; i++) {
@@ -118,14 +158,17 @@ static host_value *truth_of_all(host *h, const host_value *from, bool wanted,
   return host_bool(h, wanted);
 }
 
-host_value *host_sequence(host *h, const char *name, host_value *const *args,
-                          uint32_t n, tm_loc loc, bool *known) {
+host_value *host_sequence(host *h, const char *name, const host_args *given,
+                          tm_loc loc, bool *known) {
+  host_value *const *args = given->items;
+  uint32_t n = given->n;
   *known = true;
   if (!strcmp(name, "filter") && n == 2) return filter(h, args, loc);
   if (!strcmp(name, "map") && n >= 2) return map(h, args, n, loc);
   if (!strcmp(name, "zip")) return zip(h, args, n, loc);
   static const char *const of_one[] = {"enumerate", "sorted", "reversed",
-                                       "sum", "any", "all"};
+                                       "sum", "any", "all", "set",
+                                       "frozenset"};
   *known = false;
   for (size_t i = 0; n && i < TM_COUNT(of_one); i++)
     *known |= !strcmp(name, of_one[i]);
@@ -135,8 +178,15 @@ host_value *host_sequence(host *h, const char *name, host_value *const *args,
   if (!strcmp(name, "enumerate"))
     return enumerate(h, from, n > 1 && args[1]->kind == HOST_INT ? args[1]->i
                                                                  : 0);
+  if (n == 2 && !strcmp(name, "sum") && args[1]->kind == HOST_LIST)
+    return flattened(h, from, args[1], loc);
   if (n > 1) return host_fail(h, loc, "%s of %u arguments", name, n);
-  if (!strcmp(name, "sorted")) return sorted(h, from, loc);
+  if (!strcmp(name, "sorted")) {
+    host_value *reverse = host_named(given, "reverse");
+    return host_sorted(h, from, host_named(given, "key"),
+                       reverse && host_truth(reverse), loc);
+  }
+  if (strstr(name, "set")) return host_unique(h, from);
   if (!strcmp(name, "reversed")) return reversed(h, from);
   if (!strcmp(name, "sum")) return sum(h, from, loc);
   return truth_of_all(h, from, !strcmp(name, "all"), loc);
