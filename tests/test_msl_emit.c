@@ -628,6 +628,102 @@ static void bit_functions_of_32_and_64_bits(void **unused) {
   }
 }
 
+/* Upstream's libdevice.py names these for types that Metal has, all but jn
+ * and yn; the letters are the types of the arguments and of the result. */
+static const char *const library_symbols[] = {
+    "ii abs", "ff acosf", "ff acoshf", "ff asinf", "ff asinhf", "fff atan2f",
+    "ff atanf", "ff atanhf", "ii brev", "ll brevll", "iiii byte_perm",
+    "ff cbrtf", "ff ceilf", "ii clz", "li clzll", "fff copysignf", "ff cosf",
+    "ff coshf", "ff cospif", "ff cyl_bessel_i0f", "ff cyl_bessel_i1f",
+    "ff erfcf", "ff erfcinvf", "ff erfcxf", "ff erff", "ff erfinvf",
+    "ff exp10f", "ff exp2f", "ff expf", "ff expm1f", "ff fabsf",
+    "fff fadd_rd", "fff fadd_rn", "fff fadd_ru", "fff fadd_rz",
+    "ff fast_cosf", "ff fast_exp10f", "ff fast_expf", "fff fast_fdividef",
+    "ff fast_log10f", "ff fast_log2f", "ff fast_logf", "fff fast_powf",
+    "ff fast_sinf", "ff fast_tanf", "fff fdimf", "fff fdiv_rd", "fff fdiv_rn",
+    "fff fdiv_ru", "fff fdiv_rz", "ii ffs", "li ffsll", "fi finitef",
+    "fi float2int_rd", "fi float2int_rn", "fi float2int_ru",
+    "fi float2int_rz", "fl float2ll_rd", "fl float2ll_rn", "fl float2ll_ru",
+    "fl float2ll_rz", "fi float2uint_rd", "fi float2uint_rn",
+    "fi float2uint_ru", "fi float2uint_rz", "fl float2ull_rd",
+    "fl float2ull_rn", "fl float2ull_ru", "fl float2ull_rz",
+    "fi float_as_int", "fi float_as_uint", "ff floorf", "ffff fmaf",
+    "ffff fmaf_rd", "ffff fmaf_rn", "ffff fmaf_ru", "ffff fmaf_rz",
+    "fff fmodf", "fff fmul_rd", "fff fmul_rn", "fff fmul_ru", "fff fmul_rz",
+    "ff frcp_rd", "ff frcp_rn", "ff frcp_ru", "ff frcp_rz", "ff frsqrt_rn",
+    "ff fsqrt_rd", "ff fsqrt_rn", "ff fsqrt_ru", "ff fsqrt_rz", "fff fsub_rd",
+    "fff fsub_rn", "fff fsub_ru", "fff fsub_rz", "iii hadd", "fff hypotf",
+    "fi ilogbf", "if int2float_rd", "if int2float_rn", "if int2float_ru",
+    "if int2float_rz", "if int_as_float", "fi isinff", "fi isnanf", "ff j0f",
+    "ff j1f", "fif ldexpf", "ff lgammaf", "lf ll2float_rd", "lf ll2float_rn",
+    "lf ll2float_ru", "lf ll2float_rz", "ll llabs", "fl llrintf",
+    "fl llroundf", "ff log10f", "ff log1pf", "ff log2f", "ff logbf",
+    "ff logf", "iii mul24", "lll mul64hi", "iii mulhi", "ff nearbyintf",
+    "fff nextafterf", "ffff norm3df", "fffff norm4df", "ff normcdff",
+    "ff normcdfinvf", "ii popc", "li popcll", "fff powf", "fif powif",
+    "ff rcbrtf", "fff remainderf", "iii rhadd", "fff rhypotf", "ff rintf",
+    "ffff rnorm3df", "fffff rnorm4df", "ff roundf", "ff rsqrtf", "iiii sad",
+    "ff saturatef", "fif scalbnf", "fi signbitf", "ff sinf", "ff sinhf",
+    "ff sinpif", "ff sqrtf", "ff tanf", "ff tanhf", "ff tgammaf", "ff truncf",
+    "iii uhadd", "if uint2float_rd", "if uint2float_rn", "if uint2float_ru",
+    "if uint2float_rz", "if uint_as_float", "lf ull2float_rd",
+    "lf ull2float_rn", "lf ull2float_ru", "lf ull2float_rz", "iii umul24",
+    "lll umul64hi", "iii umulhi", "iii urhadd", "iiii usad", "ff y0f",
+    "ff y1f",
+};
+
+static const char *letter_type(char letter) {
+  return letter == 'f' ? "f32" : letter == 'i' ? "i32" : "i64";
+}
+
+/* A function that loads each operand as its own type; true when emitted. */
+static bool symbol_is_emitted(const char *types, size_t n, const char *name) {
+  tm_arena arena;
+  jmp_buf guard;
+  tm_arena_init(&arena, 0);
+  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
+  tm_buf text = tm_buf_in(&arena), of = tm_buf_in(&arena);
+  tm_buf_puts(&text, "module { tt.func public @f(%p: !tt.ptr<f32>, "
+                     "%q: !tt.ptr<i32>) {\n  %r = tt.make_range {start = 0 : "
+                     "i32, end = 512 : i32} : tensor<512xi32>\n");
+  tm_buf_puts(&text, "  %f = arith.sitofp %r : tensor<512xi32> to "
+                     "tensor<512xf32>\n  %l = arith.extsi %r : tensor<512xi32> "
+                     "to tensor<512xi64>\n  %y = tt.extern_elementwise ");
+  for (size_t i = 0; i + 1 < n; i++) {
+    const char *value = types[i] == 'i' ? "%r" : types[i] == 'l' ? "%l" : "%f";
+    tm_buf_printf(&text, "%s%s", i ? ", " : "", value);
+    tm_buf_printf(&of, "%stensor<512x%s>", i ? ", " : "",
+                  letter_type(types[i]));
+  }
+  const char *to = letter_type(types[n - 1]);
+  tm_buf_printf(&text, " {libname = \"\", libpath = \"\", pure = true, symbol "
+                       "= \"__nv_%s\"} : (%s) -> tensor<512x%s>\n",
+                name, tm_buf_text(&of), to);
+  tm_buf_printf(&text, "  %%o = tt.splat %%p : !tt.ptr<f32> -> "
+                       "tensor<512x!tt.ptr<f32>>\n  %%a = tt.addptr %%o, %%r : "
+                       "tensor<512x!tt.ptr<f32>>, tensor<512xi32>\n  %%b = "
+                       "tt.bitcast %%a : tensor<512x!tt.ptr<f32>> -> "
+                       "tensor<512x!tt.ptr<%s>>\n  tt.store %%b, %%y : "
+                       "tensor<512x!tt.ptr<%s>>\n  tt.return\n} }\n",
+                to, to);
+  kernel *k = emit(tm_buf_text(&text), 4);
+  bool emitted = k->emitted;
+  if (!emitted) print_message("%s\n", k->diags.list.data[0].message);
+  release(k);
+  tm_arena_free(&arena);
+  return emitted;
+}
+
+static void upstreams_library_symbols_have_a_form(void **unused) {
+  bool all = true;
+  for (size_t i = 0; i < TM_COUNT(library_symbols); i++) {
+    size_t n = strcspn(library_symbols[i], " ");
+    all &= symbol_is_emitted(library_symbols[i], n,
+                             library_symbols[i] + n + 1);
+  }
+  assert_true(all);
+}
+
 static void unknown_symbols_are_refused_by_name(void **unused) {
   kernel *k = external("__nv_nothingf", "f32", "f32", 1, 4);
   assert_false(k->emitted);
@@ -1459,6 +1555,7 @@ int main(void) {
     cmocka_unit_test(functions_of_two_floats),
     cmocka_unit_test(special_values_of_our_helpers),
     cmocka_unit_test(bit_functions_of_32_and_64_bits),
+    cmocka_unit_test(upstreams_library_symbols_have_a_form),
     cmocka_unit_test(unknown_symbols_are_refused_by_name),
     cmocka_unit_test(scans_of_any_shape_axis_and_direction),
     cmocka_unit_test(scans_where_lanes_lie_above_simdgroups),

@@ -839,6 +839,13 @@ const msl_helper_text msl_libdevice[] = {
     "  return select(to_ulong(x), $V(1) << 63, isnan(x));\n"
     "}\n"},
 
+  [MSL_H_BITS_OF - MSL_H_LIBDEVICE] = {"bits_of", {0},
+    "METAL_FUNC $I bits_of($F x) { return as_type<$I>(x); }\n"},
+  [MSL_H_OF_BITS - MSL_H_LIBDEVICE] = {"of_bits", {0},
+    "METAL_FUNC $F of_bits($I x) { return as_type<$F>(x); }\n"},
+  [MSL_H_RCP_RN - MSL_H_LIBDEVICE] = {"rcp_rn", {0},
+    "METAL_FUNC $F rcp_rn($F x) { return precise::divide($F(1.0f), x); }\n"},
+
   /* ---- integers ---- */
 
   [MSL_H_HADD - MSL_H_LIBDEVICE] = {"average", {0},
