@@ -216,10 +216,17 @@ static bool read_pointer(reader *r, tm_str entry, tm_spec_arg *out) {
     pointee.ptr++, pointee.len--;
   const char *type = dtype_of(trim(pointee));
   if (!type || suffix == 1) {
-    tm_error_at(r->diags, TM_DIAG_SEMANTIC, loc_at(r, entry.ptr),
-                type ? "a pointer cannot be equal to 1: '%.*s'"
-                     : "unknown pointer type '%.*s'",
-                (int)entry.len, entry.ptr);
+    tm_diag *diag =
+        tm_error_at(r->diags, TM_DIAG_SEMANTIC, loc_at(r, entry.ptr),
+                    type ? "a pointer cannot be equal to 1: '%.*s'"
+                         : "unknown pointer type '%.*s'",
+                    (int)entry.len, entry.ptr);
+    if (!type && memchr(entry.ptr, ' ', entry.len))
+      tm_diag_hint(r->diags, diag, "entries are separated by commas");
+    else if (!type)
+      tm_diag_hint(r->diags, diag,
+                   "types are i1 i8 i16 i32 i64 u8 u16 u32 u64 fp16 bf16 "
+                   "fp32 fp8e4nv fp8e5 fp8e4b8 fp8e5b16, as in *fp32");
     return false;
   }
   *out = (tm_spec_arg){.kind = TM_SPEC_POINTER,

@@ -235,8 +235,10 @@ void tm_diags_init(tm_diags *diags, tm_arena *arena);
 /* Registers a source and returns its tm_loc.file. name is copied. */
 uint32_t tm_diags_source(tm_diags *diags, const char *name, tm_str text);
 
-/* Adds one error. Returns its record so that a caller may set the hint with
- * tm_diag_hint; never NULL. */
+/* Whether the same error at the same place was added before. */
+bool tm_diags_has(const tm_diags *diags, tm_loc loc, const char *message);
+/* Adds one error; one that was added before is counted, not kept. Returns its
+ * record so that a caller may set the hint with tm_diag_hint; never NULL. */
 tm_diag *tm_error_at(tm_diags *diags, tm_diag_kind kind, tm_loc loc,
                      const char *fmt, ...) TM_PRINTF(4, 5);
 tm_diag *tm_warning_at(tm_diags *diags, tm_loc loc, const char *fmt, ...)

@@ -19,6 +19,17 @@ uint32_t tm_diags_source(tm_diags *diags, const char *name, tm_str text) {
   return diags->sources.len;
 }
 
+bool tm_diags_has(const tm_diags *diags, tm_loc loc, const char *message) {
+  for (size_t i = diags->list.len; i-- > 0;) {
+    const tm_diag *d = &diags->list.data[i];
+    if (d->severity == TM_ERROR && d->loc.file == loc.file &&
+        d->loc.line == loc.line && d->loc.col == loc.col &&
+        strcmp(d->message, message) == 0)
+      return true;
+  }
+  return false;
+}
+
 static tm_diag *add(tm_diags *diags, tm_severity severity, tm_diag_kind kind,
                     tm_loc loc, const char *fmt, va_list args) {
   uint32_t most = diags->max_errors ? diags->max_errors : MOST_ERRORS;
@@ -26,6 +37,8 @@ static tm_diag *add(tm_diags *diags, tm_severity severity, tm_diag_kind kind,
     return TM_NEW(diags->arena, tm_diag); /* counted, not kept */
   tm_buf text = tm_buf_in(diags->arena);
   tm_buf_vprintf(&text, fmt, args);
+  if (severity == TM_ERROR && tm_diags_has(diags, loc, tm_buf_text(&text)))
+    return TM_NEW(diags->arena, tm_diag); /* said already */
   tm_diag diag = {severity, kind, loc, tm_buf_text(&text), NULL};
   tm_push(diags->arena, &diags->list, diag);
   return &diags->list.data[diags->list.len - 1];

@@ -23,19 +23,6 @@ const char *tm_low_format(tm_low *l, const char *fmt, ...) {
   return tm_buf_text(&out);
 }
 
-/* An unrolled loop, or a function called twice, finds a mistake once for every
- * time; it is said once. */
-static bool is_said(const tm_low *l, tm_loc loc, const char *message) {
-  for (size_t i = l->diags->list.len; i-- > 0;) {
-    const tm_diag *d = &l->diags->list.data[i];
-    if (d->severity == TM_ERROR && d->loc.file == loc.file &&
-        d->loc.line == loc.line && d->loc.col == loc.col &&
-        strcmp(d->message, message) == 0)
-      return true;
-  }
-  return false;
-}
-
 static tm_lv report(tm_low *l, tm_loc loc, tm_diag_kind kind,
                     const char *hint, const char *fmt, va_list args) {
   if (l->quiet || l->stopped) {
@@ -44,7 +31,8 @@ static tm_lv report(tm_low *l, tm_loc loc, tm_diag_kind kind,
   }
   tm_buf text = tm_buf_in(l->arena);
   tm_buf_vprintf(&text, fmt, args);
-  l->repeats = is_said(l, loc, tm_buf_text(&text));
+  /* An unrolled loop, or a function called twice, finds a mistake again. */
+  l->repeats = tm_diags_has(l->diags, loc, tm_buf_text(&text));
   if (l->repeats) return TM_POISONED;
   tm_diag *diag = tm_error_at(l->diags, kind, loc, "%s", tm_buf_text(&text));
   if (hint) tm_diag_hint(l->diags, diag, "%s", hint);

@@ -1,8 +1,8 @@
 # kernel: k
 # signature: *fp32, *i32, *u32, *i64, *u64
-# expect-ttir: symbol = "__nv_fadd_rz"
 # expect-ttir: symbol = "__nv_mul64hi"
 # expect-ttir: symbol = "__nv_normcdff"
+# expect-ttir: symbol = "__nv_fadd_rz"
 # expect-ttir: symbol = "__nv_ull2float_ru"
 import triton
 import triton.language as tl
