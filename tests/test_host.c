@@ -24,14 +24,13 @@ typedef struct work {
  * and the first error. In the arena. */
 static const char *values_of(work *w, const char *lines, const char *configs) {
   tm_buf text = tm_buf_in(&w->arena), out = tm_buf_in(&w->arena);
-  tm_buf_printf(&text,
-                "import os, torch, triton, itertools\n"
-                "import triton.language as tl\n"
-                "from elsewhere import UNKNOWN\n%s"
-                "@triton.autotune(configs=%s, key=[])\n"
-                "@triton.jit\n"
-                "def k(x, B: tl.constexpr):\n    pass\n",
-                lines, configs);
+  tm_buf_printf(&text, "import os, torch, triton, itertools\n"
+                       "import triton.language as tl\n"
+                       "from elsewhere import UNKNOWN\n%s", lines);
+  if (configs) /* else the lines have the kernel */
+    tm_buf_printf(&text, "@triton.autotune(configs=%s, key=[])\n"
+                         "@triton.jit\n"
+                         "def k(x, B: tl.constexpr):\n    pass\n", configs);
   tm_diags_init(&w->diags, &w->arena);
   tm_modules *set = tm_modules_create(&w->arena, &w->diags);
   tm_module *module = tm_module_parse_text(
@@ -57,12 +56,16 @@ static void check(const char *lines, const char *configs,
   const char *got = values_of(w, lines, configs);
   if (*expected == '!') {
     if (*got != '!' || !strstr(got, expected + 2))
-      fail_msg("%s: got \"%s\", expected \"%s\"", configs, got, expected);
+      fail_msg("%s: got \"%s\", expected \"%s\"", configs ? configs : lines, got, expected);
   } else if (strcmp(got, expected) != 0) {
-    fail_msg("%s: got \"%s\", expected \"%s\"", configs, got, expected);
+    fail_msg("%s: got \"%s\", expected \"%s\"", configs ? configs : lines, got, expected);
   }
   tm_arena_free(&w->arena);
   test_free(w);
+}
+
+static void check_text(const char *lines, const char *expected) {
+  check(lines, NULL, expected);
 }
 
 #define CONFIG "triton.Config({'B': b})"
@@ -150,9 +153,29 @@ static void configurations_are_objects(void **state) {
   check("c = [triton.Config({'B': b}, num_stages=b) for b in (5, 1, 3)]\n"
         "for d in c:\n    d.kwargs['B'] = d.num_stages * 10\n",
         "sorted(c, key=lambda x: x.kwargs['B'], reverse=True)", "50 30 10");
+  check("class C:\n    sizes = [3, 4]\n    @staticmethod\n"
+        "    def make():\n        return [s * 2 for s in C.sizes]\n",
+        "[" CONFIG " for b in C.make() + C.sizes]", "6 8 3 4");
+  check("class P(NamedTuple):\n    m: int\n    n: int = 8\n"
+        "all = [P(2), P(n=1, m=5)]\n",
+        "[triton.Config({'B': p.m * p.n}) for p in all]", "16 5");
   check("c = triton.Config({'B': 1})\nc.num_warps = 2\n",
         "[triton.Config({'B': c.all_kwargs()['num_warps'] + c.num_ctas})]",
         "3");
+}
+
+static void decorators_may_be_named_or_spread(void **state) {
+  (void)state;
+  check_text("KW = {'configs': [triton.Config({'B': 7})]}\n"
+             "@triton.autotune(**KW)\n@triton.jit\n"
+             "def k(x, B: tl.constexpr):\n    pass\n", "7");
+  check_text("auto = triton.autotune(configs=[triton.Config({'B': 8})])\n"
+             "@auto\n@triton.jit\n"
+             "def k(x, B: tl.constexpr):\n    pass\n", "8");
+  check_text("def auto(fn):\n"
+             "    return triton.autotune([triton.Config({'B': 9})])(fn)\n"
+             "@auto\n@triton.jit\n"
+             "def k(x, B: tl.constexpr):\n    pass\n", "9");
 }
 
 static void functions_take_arguments_as_pythons_do(void **state) {
@@ -166,6 +189,10 @@ static void functions_take_arguments_as_pythons_do(void **state) {
         "        out.append(g(i))\n        i += 1\n    return out\n",
         "[" CONFIG " for b in f(3)]", "3 4 5");
   check("", "[" CONFIG " for b in {3, 1, 3}]", "3 1");
+  check("import functools\nf = functools.partial(triton.Config, num_warps=2)\n",
+        "[f({'B': 5}), f(kwargs={'B': 1 << (31).bit_length()})]", "5 32");
+  check("", "[" CONFIG " for b in (round(2.6), round(2.5), pow(2, 3))]",
+        "3 2 8");
   check("", "[" CONFIG " for b in [2] * 2 + sum([[1], [4]], [])]", "2 2 1 4");
   check("N = f\"{'a'}_{4}\"\n",
         "[" CONFIG " for b in [1 if N == 'a_4' and N[:1] < 'b' else 2]]", "1");
@@ -182,6 +209,7 @@ int main(void) {
     cmocka_unit_test(modules_are_executed_from_top_to_bottom),
     cmocka_unit_test(configurations_are_objects),
     cmocka_unit_test(functions_take_arguments_as_pythons_do),
+    cmocka_unit_test(decorators_may_be_named_or_spread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,29 @@
 
 enum { MOST_STEPS = 1000000 };
 
+/* The call behind a decorator that is a name: auto = triton.autotune(...), or
+ * def auto(fn): return triton.autotune(...)(fn). */
+static const tm_expr *behind_name(const tm_module *module,
+                                  const tm_expr *name) {
+  const tm_stmt *made = tm_module_binding(module, name->name);
+  if (!made) return name;
+  if (made->kind == TM_STMT_ASSIGN && made->e) return made->e;
+  if (made->kind != TM_STMT_FUNCTION) return name;
+  const tm_stmts *body = &made->function->body;
+  const tm_stmt *last = body->len ? body->data[body->len - 1] : NULL;
+  if (!last || last->kind != TM_STMT_RETURN || !last->e ||
+      last->e->kind != TM_EXPR_CALL || last->e->items.len != 1)
+    return name;
+  return last->e->a[0];
+}
+
 /* The decorator calls named so, whatever module they are taken from: projects
  * wrap both in their own (libtuner.autotune and the like). */
 static const tm_expr *next_decorator(const tm_function_def *f,
                                      const char *name, uint32_t *at) {
   while (*at < f->decorators.len) {
     const tm_expr *call = f->decorators.data[(*at)++];
+    if (call->kind == TM_EXPR_NAME) call = behind_name(f->module, call);
     if (call->kind != TM_EXPR_CALL) continue;
     const tm_expr *callee = call->a[0];
     if ((callee->kind == TM_EXPR_NAME || callee->kind == TM_EXPR_ATTRIBUTE) &&
@@ -28,6 +45,29 @@ static const tm_expr *argument(const tm_expr *call, uint32_t at,
         strcmp(call->keywords.data[i].name, name) == 0)
       return call->keywords.data[i].value;
   return at < call->items.len ? call->items.data[at] : NULL;
+}
+
+/* The value of an argument, which may come in a **dict. NULL when absent, or
+ * with an error and *failed. */
+static host_value *argument_value(host *h, host_frame *frame,
+                                  const tm_expr *call, const char *name,
+                                  bool *failed) {
+  const tm_expr *given = argument(call, 0, name);
+  host_value *v = NULL;
+  *failed = false;
+  if (given) {
+    v = host_eval(h, frame, given);
+    *failed = !v;
+    return v;
+  }
+  for (uint32_t i = 0; !v && i < call->keywords.len; i++) {
+    if (call->keywords.data[i].name) continue;
+    host_value *dict = host_eval(h, frame, call->keywords.data[i].value);
+    *failed = !dict;
+    if (!dict) return NULL;
+    if (dict->kind == HOST_DICT) v = host_dict_get(dict, name);
+  }
+  return v;
 }
 
 /* A host value as the compile-time value that it sets. */
@@ -97,22 +137,23 @@ bool tm_host_configs(tm_arena *arena, tm_diags *diags,
   *count = 0;
   uint32_t at = 0;
   const tm_expr *call = next_decorator(function, "autotune", &at);
-  const tm_expr *given = call ? argument(call, 0, "configs") : NULL;
-  if (!given) return true;
+  if (!call) return true;
   host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
   host_frame frame = {.module = function->module};
-  host_value *list = host_eval(&h, &frame, given);
-  const host_value *all = list ? host_items(&h, list, given->loc) : NULL;
+  bool failed;
+  host_value *list = argument_value(&h, &frame, call, "configs", &failed);
+  if (!list) return !failed;
+  const host_value *all = host_items(&h, list, call->loc);
   if (!all) return false;
   tm_host_config *out =
       TM_NEW_ARRAY(arena, tm_host_config, all->items.len + 1);
   for (uint32_t i = 0; i < all->items.len; i++) {
     const host_value *config = all->items.data[i];
     if (config->kind != HOST_CONFIG) {
-      host_fail(&h, given->loc, "a configuration that is no triton.Config");
+      host_fail(&h, call->loc, "a configuration that is no triton.Config");
       return false;
     }
-    if (!config_values(&h, config, given->loc, &out[i])) return false;
+    if (!config_values(&h, config, call->loc, &out[i])) return false;
   }
   *configs = out;
   *count = all->items.len;
@@ -160,19 +201,19 @@ bool tm_host_heuristics(tm_arena *arena, tm_diags *diags,
   tm_host_value *out = NULL;
   const tm_expr *call;
   while ((call = next_decorator(function, "heuristics", &at))) {
-    const tm_expr *given = argument(call, 0, "values");
-    host_value *set = given ? host_eval(&h, &frame, given) : NULL;
-    if (given && !set) return false;
+    bool failed;
+    host_value *set = argument_value(&h, &frame, call, "values", &failed);
+    if (failed) return false;
     if (!set) continue;
     if (set->kind != HOST_DICT) {
-      host_fail(&h, given->loc, "heuristics that are not a dict");
+      host_fail(&h, call->loc, "heuristics that are not a dict");
       return false;
     }
     tm_host_value *more = TM_NEW_ARRAY(arena, tm_host_value,
                                        *count + set->items.len / 2 + 1);
     if (*count) memcpy(more, out, *count * sizeof *more);
     out = more;
-    if (!set_values(&h, set, dict, given, out, count)) return false;
+    if (!set_values(&h, set, dict, call, out, count)) return false;
   }
   *values = out;
   return true;

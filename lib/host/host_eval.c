@@ -588,7 +588,8 @@ static host_value *call(host *h, host_frame *frame, const tm_expr *e) {
   if (e->a[0]->kind == TM_EXPR_ATTRIBUTE) {
     host_value *self = host_eval(h, frame, e->a[0]->a[0]);
     if (!self) return NULL;
-    if (self->kind != HOST_NAME && self->kind != HOST_OBJECT)
+    if (self->kind != HOST_NAME && self->kind != HOST_OBJECT &&
+        self->kind != HOST_CLASS)
       return host_method(h, self, e->a[0]->name, &args, e->loc);
   }
   host_value *callee = host_eval(h, frame, e->a[0]);

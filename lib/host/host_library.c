@@ -113,6 +113,8 @@ static host_value *of_number(host *h, const char *name, const host_value *v,
   if (!strcmp(name, "abs"))
     return whole(v) ? host_int(h, v->i < 0 ? -v->i : v->i)
                     : host_float(h, fabs(x));
+  if (!strcmp(name, "round")) /* ties to even, as rint rounds */
+    return whole(v) ? host_int(h, v->i) : host_int(h, (int64_t)rint(x));
   if (!strcmp(name, "math.ceil")) return host_int(h, (int64_t)ceil(x));
   if (!strcmp(name, "math.floor")) return host_int(h, (int64_t)floor(x));
   if (!strcmp(name, "math.sqrt")) return host_float(h, sqrt(x));
@@ -243,6 +245,21 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
   if ((!strcmp(name, "list") || !strcmp(name, "tuple") ||
        !strcmp(name, "set")) && n == 0)
     return host_new(h, HOST_LIST);
+  if (ends_with(name, "functools.partial") || !strcmp(name, "partial")) {
+    if (!n) return host_fail(h, loc, "a partial call of nothing");
+    host_value *v = host_new(h, HOST_PARTIAL);
+    host_args *bound = TM_NEW(h->arena, host_args);
+    *bound = (host_args){args + 1, n - 1, keywords, n_keywords, named};
+    v->bound = bound;
+    tm_push(h->arena, &v->items, args[0]);
+    return v;
+  }
+  if ((!strcmp(name, "pow") || !strcmp(name, "math.pow")) && n == 2 &&
+      numeric(args[0]) && numeric(args[1])) {
+    if (name[0] == 'p')
+      return host_binary(h, TM_PY_POW, args[0], args[1], loc);
+    return host_float(h, pow(real(args[0]), real(args[1])));
+  }
   if (!strcmp(name, "hasattr") && n == 2 && args[1]->kind == HOST_TEXT) {
     int has = language_has(h, args[0], args[1]->text);
     if (has >= 0) return host_bool(h, has);

@@ -223,6 +223,75 @@ static host_value *config_method(host *h, const host_value *self,
   return all;
 }
 
+/* ---- classes and partial calls ----------------------------------------------- */
+
+/* Cls.SIZES, Cls.make */
+static host_value *class_attribute(host *h, const host_value *v,
+                                   const char *name) {
+  const tm_stmts *body = &v->definition->body;
+  for (uint32_t i = body->len; i-- > 0;) {
+    const tm_stmt *s = body->data[i];
+    if (s->kind == TM_STMT_FUNCTION && !strcmp(s->function->name, name)) {
+      host_value *f = host_new(h, HOST_FUNCTION);
+      f->function = s->function;
+      return f;
+    }
+    bool assigns = s->kind == TM_STMT_ASSIGN || s->kind == TM_STMT_ANNASSIGN;
+    if (!assigns || !s->e || s->targets.len != 1 ||
+        s->targets.data[0]->kind != TM_EXPR_NAME ||
+        strcmp(s->targets.data[0]->name, name) != 0)
+      continue;
+    host_frame *frame = TM_NEW(h->arena, host_frame);
+    frame->module = v->module;
+    return host_eval(h, frame, s->e);
+  }
+  return host_fail(h, v->definition->loc, "the attribute '%s' of a class",
+                   name);
+}
+
+host_value *host_construct(host *h, const host_value *class_,
+                           const host_args *args, tm_loc loc) {
+  const tm_stmts *body = &class_->definition->body;
+  host_value *object = host_new(h, HOST_OBJECT);
+  host_frame frame = {.module = class_->module};
+  uint32_t used = 0;
+  for (uint32_t i = 0; i < body->len; i++) {
+    const tm_stmt *s = body->data[i];
+    if (s->kind == TM_STMT_FUNCTION && !strcmp(s->function->name, "__init__"))
+      return host_fail(h, loc, "an object of a class with __init__");
+    if (s->kind != TM_STMT_ANNASSIGN ||
+        s->targets.data[0]->kind != TM_EXPR_NAME)
+      continue;
+    const char *name = s->targets.data[0]->name;
+    host_value *v = used < args->n ? args->items[used++] : NULL;
+    if (!v) v = host_named(args, name);
+    if (!v && s->e) v = host_eval(h, &frame, s->e);
+    if (!v) return host_fail(h, loc, "an object without '%s'", name);
+    tm_push(h->arena, &object->items, host_text(h, tm_cstr(name)));
+    tm_push(h->arena, &object->items, v);
+  }
+  if (used < args->n || !object->items.len)
+    return host_fail(h, loc, "an object of this class");
+  return object;
+}
+
+host_args host_joined_args(host *h, const host_args *a, const host_args *b) {
+  uint32_t n = a->n + b->n, k = a->n_keywords + b->n_keywords;
+  host_value **items = TM_NEW_ARRAY(h->arena, host_value *, n + 1);
+  host_value **named = TM_NEW_ARRAY(h->arena, host_value *, k + 1);
+  tm_keyword *keywords = TM_NEW_ARRAY(h->arena, tm_keyword, k + 1);
+  for (uint32_t i = 0; i < n; i++)
+    items[i] = i < a->n ? a->items[i] : b->items[i - a->n];
+  /* The later call's come first: they replace the earlier's. */
+  for (uint32_t i = 0; i < k; i++) {
+    const host_args *from = i < b->n_keywords ? b : a;
+    uint32_t at = i < b->n_keywords ? i : i - b->n_keywords;
+    named[i] = from->named[at];
+    keywords[i] = from->keywords[at];
+  }
+  return (host_args){items, n, keywords, k, named};
+}
+
 /* ---- all of them --------------------------------------------------------- */
 
 host_value *host_method(host *h, host_value *self, const char *name,
@@ -232,6 +301,14 @@ host_value *host_method(host *h, host_value *self, const char *name,
     case HOST_DICT: return dict_method(h, self, name, args, loc);
     case HOST_TEXT: return text_method(h, self, name, args, loc);
     case HOST_CONFIG: return config_method(h, self, name, loc);
+    case HOST_INT:
+      if (!strcmp(name, "bit_length") && args->n == 0) {
+        uint64_t x = self->i < 0 ? 0 - (uint64_t)self->i : (uint64_t)self->i;
+        int64_t bits = 0;
+        for (; x; x >>= 1) bits++;
+        return host_int(h, bits);
+      }
+      return host_fail(h, loc, "the method '%s' of an integer", name);
     default: return host_fail(h, loc, "the method '%s'", name);
   }
 }
@@ -242,6 +319,7 @@ host_value *host_attribute(host *h, host_value *v, const char *name,
                       : v->kind == HOST_CONFIG ? config_attribute(h, v, name)
                                                : NULL;
   if (found) return found;
+  if (v->kind == HOST_CLASS) return class_attribute(h, v, name);
   if (v->kind != HOST_NAME) return host_fail(h, loc, "the attribute '%s'", name);
   v = host_dotted(h, tm_strndup(h->arena, v->text.ptr, v->text.len), name);
   /* PyTorch's way to ask for a vendor: here it is neither. */

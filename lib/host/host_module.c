@@ -144,7 +144,12 @@ static bool replay_stmt(host *h, host_frame *frame, const tm_stmt *s,
       v->function = s->function;
       host_bind(h, frame, name, v);
       return true;
-    case TM_STMT_CLASS: return true;
+    case TM_STMT_CLASS:
+      v = host_new(h, HOST_CLASS);
+      v->definition = s;
+      v->module = frame->module;
+      host_bind(h, frame, name, v);
+      return true;
     default: return host_run(h, frame, s);
   }
 }

@@ -200,6 +200,13 @@ host_value *host_call(host *h, const host_value *callee,
     return host_library(h, callee->text, args, n_args, keywords, n_keywords,
                         named, loc);
   const host_args all = {args, n_args, keywords, n_keywords, named};
+  if (callee->kind == HOST_CLASS)
+    return host_construct(h, callee, &all, loc);
+  if (callee->kind == HOST_PARTIAL) {
+    const host_args both = host_joined_args(h, callee->bound, &all);
+    return host_call(h, callee->items.data[0], both.items, both.n,
+                     both.keywords, both.n_keywords, both.named, loc);
+  }
   if (callee->kind == HOST_LAMBDA) {
     const tm_expr *code = callee->code;
     host_frame *frame = enter(h, &code->params, callee->frame,

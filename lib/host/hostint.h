@@ -12,6 +12,8 @@ typedef enum host_kind {
   HOST_OBJECT,   /* the same, of attributes */
   HOST_LAMBDA,   /* code, frame: the scope it was made in */
   HOST_FUNCTION, /* function: a def of a module */
+  HOST_CLASS,    /* definition: the statement */
+  HOST_PARTIAL,  /* items[0] the function, bound: arguments that come first */
   HOST_CONFIG,   /* items[0] the dict; num_warps, num_stages */
   HOST_NAME,     /* text: a dotted name from outside, "triton.cdiv" */
   HOST_BUFFER    /* an array argument: known only not to be None */
@@ -26,6 +28,9 @@ typedef struct host_value {
   const tm_expr *code;
   struct host_frame *frame;
   const tm_function_def *function;
+  const tm_stmt *definition;
+  const tm_module *module;         /* of definition */
+  const struct host_args *bound;
   uint32_t num_warps, num_stages;
 } host_value;
 
@@ -83,6 +88,12 @@ void host_dict_set(host *h, host_value *dict, host_value *key,
 host_value *host_unique(host *h, const host_value *list);
 /* As str() would; false for values that have no plain text. */
 bool host_print(const host_value *v, tm_buf *out);
+/* The arguments of two calls, those of b after those of a. */
+host_args host_joined_args(host *h, const host_args *a, const host_args *b);
+/* Makes an object of a class that has annotated fields, as dataclasses and
+ * NamedTuples have. */
+host_value *host_construct(host *h, const host_value *class_,
+                           const host_args *args, tm_loc loc);
 /* NULL when there is no such argument. */
 host_value *host_named(const host_args *args, const char *name);
 bool host_truth(const host_value *v);
