@@ -999,6 +999,40 @@ TM_API tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                            const tm_arg *args, size_t n_args,
                            tm_error **error);
 
+/* What a launch will do, and how long it takes at least: a roofline of the
+ * chip that the kernel was compiled for. Rates are those that good kernels
+ * reach (80% of the bandwidth, 75% of the products' peak); caches are not
+ * modelled, so that a kernel that reads things again may be faster. It ranks
+ * choices; it is no measurement. */
+typedef struct tm_estimate {
+  size_t struct_size;       /* set by TM_ESTIMATE_INIT */
+  double bytes_read;        /* device memory, of all programs together; what */
+  double bytes_written;     /* threads hold copies of counts once */
+  double bytes_asked;       /* read and written, as threads ask for them */
+  double flops;             /* a multiply-add is 2 */
+  double matrix_flops;      /* those of them in matrix products */
+  double threadgroup_bytes; /* written to and read from threadgroup memory */
+  uint32_t registers;       /* 32-bit, a thread, roughly */
+  uint32_t is_exact;        /* 0: loops or masks depend on data; they were
+                               taken to run once, and to be true */
+  double memory_seconds, arithmetic_seconds; /* of each alone */
+  double matrix_seconds, threadgroup_seconds;
+  double seconds;           /* the longest of them */
+  const char *bound;        /* which: "memory bandwidth", ... ; static */
+} tm_estimate;
+#define TM_ESTIMATE_INIT \
+  { sizeof(tm_estimate), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+
+/* Estimates the launch that tm_launch would make; of args only the integers
+ * are looked at, so buffers may be tm_arg_none(). Needs no device. Compiles
+ * the kernel again, some milliseconds.
+ * Errors: TM_E_ARGUMENT (NULL, an empty grid, another number of arguments),
+ * TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
+                                    tm_grid grid, const tm_arg *args,
+                                    size_t n_args, tm_error **error);
+
 /* ---- functions that specialise themselves ----------------------------- */
 
 /* A kernel with all its variants. As Triton's launcher does, each launch

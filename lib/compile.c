@@ -75,6 +75,9 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
     out->layout = tm_buf_text(&text);
   }
 
+  if (request->launch)
+    out->cost = tm_cost_count(ir, &layouts, request->launch);
+
   tm_msl msl = {0};
   if (!tm_msl_emit(ir, &layouts, request->chip, arena, diags, &msl) ||
       !tm_msl_lint(&msl, request->chip, diags)) {

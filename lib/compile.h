@@ -11,6 +11,7 @@
 #ifndef TM_COMPILE_H
 #define TM_COMPILE_H
 
+#include "cost.h"
 #include "lang/ast.h"
 #include "lower/lower.h"
 #include "msl/msl.h"
@@ -26,6 +27,7 @@ typedef struct tm_request {
   tm_spec spec;        /* spec.num_warps 0: 4; spec.num_stages 0: 3, as Triton */
   const tm_chip *chip; /* not NULL */
   uint32_t keep;
+  const tm_cost_launch *launch; /* count what this would do; or NULL */
   const char *skip_passes; /* comma separated, or NULL; for debugging */
   tm_pass_print *print; /* called after each pass when not NULL */
   void *payload;
@@ -35,6 +37,7 @@ typedef struct tm_result {
   tm_msl msl;
   const char *ast, *ttir, *layout; /* as kept, else NULL */
   uint32_t num_warps, num_stages;
+  tm_cost cost; /* when there was a launch */
 } tm_result;
 
 /* Compiles. False with errors in diags, and nothing in out. Everything is in

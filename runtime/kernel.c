@@ -537,6 +537,91 @@ tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error) {
   return status;
 }
 
+/* ---- the estimate -------------------------------------------------------- */
+
+/* The numbers of a launch as the compiler wants them. */
+static tm_status read_numbers(const tm_kernel *kernel, const tm_arg *args,
+                              size_t n, int64_t *out, tm_error **error) {
+  if (n != kernel->facts.n_args)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "kernel '%s' takes %zu arguments, %zu were given",
+                    kernel->facts.name, kernel->facts.n_args, n);
+  for (size_t i = 0; i < n; i++)
+    if (args[i].tag == TM_GIVE_INT || args[i].tag == TM_GIVE_BOOL)
+      out[i] = args[i].u.i;
+  return TM_OK;
+}
+
+/* Compiles again, counting. */
+static bool count_launch(tm_kernel *kernel, const tm_cost_launch *launch,
+                         tm_cost *cost) {
+  tm_arena arena;
+  tm_diags diags;
+  jmp_buf guard;
+  volatile bool ok = false; /* as it is when memory runs out */
+  tm_arena_init(&arena, 0);
+  if (tm_arena_guard(&arena, guard)) {
+    tm_diags_init(&diags, &arena);
+    share_sources(kernel->module, &diags);
+    tm_request request = {
+        .module = kernel->module,
+        .kernel = kernel->facts.name,
+        .spec = kernel->spec,
+        .chip = kernel->chip,
+        .launch = launch,
+        .skip_passes = passes_to_skip(
+            kernel->context->settings.optimization_level)};
+    tm_result result;
+    ok = tm_compile_kernel(&arena, &diags, &request, &result);
+    if (ok) *cost = result.cost;
+  }
+  tm_arena_free(&arena);
+  return ok;
+}
+
+static tm_estimate estimate_of(const tm_cost *cost, const tm_chip *chip) {
+  tm_roofline r = tm_roofline_of(cost, chip);
+  return (tm_estimate){
+      .bytes_read = cost->read,
+      .bytes_written = cost->written,
+      .bytes_asked = cost->asked_read + cost->asked_written,
+      .flops = cost->flops,
+      .matrix_flops = cost->matrix_flops,
+      .threadgroup_bytes = cost->threadgroup,
+      .registers = cost->registers,
+      .is_exact = cost->is_exact,
+      .memory_seconds = r.seconds[TM_BOUND_MEMORY],
+      .arithmetic_seconds = r.seconds[TM_BOUND_ALU],
+      .matrix_seconds = r.seconds[TM_BOUND_MATRIX],
+      .threadgroup_seconds = r.seconds[TM_BOUND_THREADGROUP],
+      .seconds = r.seconds[r.bound],
+      .bound = tm_bound_name(r.bound)};
+}
+
+tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
+                             tm_grid grid, const tm_arg *args, size_t n_args,
+                             tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(estimate && kernel && (args || !n_args), error);
+  if (!grid.x || !grid.y || !grid.z)
+    return tmi_fail(error, TM_E_ARGUMENT, "an empty grid: %u x %u x %u",
+                    grid.x, grid.y, grid.z);
+  int64_t *numbers = calloc(n_args + 1, sizeof *numbers);
+  if (!numbers) return tmi_fail_memory(error);
+  tm_status status = read_numbers(kernel, args, n_args, numbers, error);
+  tm_cost_launch launch = {.grid = {grid.x, grid.y, grid.z},
+                           .args = numbers,
+                           .n_args = (uint32_t)n_args};
+  tm_cost cost;
+  if (!status && !count_launch(kernel, &launch, &cost))
+    status = tmi_fail_memory(error); /* it did compile before */
+  free(numbers);
+  if (status) return status;
+  tm_estimate result = estimate_of(&cost, kernel->chip);
+  return tmi_facts(estimate, &result, sizeof result,
+                   offsetof(tm_estimate, bytes_written), "estimate", error);
+}
+
 /* ---- texts of the stages ------------------------------------------------ */
 
 /* Compiles again, keeping the texts. Lock held. */

@@ -201,6 +201,22 @@ static void every_stage_can_be_shown(void **state) {
   assert_non_null(strstr(out, "tt.load"));
   assert_int_equal(tool(ADD ADD_SIGNATURE "--emit info"), 0);
   assert_non_null(strstr(out, "threads            128"));
+  assert_null(strstr(out, "predicted time"));
+}
+
+static void compile_estimates_a_launch(void **state) {
+  (void)state;
+  assert_int_equal(tool(ADD ADD_SIGNATURE "--chip m3-max --emit info "
+                        "--grid 4 -A n_elements=1000"), 0);
+  assert_non_null(strstr(out, "8000 bytes read, 4000 written"));
+  assert_non_null(strstr(out, "bound              memory bandwidth"));
+  assert_non_null(strstr(out, "predicted time"));
+  static const char *const wrong[] = {
+      "--grid 0", "--grid 1,2,3,4", "--grid x", "--grid 4 -A n_elements",
+      "--grid 4 -A n_elements=x", "--grid 4 -A nothing=3",
+      "--grid 4 -A x_ptr=3"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    assert_int_equal(tool(ADD ADD_SIGNATURE "--emit info %s", wrong[i]), 2);
 }
 
 static void chips_give_the_same_text_every_time(void **state) {
@@ -520,7 +536,8 @@ int main(void) {
       cmocka_unit_test(info_says_what_is_missing),
       cmocka_unit_test(relative_imports_climb_through_plain_folders),
       cmocka_unit_test(every_stage_can_be_shown),
-      cmocka_unit_test(chips_give_the_same_text_every_time),
+      cmocka_unit_test(compile_estimates_a_launch),
+    cmocka_unit_test(chips_give_the_same_text_every_time),
       cmocka_unit_test(defines_set_constexprs_by_name),
       cmocka_unit_test(failures_show_the_line_and_a_caret),
       cmocka_unit_test(missing_and_unknown_parameters_are_named),

@@ -26,6 +26,9 @@ static const char usage[] =
     "      --num-stages N      as in Triton (default 3)\n"
     "      --emit STAGE        ast, ttir, layout, msl (default) or info\n"
     "      --cache             keep it in the cache, for `cache export`\n"
+    "      --grid X[,Y[,Z]]    with info: estimate a launch of so many "
+    "programs\n"
+    "  -A, --arg NAME=NUMBER   with info: a number that it is launched with\n"
     "  -I, --include DIR       also look here for imported modules\n"
     "  -o, --output FILE       write there instead of to standard output\n";
 
@@ -33,7 +36,8 @@ typedef struct request {
   const char *file, *kernel, *signature, *emit, *output;
   tm_compile_options options;
   tm_define *defines;
-  tool_list folders;
+  tool_list folders, numbers; /* numbers: NAME=NUMBER */
+  const char *grid;
 } request;
 
 static int add_define(request *r, char *text) {
@@ -62,7 +66,7 @@ static int add_define(request *r, char *text) {
   return EXIT_DONE;
 }
 
-enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT, OPT_CACHE };
+enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT, OPT_CACHE, OPT_GRID };
 
 /* EXIT_DONE to go on, -1 after --help, or the exit status. */
 static int parse_options(request *r, int argc, char **argv) {
@@ -77,10 +81,12 @@ static int parse_options(request *r, int argc, char **argv) {
       {"num-stages", required_argument, NULL, OPT_STAGES},
       {"emit", required_argument, NULL, OPT_EMIT},
       {"cache", no_argument, NULL, OPT_CACHE},
+      {"grid", required_argument, NULL, OPT_GRID},
+      {"arg", required_argument, NULL, 'A'},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
   int c, failed;
-  while ((c = getopt_long(argc, argv, "k:s:D:I:o:h", options, NULL)) != -1) {
+  while ((c = getopt_long(argc, argv, "k:s:D:I:o:A:h", options, NULL)) != -1) {
     switch (c) {
       case 'k': r->kernel = optarg; break;
       case 's': r->signature = optarg; break;
@@ -92,6 +98,8 @@ static int parse_options(request *r, int argc, char **argv) {
       case OPT_CHIP: r->options.chip = optarg; break;
       case OPT_EMIT: r->emit = optarg; break;
       case OPT_CACHE: r->options.cache = TM_SWITCH_ON; break;
+      case OPT_GRID: r->grid = optarg; break;
+      case 'A': tool_list_add(&r->numbers, optarg); break;
       case OPT_WARPS:
       case OPT_STAGES:
         failed = tool_count("compile", optarg,
@@ -137,6 +145,86 @@ static void print_info(FILE *out, const tm_kernel_facts *facts) {
   }
 }
 
+/* NAME=NUMBER for the argument of that name. */
+static int take_number(const tm_kernel_facts *facts, const char *text,
+                       tm_arg *args) {
+  const char *equals = strchr(text, '=');
+  char *end;
+  if (!equals || equals == text)
+    return tool_usage("compile", "-A wants NAME=NUMBER, found '%s'", text);
+  errno = 0;
+  long long x = strtoll(equals + 1, &end, 0);
+  if (errno || end == equals + 1 || *end)
+    return tool_usage("compile", "'%s' is not an integer", equals + 1);
+  for (size_t i = 0; i < facts->n_args; i++) {
+    const char *name = facts->args[i].name;
+    if (strlen(name) != (size_t)(equals - text) ||
+        strncmp(name, text, strlen(name)) != 0)
+      continue;
+    if (facts->args[i].is_buffer)
+      return tool_usage("compile", "-A %s: '%s' is a buffer", text, name);
+    args[i] = tm_arg_int(x);
+    return EXIT_DONE;
+  }
+  return tool_usage("compile", "-A %s: the kernel has no such argument at run "
+                    "time", text);
+}
+
+/* X[,Y[,Z]], each from 1 to 2^32 - 1. */
+static int read_grid(const char *text, tm_grid *grid) {
+  unsigned long long n[3] = {1, 1, 1};
+  for (int i = 0; i < 3; i++) {
+    char *end;
+    errno = 0;
+    n[i] = strtoull(text, &end, 10);
+    if (errno || end == text || *text == '-' || !n[i] || n[i] > UINT32_MAX)
+      break;
+    if (!*end) {
+      *grid = tm_grid_3d((uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2]);
+      return EXIT_DONE;
+    }
+    if (*end != ',') break;
+    text = end + 1;
+  }
+  return tool_usage("compile", "--grid wants X[,Y[,Z]], numbers of programs");
+}
+
+static void print_estimate(FILE *out, const tm_estimate *e) {
+  fprintf(out, "device memory      %.0f bytes read, %.0f written (threads ask "
+          "for %.0f)\n", e->bytes_read, e->bytes_written, e->bytes_asked);
+  fprintf(out, "arithmetic         %.0f flops, %.0f of them in matrix "
+          "products\n", e->flops, e->matrix_flops);
+  fprintf(out, "threadgroup bytes  %.0f written and read\n",
+          e->threadgroup_bytes);
+  fprintf(out, "registers          about %u a thread\n", e->registers);
+  fprintf(out, "bound              %s\n", e->bound);
+  fprintf(out, "predicted time     %.3g us at least (memory %.3g, arithmetic "
+          "%.3g, products %.3g, threadgroup %.3g)\n", e->seconds * 1e6,
+          e->memory_seconds * 1e6, e->arithmetic_seconds * 1e6,
+          e->matrix_seconds * 1e6, e->threadgroup_seconds * 1e6);
+  if (!e->is_exact)
+    fputs("                   some loops or masks depend on data: taken to run "
+          "once, to be true\n", out);
+}
+
+static int estimate(const request *r, tm_kernel *kernel, FILE *out) {
+  const tm_kernel_facts *facts = tm_kernel_info(kernel);
+  tm_arg *args = calloc(facts->n_args + 1, sizeof *args);
+  if (!args) return tool_complain("out of memory");
+  tm_grid grid;
+  tm_error *error = NULL;
+  int failed = read_grid(r->grid, &grid);
+  for (size_t i = 0; !failed && i < r->numbers.count; i++)
+    failed = take_number(facts, r->numbers.items[i], args);
+  tm_estimate e = TM_ESTIMATE_INIT;
+  if (!failed &&
+      tm_kernel_estimate(&e, kernel, grid, args, facts->n_args, &error))
+    failed = tool_fail(error);
+  if (!failed) print_estimate(out, &e);
+  free(args);
+  return failed;
+}
+
 static int print_stage(const request *r, tm_kernel *kernel) {
   static const struct { const char *name; int stage; } stages[] = {
       {"ast", TM_STAGE_AST},       {"ttir", TM_STAGE_TTIR},
@@ -156,9 +244,10 @@ static int print_stage(const request *r, tm_kernel *kernel) {
     fputs(text, out);
   else
     print_info(out, tm_kernel_info(kernel));
+  int failed = !text && r->grid ? estimate(r, kernel, out) : EXIT_DONE;
   if (out != stdout ? fclose(out) : fflush(out))
     return tool_complain("cannot write %s", r->output ? r->output : "text");
-  return EXIT_DONE;
+  return failed;
 }
 
 static bool stage_known(const char *emit) {
@@ -215,5 +304,6 @@ int cmd_compile(int argc, char **argv) {
   if (!result) result = compile(&r);
   free(r.defines);
   free(r.folders.items);
+  free(r.numbers.items);
   return result < 0 ? EXIT_DONE : result;
 }
