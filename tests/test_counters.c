@@ -197,7 +197,12 @@ static void products_move_no_more_than_mlx(void **state) {
                     x.estimate.threadgroup_bytes, 0.05);
       expect_within("bytes of a tile", x.counted.read,
                     adds / tile * (128 + 128) * 32 * 2, 0.001);
-    } else { /* each simdgroup reads what it needs through the caches */
+    } else { /* each simdgroup reads what it needs through the caches: 8
+                simdgroups (32 + 64) * 32 halfs a step, 16 bytes a thread */
+      double read = adds / tile * 8 * (64 + 32) * 32 * 2;
+      expect_within("bytes read", x.counted.read, read, 0.001);
+      expect_within("accesses", x.counted.accesses,
+                    (read + 2 * M * N) / (32 * 16), 0.001);
       assert_true(threadgroup == 0);
       assert_true(device <= 1.2 * (mlx_device + mlx_threadgroup) / mlx_adds);
     }

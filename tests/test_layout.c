@@ -481,6 +481,54 @@ static void dot_operands_match_their_product(void **state) {
   }
 }
 
+/* Whatever order a product takes K in: element (row, i) of a fragment of A
+ * and element (i, column) of the fragment of B of the same number have the
+ * same index along K, all indices occur, and what a thread holds of a row of
+ * A, and of the rows or columns of B that lie in memory, is consecutive. */
+static void wide_operands_meet_at_the_same_k(void **state) {
+  (void)state;
+  const int64_t shape[] = {32, 64};
+  for (uint32_t log = 3; log <= 7; log++)
+    for (uint32_t low = 0; low + 3 <= log; low++)
+      for (int columns = 0; columns < 2; columns++) {
+        uint32_t k = 1u << log, seen = 0;
+        tm_k_order order = tm_k_order_make(low, columns);
+        tm_layout acc = tm_layout_fragment_wide(2, shape, 2, 1, 2, 2);
+        assert_true(tm_layout_is_fragment(&acc));
+        assert_true(tm_layout_is_injective(&acc) && tm_layout_covers(&acc));
+        tm_layout a = tm_layout_dot_operand_wide(&acc, 0, k, order);
+        tm_layout b = tm_layout_dot_operand_wide(&acc, 1, k, order);
+        assert_true(tm_layout_covers(&a) && tm_layout_covers(&b));
+        assert_true(tm_layout_is_injective(&a));
+        for (uint32_t step = 0; step < k / 8; step++)
+          for (uint32_t i = 0; i < 8; i++) {
+            uint32_t at = 0; /* along K, as the interface says */
+            for (uint32_t bit = 0; bit < 3; bit++)
+              if (i >> bit & 1) at ^= tm_k_order_inside(order, bit);
+            for (uint32_t bit = 0; bit + 3 < log; bit++)
+              if (step >> bit & 1) at ^= tm_k_order_step(order, bit);
+            assert_true(at < k);
+            /* lanes of A at column i, of B at row i (lane map, 6.5) */
+            uint32_t of_a = (i >> 1 & 1) | (i >> 2 & 1) << 3;
+            uint32_t of_b = (i & 3) << 1 | (i >> 2 & 1) << 4;
+            uint32_t found_a = 0, found_b = 0;
+            for (uint32_t r = 0; r < 1u << a.n_reg; r++)
+              found_a += tm_layout_element(&a, r, of_a, 0) == at;
+            for (uint32_t r = 0; r < 1u << b.n_reg; r++)
+              found_b += tm_layout_element(&b, r, of_b, 0) == at * 64;
+            assert_int_equal(found_a, 1);
+            assert_int_equal(found_b, 1);
+            seen++;
+          }
+        assert_int_equal(seen, k);
+        assert_int_equal(tm_layout_run(&a), 2u << low);
+        if (order)
+          assert_int_equal(columns ? tm_layout_run_along(&b, 0)
+                                   : tm_layout_run_along(&b, 1),
+                           columns ? 1u << low : 8);
+      }
+}
+
 static void batches_take_the_simdgroups_that_are_left(void **state) {
   (void)state;
   const int64_t shape[] = {4, 16, 16};
@@ -831,14 +879,15 @@ static void matmul_stages_operands_and_stores_fragments(void **state) {
   close_kernel(&k);
 }
 
-/* M3: simdgroups read fragments from device memory. */
+/* M3: simdgroups read fragments from device memory, 16 bytes a thread. */
 static void matmul_on_apple9_converts_nothing(void **state) {
   kernel k;
   (void)state;
   open_kernel(&k, "matmul", "m3", 4);
   assert_int_equal(count(&k, TM_CONVERT_LAYOUT), 0);
-  assert_widths(&k, TM_LOAD, 0, 2, 2);
-  assert_widths(&k, TM_STORE, 0, 2, 2);
+  assert_widths(&k, TM_LOAD, 0, 8, 8);
+  assert_widths(&k, TM_LOAD, 1, 8, 8);
+  assert_widths(&k, TM_STORE, 0, 8, 8);
   assert_product(&k);
   close_kernel(&k);
 }
@@ -869,6 +918,20 @@ static void attention_keeps_the_inner_product_in_registers(void **state) {
   }
   assert_ptr_equal(layout(&k, nth(&k, TM_DOT, 0)),
                    layout(&k, nth(&k, TM_DOT, 1)));
+  close_kernel(&k);
+}
+
+/* M3: K is read along its rows, its columns in a product, 16 bytes a thread
+ * all the same. Nothing is converted. */
+static void attention_on_apple9_reads_sixteen_bytes(void **state) {
+  kernel k;
+  (void)state;
+  open_kernel(&k, "attention", "m3", 4);
+  assert_int_equal(count(&k, TM_CONVERT_LAYOUT), 0);
+  for (uint32_t n = 0; n < 3; n++) {
+    tm_inst i = nth(&k, TM_LOAD, n);
+    assert_int_equal(k.layouts.width[i], 8);
+  }
   close_kernel(&k);
 }
 
@@ -1395,6 +1458,7 @@ int main(void) {
     cmocka_unit_test(tiled_takes_extents_for_each_dimension),
     cmocka_unit_test(fragments_follow_thread_elements),
     cmocka_unit_test(dot_operands_match_their_product),
+    cmocka_unit_test(wide_operands_meet_at_the_same_k),
     cmocka_unit_test(batches_take_the_simdgroups_that_are_left),
     cmocka_unit_test(plans_deliver_every_element),
     cmocka_unit_test(plans_work_for_any_vectors),
@@ -1407,6 +1471,7 @@ int main(void) {
     cmocka_unit_test(matmul_on_apple9_converts_nothing),
     cmocka_unit_test(matmul_of_any_sizes_accesses_single_elements),
     cmocka_unit_test(attention_keeps_the_inner_product_in_registers),
+    cmocka_unit_test(attention_on_apple9_reads_sixteen_bytes),
     cmocka_unit_test(a_tile_turned_is_converted_once),
     cmocka_unit_test(vectors_are_loaded_as_slices_of_their_tiles),
     cmocka_unit_test(every_golden_kernel_verifies_for_all_warps_and_chips),

@@ -161,6 +161,7 @@ typedef enum tm_attr_key {
   TM_ATTR_KIND,                        /* descriptor_reduce: see tm_desc_kind */
   TM_ATTR_PACK,                        /* map_elementwise: elements a call */
   TM_ATTR_COUNT,                       /* shared_alloc: elements */
+  TM_ATTR_K_ORDER,                     /* ours, dot: a tm_k_order */
   TM_ATTRS
 } tm_attr_key;
 

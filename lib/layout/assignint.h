@@ -71,6 +71,7 @@ typedef struct tm_assigner {
                               those that have one apart from the result's */
   tm_access **access;      /* per original inst, NULL if it is none */
   uint8_t *by_rows;        /* per original inst: dots that split by rows */
+  uint32_t wide;           /* tm_layout_fragment_wide's low, of all dots */
   tm_value *partner;       /* per original value: next of the values that
                               always share its layout, in a ring; 0: alone */
 

@@ -103,10 +103,48 @@ tm_layout tm_layout_tiled(uint32_t rank, const int64_t *shape,
 tm_layout tm_layout_fragment(uint32_t rank, const int64_t *shape,
                              uint32_t warps_m, uint32_t warps_n,
                              uint32_t num_warps);
+/* The same with columns in another order: the 1 << low fragments next to each
+ * other in a thread's registers take columns of which a thread's are
+ * consecutive, 2 << low of them. low is cut to what each simdgroup has. */
+tm_layout tm_layout_fragment_wide(uint32_t rank, const int64_t *shape,
+                                  uint32_t warps_m, uint32_t warps_n,
+                                  uint32_t num_warps, uint32_t low);
 /* The layout of operand 0 (A: [M,K]) or 1 (B: [K,N]) that matches the
  * accumulator layout acc of the product. */
 tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand, int64_t k);
-/* True if register bit 0 and all lane bits are those of an 8x8 fragment; of
+
+/* In which order a product's fragments take K. A sum does not depend on the
+ * order, so it may be one in which what a thread holds of the operands lies
+ * together in memory and is loaded 16 bytes at a time:
+ *
+ *   index along K in a fragment   0 1 2 3 4 5 6 7    K = 32, fragment 0
+ *   low = 0                       0 1 2 3 4 5 6 7
+ *   low = 2                       0 1 8 9 16 17 24 25    A: 8 in a row, as
+ *                                                        fragment 1 has 2 3
+ *   low = 2, columns              0 4 8 12 16 20 24 28   B too, where its
+ *                                                        columns are in a row
+ * 0 is the order as it stands. */
+typedef uint32_t tm_k_order;
+static inline tm_k_order tm_k_order_make(uint32_t low, bool columns) {
+  return low ? low | (columns ? 16u : 0) : 0;
+}
+static inline uint32_t tm_k_order_low(tm_k_order o) { return o & 15; }
+/* What bit i of the index along K in a fragment moves along K. */
+static inline uint32_t tm_k_order_inside(tm_k_order o, uint32_t i) {
+  bool columns = o & 16;
+  return i == 0 && !columns ? 1 : 1u << (i + tm_k_order_low(o));
+}
+/* What bit i of the fragment's number moves along K. */
+static inline uint32_t tm_k_order_step(tm_k_order o, uint32_t i) {
+  return i >= tm_k_order_low(o) ? 8u << i : (o & 16 ? 1u : 2u) << i;
+}
+/* As tm_layout_dot_operand, for a product that takes K in that order. The
+ * registers are in the order of memory; those of K first for A, and for B
+ * where its columns lie in a row. */
+tm_layout tm_layout_dot_operand_wide(const tm_layout *acc, int operand,
+                                     int64_t k, tm_k_order order);
+/* True if register bit 0 and all lane bits are those of an 8x8 fragment, its
+ * columns perhaps as in tm_layout_fragment_wide; of
  * what is left of one in a tile with less than 8 rows or columns, where the
  * other rows and columns of the fragment hold copies. */
 bool tm_layout_is_fragment(const tm_layout *l);

@@ -270,6 +270,12 @@ static void walk_registers(tm_layout *l, uint32_t shift, uint32_t from,
 tm_layout tm_layout_fragment(uint32_t rank, const int64_t *shape,
                              uint32_t warps_m, uint32_t warps_n,
                              uint32_t num_warps) {
+  return tm_layout_fragment_wide(rank, shape, warps_m, warps_n, num_warps, 0);
+}
+
+tm_layout tm_layout_fragment_wide(uint32_t rank, const int64_t *shape,
+                                  uint32_t warps_m, uint32_t warps_n,
+                                  uint32_t num_warps, uint32_t low) {
   tm_layout l = layout_of_shape(rank, shape, num_warps);
   assert(rank >= 2);
   uint32_t n_bits = l.dim_bits[rank - 1], m_bits = l.dim_bits[rank - 2];
@@ -279,7 +285,12 @@ tm_layout tm_layout_fragment(uint32_t rank, const int64_t *shape,
   if (wn > most_n) wn = most_n;
   if (wm > most_m) wm = most_m;
   take_fragment(&l, n_bits, 0);
-  walk_registers(&l, 0, 3, n_bits - wn);
+  if (n_bits < wn + 3) low = 0;
+  else if (low > n_bits - wn - 3) low = n_bits - wn - 3;
+  l.lane[0] <<= low;
+  l.lane[3] <<= low;
+  walk_registers(&l, 0, 1, 1 + low);
+  walk_registers(&l, 0, 3 + low, n_bits - wn);
   walk_registers(&l, n_bits, 3, m_bits - wm);
   for (uint32_t i = 0; i < wn && warp < l.n_warp; i++)
     l.warp[warp++] = 1u << (n_bits - wn + i);
@@ -320,6 +331,10 @@ tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand,
   memset(l.reg, 0, sizeof l.reg);
   l.n_reg = 0;
   take_fragment(&l, col_bits, 0);
+  if (operand == 1) { /* its columns are the product's */
+    l.lane[0] = acc->lane[0];
+    l.lane[3] = acc->lane[3];
+  }
   if (operand == 0) walk_registers(&l, 0, 3, k_bits);
   for (uint32_t i = n_bits > 0; i < acc->n_reg; i++) {
     if (acc->reg[i] >= rows && low == acc->n_reg) low = i; /* batch begins */
@@ -334,13 +349,55 @@ tm_layout tm_layout_dot_operand(const tm_layout *acc, int operand,
   return l;
 }
 
+/* What bit i of the index along K moves in a fragment of A or B. */
+static void take_k(tm_layout *l, int operand, uint32_t shift,
+                   tm_k_order order) {
+  static const uint32_t columns[] = {0, 0, 3}, rows[] = {1, 2, 4};
+  for (uint32_t i = operand == 0; i < 3; i++)
+    l->lane[operand == 0 ? columns[i] : rows[i]] =
+        tm_k_order_inside(order, i) << shift;
+}
+
+/* Register bits for the bits of K that lanes do not have. */
+static void walk_k(tm_layout *l, int operand, uint32_t shift, uint32_t k_bits,
+                   tm_k_order order) {
+  uint32_t taken = 0;
+  for (uint32_t i = operand == 0; i < 3; i++)
+    taken |= tm_k_order_inside(order, i);
+  for (uint32_t b = 0; b < k_bits; b++)
+    if (!(taken >> b & 1)) l->reg[l->n_reg++] = 1u << (shift + b);
+}
+
+tm_layout tm_layout_dot_operand_wide(const tm_layout *acc, int operand,
+                                     int64_t k, tm_k_order order) {
+  tm_layout l = tm_layout_dot_operand(acc, operand, k);
+  if (!order) return l;
+  uint32_t rank = acc->rank, n_bits = acc->dim_bits[rank - 1];
+  uint32_t k_bits = log2_floor((uint64_t)k), shift = operand ? n_bits : 0;
+  uint32_t mask = ((1u << k_bits) - 1) << shift, n = 0;
+  uint32_t others[TM_MAX_REG_BITS];
+  for (uint32_t i = 0; i < l.n_reg; i++)
+    if (!(l.reg[i] & mask)) others[n++] = l.reg[i];
+  take_k(&l, operand, shift, order);
+  l.n_reg = 0;
+  bool first = operand == 0 || (order & 16);
+  if (first) walk_k(&l, operand, shift, k_bits, order);
+  memcpy(l.reg + l.n_reg, others, n * sizeof others[0]);
+  l.n_reg = (uint8_t)(l.n_reg + n);
+  if (!first) walk_k(&l, operand, shift, k_bits, order);
+  return l;
+}
+
 bool tm_layout_is_fragment(const tm_layout *l) {
   if (l->rank < 2) return false;
-  uint32_t n_bits = l->dim_bits[l->rank - 1];
+  uint32_t n_bits = l->dim_bits[l->rank - 1], low = 0;
   tm_layout f = *l;
   f.n_reg = 0;
   f.reg[0] = 0;
   take_fragment(&f, n_bits, 0);
+  while (n_bits > 3 + low && l->lane[0] > 2u << low) low++;
+  f.lane[0] <<= low;
+  f.lane[3] <<= low;
   return l->n_reg >= f.n_reg && (f.n_reg == 0 || l->reg[0] == f.reg[0]) &&
          memcmp(l->lane, f.lane, sizeof l->lane) == 0;
 }

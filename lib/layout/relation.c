@@ -82,8 +82,9 @@ bool tm_relation_operand(const tm_ir *ir, tm_inst i, uint32_t k,
     case TM_DOT:
       if (k == 2) *out = *r;
       else
-        *out = tm_layout_dot_operand(r, (int)k,
-                                     t->shape[t->rank - (k == 0 ? 1 : 2)]);
+        *out = tm_layout_dot_operand_wide(
+            r, (int)k, t->shape[t->rank - (k == 0 ? 1 : 2)],
+            (tm_k_order)tm_inst_int(ir, i, TM_ATTR_K_ORDER, 0));
       return true;
     default:
       return false;

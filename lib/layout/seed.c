@@ -15,6 +15,8 @@
  * of A and columns of B, is least. Where the product of one dot is the left
  * operand of another (attention), both divide by rows alone: the product is
  * then laid out as the operand of the second one and stays in registers.
+ * Products whose operands are read straight from device memory take K and
+ * their columns in an order in which a thread's elements lie together.
  */
 #include "assignint.h"
 
@@ -182,8 +184,81 @@ const tm_layout *tm_seed_dot(tm_assigner *a, tm_inst i) {
     num = (uint32_t)(num / t->shape[d] > 0 ? num / t->shape[d] : 1);
   split_warps(num, t->shape[t->rank - 2], t->shape[t->rank - 1],
               a->by_rows[i], &m, &n);
-  tm_layout l = tm_layout_fragment(t->rank, t->shape, m, n, a->num_warps);
+  tm_layout l = tm_layout_fragment_wide(t->rank, t->shape, m, n,
+                                        a->num_warps, a->wide);
   return tm_assign_intern(a, &l);
+}
+
+/* ---- dots that read device memory ---------------------------------------- */
+
+/* The load that v is, through what works on elements and transpositions of
+ * two dimensions; 0 when it is none. */
+static tm_inst loaded(const tm_assigner *a, tm_value v, bool *swapped) {
+  for (int steps = 0; steps < 64; steps++) {
+    tm_inst def = tm_val(a->ir, v)->def, next = 0;
+    if (def == 0) return 0;
+    const tm_inst_data *d = tm_get(a->ir, def);
+    if (d->op == TM_LOAD) return def;
+    if (d->op == TM_TRANS && tm_type_of(a->ir, v)->rank == 2)
+      *swapped = !*swapped;
+    else if (!(tm_op_infos[d->op].flags & TM_ELEMENTWISE))
+      return 0;
+    for (uint32_t o = 0; o < d->n_operands; o++) {
+      if (!tm_relation_is_tensor(a->ir, d->operands[o])) continue;
+      if (next) return 0;
+      next = d->operands[o];
+    }
+    if (!next) return 0;
+    v = next;
+  }
+  return 0;
+}
+
+/* Can the operand's fragments come from device memory? *bytes: of an element
+ * there; *by_rows: its rows lie in a row. */
+static bool reads_memory(const tm_assigner *a, tm_value v, uint32_t *bytes,
+                         bool *by_rows) {
+  bool swapped = false;
+  tm_inst load = loaded(a, v, &swapped);
+  const tm_access *x = load ? a->access[load] : NULL;
+  if (!x || x->type->rank < 2 || x->vector < 2) return false;
+  *bytes = x->elem_bytes;
+  *by_rows = (x->order[0] == x->type->rank - 1) != swapped;
+  return true;
+}
+
+/* Where chips do not stage operands, products take K and their columns in an
+ * order in which threads load 16 bytes at once, if all of the kernel's dots
+ * read memory, or the product of another dot as it is. */
+static void seed_wide(tm_assigner *a) {
+  uint32_t widest = 2;
+  if (a->chip->stage_dot_operands) return;
+  for (int round = 0; round < 2; round++) {
+    for (uint32_t i = 0; i < a->n_insts; i++) {
+      const tm_inst_data *d = tm_get(a->ir, i);
+      if (!d->block || d->op != TM_DOT) continue;
+      tm_type t = tm_type_of(a->ir, d->operands[0]);
+      tm_type r = tm_type_of(a->ir, d->results);
+      uint32_t k = (uint32_t)t->shape[t->rank - 1], left = 0, right = 0;
+      bool rows = true, straight = true;
+      bool chained = !reads_memory(a, d->operands[0], &left, &rows);
+      if (!reads_memory(a, d->operands[1], &right, &straight) || !rows ||
+          (chained && !a->by_rows[i]) || k < 16 ||
+          r->shape[r->rank - 1] < 8 || r->shape[r->rank - 2] < 8) {
+        a->wide = 0;
+        return;
+      }
+      widest = max_u32(widest, max_u32(left, right));
+      if (round == 0) continue;
+      uint32_t most = 0, low = a->wide + (!straight && !chained);
+      while (16u << most <= k) most++;
+      if (low > most) low = most;
+      tm_inst_set_attr(a->ir, i, tm_attr_int(TM_ATTR_K_ORDER,
+          (int64_t)tm_k_order_make(low, !straight && !chained)));
+    }
+    a->wide = widest > 4 ? 0 : widest == 4 ? 1 : 2;
+    if (!a->wide) return;
+  }
 }
 
 /* Follows the left operand back to another dot, through what keeps values
@@ -335,6 +410,7 @@ bool tm_seed(tm_assigner *a) {
   }
   seed_block(a, func->body, 0);
   if (a->failed) return false;
+  seed_wide(a);
   for (uint32_t i = 0; i < a->n_insts; i++)
     if (a->access[i] != NULL) seed_access(a, a->access[i]);
   return true;

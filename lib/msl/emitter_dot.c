@@ -50,6 +50,7 @@ typedef struct dot {
   uint32_t first;          /* register bits inside a fragment */
   bits row, col, batch;    /* of acc: walk fragments and batches */
   uint32_t k_bits;         /* log2 of K */
+  tm_k_order order;        /* in which fragments take K */
   uint32_t windows;        /* log2 of the parts of K staged by themselves */
   const char *k, *b, *w;   /* variables of the steps, batches and windows */
 } dot;
@@ -67,6 +68,8 @@ static bool shape_of(emitter *e, tm_inst inst, dot *out) {
   out->m_bits = out->acc->dim_bits[rank - 2];
   while (1u << out->k_bits < (uint64_t)a->shape[rank - 1]) out->k_bits++;
   out->windows = e->windows[inst];
+  out->order =
+      (tm_k_order)tm_inst_int(e->ir, inst, TM_ATTR_K_ORDER, 0);
   out->first = out->n_bits > 0;
   for (uint32_t i = out->first; i < out->acc->n_reg; i++) {
     uint32_t v = out->acc->reg[i];
@@ -136,7 +139,8 @@ static bool operand_point(const dot *d, int operand, const char *var,
   }
   p->var[1].name = d->k, p->var[1].n = d->k ? steps : 0;
   for (uint32_t i = 0; i < p->var[1].n; i++)
-    ok = ok && find_register(l, 8u << i << k_shift, &p->var[1].col[i]);
+    ok = ok && find_register(l, tm_k_order_step(d->order, i) << k_shift,
+                             &p->var[1].col[i]);
   p->var[2].name = d->b, p->var[2].n = d->b ? d->batch.n : 0;
   for (uint32_t i = 0; i < p->var[2].n; i++) {
     uint32_t v = d->acc->reg[d->batch.bit[i]] >> (d->n_bits + d->m_bits);
@@ -144,8 +148,8 @@ static bool operand_point(const dot *d, int operand, const char *var,
   }
   p->var[3].name = d->w, p->var[3].n = d->w && !windowed ? d->windows : 0;
   for (uint32_t i = 0; i < p->var[3].n; i++)
-    ok = ok && find_register(l, 8u << (steps + i) << k_shift,
-                             &p->var[3].col[i]);
+    ok = ok && find_register(l, tm_k_order_step(d->order, steps + i)
+                                    << k_shift, &p->var[3].col[i]);
   if (!ok) msl_broken(d->e, d->inst, "a dot operand whose layout differs");
   return ok;
 }
@@ -177,9 +181,20 @@ static void put_element(const dot *d, int operand, const char *target,
   msl_line(d->e, "%s.thread_elements()[%u] = %s;", target, (unsigned)t, text);
 }
 
+/* The register, as a mask, of the second of a thread's two elements of a
+ * fragment, which is one index along K in A, one column in B. */
 static uint32_t elements_apart(const dot *d, int operand) {
   const tm_layout *l = msl_layout(d->e, operand_of(d, operand));
-  return l->dim_bits[l->rank - 1] > 0; /* register bit 0 is one column */
+  uint32_t mask = 0;
+  if (l->dim_bits[l->rank - 1] == 0) return 0; /* there is one column */
+  if (!find_register(l, operand ? 1 : tm_k_order_inside(d->order, 0), &mask))
+    msl_broken(d->e, d->inst, "a dot operand whose pairs are apart");
+  return mask;
+}
+
+/* Are the fragments of the operand 8x8 squares of the tile? */
+static bool has_squares(const dot *d, int operand) {
+  return !d->order && (!operand || d->acc->lane[0] <= 2);
 }
 
 static void from_registers(const dot *d, int operand, const char *target,
@@ -197,6 +212,7 @@ static void from_registers(const dot *d, int operand, const char *target,
 /* Can simdgroup_load read the tile? */
 static bool has_matrices(const dot *d, int operand) {
   return operand_scalar(d, operand) != TM_BF16 && d->k_bits >= 3 &&
+         has_squares(d, operand) &&
          (operand ? d->n_bits : d->m_bits) >= 3;
 }
 
@@ -238,7 +254,8 @@ static void load_elements(const dot *d, int operand, tm_inst stage,
   tm_layout l = msl_stage_layout(e, stage);
   bool coded = operand_scalar(d, operand) == TM_BF16;
   uint32_t apart = elements_apart(d, operand);
-  if (coded && apart && !e->stagings[stage]->transposed) {
+  if (coded && apart && has_squares(d, operand) &&
+      !e->stagings[stage]->transposed) {
     load_pair(d, operand, stage, target, at);
     return;
   }
