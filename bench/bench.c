@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
   bench_launches();
   bench_kernels();
   bench_msl();
+  bench_emitted();
   bench_traffic();
   bench_start();
   regfree(&filter);

@@ -69,6 +69,7 @@ void bench_compile(void);
 void bench_launches(void);
 void bench_kernels(void);
 void bench_msl(void); /* hand-written MSL, without libtritonmetal */
+void bench_emitted(void); /* the compiler's MSL beside hand-written MSL */
 void bench_traffic(void); /* bytes: predicted, counted, MLX's */
 void bench_start(void);
 int bench_first_answer(double started); /* the child of bench_start */
