@@ -935,6 +935,28 @@ static void attention_on_apple9_reads_sixteen_bytes(void **state) {
   close_kernel(&k);
 }
 
+/* n is divisible by 16, so four neighbouring columns are inside together;
+ * where nothing is known of n, each is by itself. */
+static void masks_say_which_registers_agree(void **state) {
+  static const struct { const char *kernel; uint32_t same; } cases[] = {
+      {"vector_add", 4}, {"matmul_odd", 1}};
+  (void)state;
+  for (uint32_t n = 0; n < TM_COUNT(cases); n++) {
+    kernel k;
+    open_kernel(&k, cases[n].kernel, "m1", 4);
+    tm_inst i = 0;
+    uint32_t at = 0;
+    while ((i = nth(&k, TM_CMPI, at++)) != 0) {
+      tm_value v = tm_get(k.ir, i)->results;
+      if (!k.layouts.of[v]) continue;
+      assert_true(k.layouts.same[v] >= cases[n].same);
+      if (cases[n].same == 1) assert_int_equal(k.layouts.same[v], 1);
+    }
+    assert_true(at > 1);
+    close_kernel(&k);
+  }
+}
+
 static void a_tile_turned_is_converted_once(void **state) {
   kernel k;
   (void)state;
@@ -1472,6 +1494,7 @@ int main(void) {
     cmocka_unit_test(matmul_of_any_sizes_accesses_single_elements),
     cmocka_unit_test(attention_keeps_the_inner_product_in_registers),
     cmocka_unit_test(attention_on_apple9_reads_sixteen_bytes),
+    cmocka_unit_test(masks_say_which_registers_agree),
     cmocka_unit_test(a_tile_turned_is_converted_once),
     cmocka_unit_test(vectors_are_loaded_as_slices_of_their_tiles),
     cmocka_unit_test(every_golden_kernel_verifies_for_all_warps_and_chips),

@@ -533,6 +533,22 @@ static void find_width(realiser *z, tm_inst i, tm_layouts *out) {
   out->mask_width[i] = byte_of(same < run ? same : run);
 }
 
+/* Registers of a mask that share a value, because the axis analysis says so
+ * of elements in a row along some dimension. */
+static void find_same(realiser *z, tm_value v, tm_layouts *out) {
+  const tm_layout *l = z->of.data[v];
+  tm_type t = tm_type_of(z->a->ir, v);
+  if (l == NULL || t->element->kind != TM_TYPE_SCALAR ||
+      t->element->scalar != TM_I1)
+    return;
+  const tm_axis *axis = &z->a->axis[root_of(z, v)];
+  for (uint32_t d = 0; d < l->rank; d++) {
+    uint32_t run = tm_layout_run_along(l, d), same = axis->constancy[d];
+    uint8_t n = byte_of(same < run ? same : run);
+    if (n > out->same[v]) out->same[v] = n;
+  }
+}
+
 /* ---- the whole --------------------------------------------------------- */
 
 static void start(realiser *z) {
@@ -586,6 +602,9 @@ static void realise(tm_assigner *a, tm_layouts *out) {
   memset(out->width, 1, out->n_insts);
   memset(out->mask_width, 1, out->n_insts);
   for (tm_inst i = 1; i < a->n_insts; i++) find_width(&z, i, out);
+  out->same = TM_NEW_ARRAY(a->arena, uint8_t, out->n_values);
+  memset(out->same, 1, out->n_values);
+  for (tm_value v = 1; v < out->n_values; v++) find_same(&z, v, out);
 }
 
 bool tm_layout_assign(tm_ir *ir, const tm_chip *chip, uint32_t num_warps,

@@ -249,6 +249,9 @@ typedef struct tm_layouts {
    * group has to be tested element by element, and moved singly unless all
    * are set. mask_width == width when there is no mask. */
   uint8_t *mask_width;
+  /* Per value of i1: same registers, from a multiple of it, share one value
+   * (1 for all others). */
+  uint8_t *same;
   uint32_t n_values, n_insts;
 } tm_layouts;
 

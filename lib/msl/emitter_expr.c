@@ -329,6 +329,18 @@ msl_expr msl_compute(emitter *e, tm_value v, const msl_point *point) {
   return compute(e, v, point);
 }
 
+/* Is v, a mask, the same in all components at point? */
+static bool is_uniform(const emitter *e, tm_value v, const msl_point *point) {
+  uint32_t low = (1u << point->n_comp) - 1, touched = point->base;
+  if (e->layouts->same[v] <= low) return false;
+  for (uint32_t i = 0; i < point->n_comp; i++)
+    if (point->comp[i] & ~low) return false;
+  for (int k = 0; k < MSL_POINT_VARS; k++)
+    for (uint32_t i = 0; i < point->var[k].n; i++)
+      touched |= point->var[k].col[i];
+  return (touched & low) == 0;
+}
+
 msl_expr msl_eval(emitter *e, tm_value v, const msl_point *point) {
   if (e->failed) return msl_primary("0", 1);
   if (!tm_type_is_tensor(tm_type_of(e->ir, v))) return msl_eval_scalar(e, v);
@@ -336,7 +348,7 @@ msl_expr msl_eval(emitter *e, tm_value v, const msl_point *point) {
   v = msl_look_through(e, v, &p);
   uint32_t varies = 0;
   for (uint32_t i = 0; i < p.n_comp; i++) varies |= p.comp[i];
-  if (!varies) p.n_comp = 0;
+  if (!varies || is_uniform(e, v, &p)) p.n_comp = 0;
   msl_expr found;
   if (find_local(e, v, &p, &found)) return found;
   const msl_value *value = &e->values[v];

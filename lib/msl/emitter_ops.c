@@ -269,6 +269,9 @@ static msl_expr selected(const ops *o) {
   if (c.lanes == 1) {
     a = msl_widen(e, a, o->to, lanes);
     b = msl_widen(e, b, o->to, lanes);
+    if (lanes > 1) /* as components: a vector in ?: may become a branch */
+      return msl_primary(msl_text(e, "select(%s, %s, bool%u(%s))", b.text,
+                                  a.text, (unsigned)lanes, c.text), lanes);
     return (msl_expr){msl_text(e, "%s ? %s : %s",
                                msl_paren(e, c, MSL_EQUALITY),
                                msl_paren(e, a, MSL_LOGOR),
