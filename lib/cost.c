@@ -52,7 +52,7 @@ typedef struct counter {
   tm_cost sum;           /* of the programs so far */
 } counter;
 
-/* ---- scalars -------------------------------------------------------------- */
+/* ---- scalars ------------------------------------------------------------- */
 
 static void set(counter *c, tm_value v, bool known, int64_t x) {
   c->known[v] = known;
@@ -79,7 +79,8 @@ static bool compute(const tm_ir *ir, tm_inst inst, const int64_t *x,
     *out = x[0] ? x[1] : x[2];
     return true;
   }
-  if (d->n_operands == 0 || d->n_operands > 2 || d->n_results != 1) return false;
+  if (d->n_operands == 0 || d->n_operands > 2 || d->n_results != 1)
+    return false;
   tm_scalar from = scalar_of(ir, d->operands[0]);
   tm_scalar to = scalar_of(ir, d->results);
   if (!tm_scalar_is_int(from) || !tm_scalar_is_int(to)) return false;
@@ -114,7 +115,7 @@ static void scalar(counter *c, tm_inst inst) {
   set(c, d->results, known, out);
 }
 
-/* ---- masks ---------------------------------------------------------------- */
+/* ---- masks --------------------------------------------------------------- */
 
 /* Dimensions in which v can differ, as bits; all when not known. */
 static uint32_t varies(const counter *c, tm_value v, uint32_t depth) {
@@ -214,7 +215,7 @@ static double part_true(counter *c, tm_value mask, uint32_t depth) {
   return (double)n / (double)all;
 }
 
-/* ---- instructions --------------------------------------------------------- */
+/* ---- instructions -------------------------------------------------------- */
 
 static double elements(const tm_ir *ir, tm_value v) {
   return (double)tm_type_numel(tm_type_of(ir, v));
@@ -340,7 +341,7 @@ static void reduce(counter *c, tm_inst inst) {
   }
 }
 
-/* ---- control -------------------------------------------------------------- */
+/* ---- control ------------------------------------------------------------- */
 
 static void run_block(counter *c, tm_block block, uint32_t depth);
 
@@ -448,7 +449,7 @@ static void run_block(counter *c, tm_block block, uint32_t depth) {
   }
 }
 
-/* ---- registers ------------------------------------------------------------ */
+/* ---- registers ----------------------------------------------------------- */
 
 /* Which values only dots read, through threadgroup memory. */
 static const uint8_t *find_staged(tm_ir *ir, const tm_layouts *layouts) {
@@ -555,7 +556,7 @@ static uint32_t count_registers(const counter *c, tm_block body) {
   return most / 4 + OTHER;
 }
 
-/* ---- the launch ----------------------------------------------------------- */
+/* ---- the launch ---------------------------------------------------------- */
 
 static void add(tm_cost *to, const tm_cost *x, double times) {
   to->read += times * x->read;
