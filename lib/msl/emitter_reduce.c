@@ -8,7 +8,8 @@
  *     if (...) m_parts[simdgroup] = m;         simdgroups along the axis,
  *     threadgroup_barrier(...);                through threadgroup memory
  *     m = m_parts[0];
- *     for (...) m = fmax(m, m_parts[w]);
+ *     for (...) m = fmax(m, m_parts[w]);   from 8 simdgroups on lanes exchange
+ *                                          them instead
  *
  * A combine function that is one operation is printed as that operation; any
  * other becomes a function of its own. Lanes exchange by XOR of single lane
@@ -416,6 +417,23 @@ static const char *read_part(const reduction *r, uint32_t i,
   return scalar_of(r, i) == TM_I1 ? msl_text(r->e, "%s != 0", text) : text;
 }
 
+/* Parts of one number of 8 simdgroups and more: each lane reads one, and
+ * lanes exchange them, three to five steps instead of a load of each. All
+ * lanes add up the same pairs, so all have the same. */
+static void exchange_parts(const reduction *r) {
+  emitter *e = r->e;
+  const char *type = msl_type(e, scalar_of(r, 0), 1);
+  const char *shuffle = msl_use(e, MSL_H_SHUFFLE_XOR, type, 1);
+  e->uses_lane = true;
+  const char *index = msl_text(e, "lane & %u", (1u << r->n_warps) - 1);
+  msl_line(e, "%s = %s;", r->name[0], read_part(r, 0, index));
+  for (uint32_t bit = 0; bit < r->n_warps; bit++) {
+    const char *with =
+        msl_text(e, "%s(%s, %u)", shuffle, r->name[0], 1u << bit);
+    accumulate(r, &with, "false");
+  }
+}
+
 /* declare: the names are new, in the second loop over a tile's registers. */
 static void read_parts(const reduction *r, const char *keep_var,
                        bool declare) {
@@ -484,7 +502,10 @@ void msl_reduce(emitter *e, tm_inst inst) {
       msl_region_read(e, msl_region_of(e, inst, i));
     var = many ? msl_loop(e, "k", 1u << r.n_keep) : NULL;
     if (many) name_parts(&r);
-    read_parts(&r, var, many);
+    if (r.simple && r.numel == 1 && !many && r.n_warps >= 3)
+      exchange_parts(&r);
+    else
+      read_parts(&r, var, many);
     if (many) store_parts(&r, var);
     if (var) msl_close(e);
   }
