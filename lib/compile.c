@@ -66,7 +66,8 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
   if (request->keep & TM_KEEP_TTIR) out->ttir = print_ir(arena, ir);
 
   tm_layouts layouts = {0};
-  if (!tm_layout_assign(ir, request->chip, spec.num_warps, &layouts, diags))
+  if (!tm_layout_assign_random(ir, request->chip, spec.num_warps,
+                               request->layout_seed, &layouts, diags))
     return false;
   if (!tm_layout_verify(ir, &layouts, diags)) return false;
   if (request->keep & TM_KEEP_LAYOUT) {

@@ -29,6 +29,7 @@ typedef struct tm_request {
   uint32_t keep;
   const tm_cost_launch *launch; /* count what this would do; or NULL */
   const char *skip_passes; /* comma separated, or NULL; for debugging */
+  uint64_t layout_seed; /* not 0: layouts at random, for tests */
   tm_pass_print *print; /* called after each pass when not NULL */
   void *payload;
 } tm_request;

@@ -63,12 +63,13 @@ static void make_build_id(void) {
 /* Everything the program is a function of. */
 static void make_key(const tm_module *module, const char *name,
                      const tm_spec *spec, const tm_chip *chip,
-                     uint32_t optimization_level, tm_buf *key) {
+                     const tmi_settings *settings, tm_buf *key) {
   pthread_once(&build_once, make_build_id);
   tmi_key_number(key, KEY_FORMAT);
   tmi_key_text(key, build_id);
   tmi_key_text(key, chip->name);
-  tmi_key_number(key, optimization_level);
+  tmi_key_number(key, settings->optimization_level);
+  tmi_key_number(key, settings->layout_seed);
   tmi_key_number(key, spec->num_warps);
   tmi_key_number(key, spec->num_stages);
   tmi_key_number(key, spec->debug);
@@ -131,7 +132,8 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
       .kernel = j->name,
       .spec = j->spec,
       .chip = j->chip,
-      .skip_passes = passes_to_skip(j->context->settings.optimization_level)};
+      .skip_passes = passes_to_skip(j->context->settings.optimization_level),
+      .layout_seed = j->context->settings.layout_seed};
   tm_result result;
   if (!tm_compile_kernel(j->arena, j->diags, &request, &result))
     return tmi_fail_diags(error, j->diags);
@@ -332,8 +334,8 @@ static tm_status make_kernel(job *j, tm_error **error) {
   tm_buf key = tm_buf_in(j->arena);
   if (j->options.cache == TM_SWITCH_OFF || !tm_store_path(j->context->store))
     return make_anew(j, &key, error);
-  make_key(j->module, j->name, &j->spec, j->chip,
-           j->context->settings.optimization_level, &key);
+  make_key(j->module, j->name, &j->spec, j->chip, &j->context->settings,
+           &key);
   return find_or_make(j, &key, error);
 }
 
@@ -640,7 +642,8 @@ static void make_texts(tm_kernel *kernel) {
         .chip = kernel->chip,
         .keep = TM_KEEP_AST | TM_KEEP_TTIR | TM_KEEP_LAYOUT,
         .skip_passes = passes_to_skip(
-            kernel->context->settings.optimization_level)};
+            kernel->context->settings.optimization_level),
+        .layout_seed = kernel->context->settings.layout_seed};
     tm_result result;
     if (tm_compile_kernel(&arena, &diags, &request, &result) &&
         tm_arena_guard(&kernel->arena, kept)) {

@@ -17,6 +17,7 @@
  *   preferred_threadgroup_size  -
  *   max_shared_memory           -
  *   optimization_level          -
+ *   -                           TRITON_METAL_LAYOUT_SEED
  */
 #define _POSIX_C_SOURCE 200809L
 #include "settings.h"
@@ -227,6 +228,19 @@ static bool environment_bool(reader *r, const char *name, bool *out) {
   return false;
 }
 
+/* For tests of the compiler: layouts at random, see lib/layout/perturb.c. */
+static void read_layout_seed(reader *r) {
+  const char *text = getenv("TRITON_METAL_LAYOUT_SEED");
+  if (!text || !*text) return;
+  char *end = NULL;
+  errno = 0;
+  unsigned long long seed = strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end || errno)
+    warn(r, "TRITON_METAL_LAYOUT_SEED=%s: expected a number", text);
+  else
+    r->out->layout_seed = seed;
+}
+
 static void read_environment(reader *r) {
   tmi_settings *s = r->out;
   const char *text;
@@ -252,6 +266,7 @@ static void read_environment(reader *r) {
   if (environment_bool(r, "TRITON_METAL_DISABLE_AUTOTUNING", &off))
     s->auto_tuning = !off;
   environment_bool(r, "TRITON_DEBUG", &s->debug); /* upstream's own */
+  read_layout_seed(r);
 }
 
 /* ---- the options -------------------------------------------------------- */

@@ -1451,8 +1451,10 @@ static void random_programs_get_layouts_that_verify(void **state) {
     make_store(&g);
     tm_build(&g.b, TM_RETURN, 0, NULL, 0, NULL, 0, NULL, 0, NULL);
     assert_true(tm_ir_verify(k.ir, &k.diags, "test"));
-    bool ok = tm_layout_assign(k.ir, tm_chip_by_name(roll(2) ? "m1" : "m4"),
-                               1u << roll(6), &k.layouts, &k.diags) &&
+    const tm_chip *chip = tm_chip_by_name(roll(2) ? "m1" : "m4");
+    uint32_t warps = 1u << roll(6);
+    bool ok = tm_layout_assign_random(k.ir, chip, warps, n % 2 ? n : 0,
+                                      &k.layouts, &k.diags) &&
               tm_layout_verify(k.ir, &k.layouts, &k.diags) &&
               tm_ir_verify(k.ir, &k.diags, "layout");
     if (!ok) {

@@ -5,12 +5,17 @@
  * tests/oracle on the TTIR that lowering makes. All of their arithmetic is
  * exact, so every element of every buffer must be equal.
  *
- * softmetal checks bounds, races and barriers and shuffles the order of
- * simdgroups meanwhile. A kernel that is over a limit of the chip may be
- * refused; any other refusal fails the test.
+ * Most are compiled with layouts chosen at random (lib/layout/perturb.c),
+ * for a chip chosen at random. softmetal checks bounds, races and barriers
+ * and shuffles the order of simdgroups meanwhile. A kernel that is over a
+ * limit of the chip may be refused; any other refusal fails the test.
  *
  *     RANDOM_KERNELS=1000:5000    seeds 1000 to 5999 instead of the short run
  *     RANDOM_KERNELS_VERBOSE=1    seeds and texts of what is refused
+ *     RANDOM_KERNELS_COMPILE=1    nothing runs on the device: that it compiles,
+ *                                 and what the optimizer made of it
+ *     RANDOM_KERNELS_REDUCE=1     lines are taken out of what fails as long as
+ *                                 it fails in the same way
  */
 #define _GNU_SOURCE /* setenv */
 #include "oracle/eval.h"
@@ -23,30 +28,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { FIRST = 1, SHORT_RUN = 24 };
+enum { FIRST = 1, SHORT_RUN = 24, COMPILED = 300 };
 
 typedef enum outcome { EQUAL, DIFFERENT, OVER_A_LIMIT, REFUSED } outcome;
 
 typedef struct run {
   random_kernel k;
   uint64_t seed;
-  void *want[RANDOM_MAX_BUFFERS];
-  tm_buffer *got[RANDOM_MAX_BUFFERS];
+  bool quiet;
+  void *want[RANDOM_MAX_BUFFERS], *got[RANDOM_MAX_BUFFERS];
+  tm_buffer *buffers[RANDOM_MAX_BUFFERS]; /* whose contents got is */
   tm_arg args[RANDOM_MAX_BUFFERS + 2];
   tm_eval_arg eval[RANDOM_MAX_BUFFERS + 2];
 } run;
 
+static char failure[256]; /* how the last kernel failed */
+
 static void complain(const run *r, const char *what) {
-  printf("seed %llu: %s\nsignature: %s; %u simdgroups, %u programs, n %d, "
-         "m %d\n%s\n", (unsigned long long)r->seed, what, r->k.signature,
-         (unsigned)r->k.num_warps, (unsigned)r->k.grid, (int)r->k.n,
-         (int)r->k.m, r->k.text);
+  const random_kernel *k = &r->k;
+  snprintf(failure, sizeof failure, "%.200s", what);
+  if (r->quiet) return;
+  const char *body = strstr(k->text, "@triton.jit\ndef k(");
+  printf("seed %llu: %s\nsignature: %s; %u simdgroups, %u x %u programs, "
+         "n %d, m %d, for %s, layouts %llu, optimization %u\n%s\n",
+         (unsigned long long)r->seed, what, k->signature,
+         (unsigned)k->num_warps, (unsigned)k->grid[0], (unsigned)k->grid[1],
+         (int)k->n, (int)k->m, k->chip, (unsigned long long)k->layout_seed,
+         (unsigned)k->optimization_level, body ? body : k->text);
   fflush(stdout);
 }
 
+/* TTIR as lowering makes it, or after the optimizer. */
 static tm_ir *lowered(tm_arena *arena, const random_kernel *k,
-                      const char **problem) {
+                      bool optimized, const char **problem) {
   tm_diags diags;
   tm_diags_init(&diags, arena);
   tm_modules *set = tm_modules_create(arena, &diags);
@@ -58,12 +74,15 @@ static tm_ir *lowered(tm_arena *arena, const random_kernel *k,
   if (def)
     spec.args = tm_signature_parse(arena, &diags, k->signature, def, NULL, 0);
   tm_ir *ir = spec.args ? tm_lower(arena, &diags, module, "k", &spec) : NULL;
+  const char *skip = k->optimization_level < 2 ? "cse,licm" : NULL;
+  if (ir && optimized && !tm_optimize(ir, &diags, skip, NULL, NULL)) ir = NULL;
   tm_buf text = tm_buf_in(arena);
   if (!ir) tm_diags_render_all(&diags, &text);
   *problem = tm_buf_text(&text);
   return ir;
 }
 
+/* t: NULL for arrays that no device sees. */
 static void make_arguments(run *r, device_test *t) {
   uint32_t n = r->k.n_buffers;
   for (uint32_t i = 0; i < n; i++) {
@@ -72,10 +91,12 @@ static void make_arguments(run *r, device_test *t) {
     r->want[i] = malloc(bytes);
     assert_non_null(r->want[i]);
     random_fill(&r->k, i, r->seed, r->want[i], size);
-    r->got[i] = device_array(t, RANDOM_ELEMENTS, size);
-    memcpy(tm_buffer_contents(r->got[i]), r->want[i], bytes);
-    r->args[i] = tm_arg_buffer(r->got[i], 0);
-    r->eval[i] = (tm_eval_arg){.data = r->want[i], .bytes = bytes};
+    r->buffers[i] = t ? device_array(t, RANDOM_ELEMENTS, size) : NULL;
+    r->got[i] = t ? tm_buffer_contents(r->buffers[i]) : malloc(bytes);
+    assert_non_null(r->got[i]);
+    memcpy(r->got[i], r->want[i], bytes);
+    r->args[i] = tm_arg_buffer(r->buffers[i], 0);
+    r->eval[i] = (tm_eval_arg){.bytes = bytes};
   }
   int32_t numbers[2] = {r->k.n, r->k.m};
   for (uint32_t i = 0; i < 2; i++) {
@@ -84,7 +105,15 @@ static void make_arguments(run *r, device_test *t) {
   }
 }
 
-/* Bit for bit, but for the sign of zeros. */
+static void free_arguments(run *r) {
+  for (uint32_t i = 0; i < r->k.n_buffers; i++) {
+    if (!r->buffers[i]) free(r->got[i]);
+    tm_buffer_destroy(r->buffers[i]);
+    free(r->want[i]);
+  }
+}
+
+/* Bit for bit, but for the sign of zeros and what NaN is made of. */
 static bool is_equal(const char *type, const void *got, const void *want,
                      size_t at) {
   uint64_t a = 0, b = 0;
@@ -94,22 +123,25 @@ static bool is_equal(const char *type, const void *got, const void *want,
   if (a == b) return true;
   uint64_t sign = 1ull << (size * 8 - 1);
   bool is_float = strchr("fb", type[0]) != NULL;
+  if (random_is_nan(type, a) && random_is_nan(type, b)) return true;
   return is_float && (a & ~sign) == 0 && (b & ~sign) == 0;
 }
 
-static outcome compare(const run *r) {
+static outcome compare(const run *r, const char *who) {
   for (uint32_t i = 0; i < r->k.n_buffers; i++)
     for (size_t e = 0; e < RANDOM_ELEMENTS; e++) {
-      if (is_equal(r->k.types[i], tm_buffer_contents(r->got[i]), r->want[i],
+      if (e == 0 && memcmp(r->got[i], r->want[i], r->eval[i].bytes) == 0)
+        break;
+      if (is_equal(r->k.types[i], r->got[i], r->want[i],
                    e))
         continue;
       char what[128];
       uint64_t a = 0, b = 0;
       size_t size = random_type_bytes(r->k.types[i]);
-      memcpy(&a, (char *)tm_buffer_contents(r->got[i]) + e * size, size);
+      memcpy(&a, (const char *)r->got[i] + e * size, size);
       memcpy(&b, (const char *)r->want[i] + e * size, size);
-      snprintf(what, sizeof what, "buffer b%u, element %zu is 0x%llx, not "
-               "0x%llx", (unsigned)i, e, (unsigned long long)a,
+      snprintf(what, sizeof what, "%sbuffer b%u, element %zu is 0x%llx, not "
+               "0x%llx", who, (unsigned)i, e, (unsigned long long)a,
                (unsigned long long)b);
       complain(r, what);
       return DIFFERENT;
@@ -117,68 +149,208 @@ static outcome compare(const run *r) {
   return EQUAL;
 }
 
-static outcome evaluate(run *r) {
+/* Runs the evaluator on `data`; false when it cannot. */
+static bool evaluate(run *r, void *const *data, bool optimized) {
   tm_arena arena;
   jmp_buf guard;
   tm_arena_init(&arena, 0);
   assert_true(tm_arena_guard(&arena, guard));
-  tm_eval_options options = {.grid = {r->k.grid, 1, 1},
+  tm_eval_options options = {.grid = {r->k.grid[0], r->k.grid[1], 1},
                              .max_steps = 100000000};
   const char *problem = NULL;
-  tm_ir *ir = lowered(&arena, &r->k, &problem);
-  outcome o = DIFFERENT;
-  if (!ir) {
-    complain(r, problem);
-  } else {
-    tm_eval_result result =
-        tm_eval_run(ir, r->eval, r->k.n_buffers + 2, &options);
-    if (result.error) complain(r, result.error);
-    else o = compare(r);
+  tm_ir *ir = lowered(&arena, &r->k, optimized, &problem);
+  if (ir) {
+    for (uint32_t i = 0; i < r->k.n_buffers; i++) r->eval[i].data = data[i];
+    problem = tm_eval_run(ir, r->eval, r->k.n_buffers + 2, &options).error;
   }
+  if (!ir || problem) complain(r, problem);
   tm_arena_free(&arena);
+  return ir && !problem;
+}
+
+/* The optimizer alone: what its TTIR computes, by the evaluator. */
+static outcome optimize(run *r) {
+  make_arguments(r, NULL);
+  outcome o = DIFFERENT;
+  if (evaluate(r, r->want, false) && evaluate(r, r->got, true))
+    o = compare(r, "optimized: ");
+  free_arguments(r);
   return o;
 }
 
 static outcome launch(run *r, device_test *t, tm_kernel *kernel) {
   tm_error *error = NULL;
-  if (tm_launch(t->stream, kernel, tm_grid_1d(r->k.grid), r->args,
-                r->k.n_buffers + 2, &error) ||
+  if (tm_launch(t->stream, kernel, (tm_grid){r->k.grid[0], r->k.grid[1], 1},
+                r->args, r->k.n_buffers + 2, &error) ||
       tm_stream_synchronize(t->stream, TM_WAIT_FOREVER, &error)) {
     complain(r, tm_error_text(error));
     tm_error_destroy(error);
     return DIFFERENT;
   }
-  return evaluate(r);
+  return evaluate(r, r->want, false) ? compare(r, "") : DIFFERENT;
 }
 
-static outcome run_seed(uint64_t seed) {
-  run r = {.seed = seed, .k = random_kernel_of(seed)};
-  device_test t = device_open(NULL, r.k.text);
+/* ---- one kernel ------------------------------------------------------- */
+
+/* False with the reason said when the text cannot be read. */
+static bool open_device(run *r, device_test *out) {
+  const random_kernel *k = &r->k;
+  device_test t = {NULL, NULL, NULL};
   tm_error *error = NULL;
+  char text[24];
+  tm_context_options options = TM_CONTEXT_OPTIONS_INIT;
+  options.optimization_level = k->optimization_level;
+  snprintf(text, sizeof text, "%llu", (unsigned long long)k->layout_seed);
+  setenv("TRITON_METAL_LAYOUT_SEED", text, 1);
+  if (tm_context_create(&t.context, &options, &error) ||
+      tm_module_parse(&t.module, NULL, "test.py", k->text, strlen(k->text),
+                      NULL, &error) ||
+      tm_stream_create(&t.stream, t.context, NULL, &error))
+    complain(r, tm_error_text(error));
+  *out = t;
+  tm_error_destroy(error);
+  return error == NULL;
+}
+
+static outcome run_kernel(run *r) {
+  device_test t;
+  tm_error *error = NULL;
+  if (!open_device(r, &t)) {
+    device_close(&t);
+    return REFUSED;
+  }
   tm_kernel *kernel = NULL;
   tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
-  options.signature = r.k.signature;
-  options.num_warps = r.k.num_warps;
+  options.signature = r->k.signature;
+  options.num_warps = r->k.num_warps;
+  options.chip = r->k.chip;
   outcome o;
   tm_status status =
       tm_compile(&kernel, t.context, t.module, "k", &options, &error);
   if (status) {
     o = status == TM_E_LIMIT ? OVER_A_LIMIT : REFUSED;
     if (o == REFUSED || getenv("RANDOM_KERNELS_VERBOSE"))
-      complain(&r, tm_error_text(error));
+      complain(r, tm_error_text(error));
     tm_error_destroy(error);
   } else {
-    make_arguments(&r, &t);
-    o = launch(&r, &t, kernel);
-    for (uint32_t i = 0; i < r.k.n_buffers; i++) {
-      tm_buffer_destroy(r.got[i]);
-      free(r.want[i]);
+    if (getenv("RANDOM_KERNELS_COMPILE")) {
+      o = optimize(r);
+    } else {
+      make_arguments(r, &t);
+      o = launch(r, &t, kernel);
+      free_arguments(r);
     }
     tm_kernel_destroy(kernel);
   }
   device_close(&t);
+  return o;
+}
+
+/* ---- less of what fails ----------------------------------------------- */
+
+/* What two failures of one kind have in common: their words up to the first
+ * number, without the place. */
+static bool is_same_failure(const char *one, const char *other) {
+  const char *a = strstr(one, "error: "), *b = strstr(other, "error: ");
+  a = a ? a + 7 : one;
+  b = b ? b + 7 : other;
+  size_t n = strcspn(a, "0123456789\n\'%");
+  return n > 4 && strncmp(a, b, n) == 0;
+}
+
+static bool still_fails(const run *r, const random_kernel *k,
+                        const char *how) {
+  run less = {.k = *k, .seed = r->seed, .quiet = true};
+  outcome o = run_kernel(&less);
+  return (o == DIFFERENT || o == REFUSED) && is_same_failure(how, failure);
+}
+
+/* The text without the line at `at`, and without what is indented below it
+ * when `block` is set. */
+static char *without(const char *text, const char *at, bool block) {
+  size_t indent = strspn(at, " ");
+  const char *end = strchr(at, '\n');
+  end = end ? end + 1 : at + strlen(at);
+  while (block && *end && strspn(end, " ") > indent) {
+    const char *next = strchr(end, '\n');
+    end = next ? next + 1 : end + strlen(end);
+  }
+  char *less = malloc(strlen(text) + 1);
+  assert_non_null(less);
+  memcpy(less, text, (size_t)(at - text));
+  strcpy(less + (at - text), end);
+  return less;
+}
+
+/* One round over all lines, last first; false when none could go. */
+static bool take_lines(run *r, const char *how) {
+  bool any = false;
+  const char *body = strstr(r->k.text, "\ndef k(");
+  for (size_t at = strlen(r->k.text); body && at > 0; at--) {
+    const char *p = r->k.text + at;
+    body = strstr(r->k.text, "\ndef k(");
+    if (p <= strchr(body + 1, '\n')) break;
+    if (p[-1] != '\n' || !*p) continue;
+    random_kernel k = r->k;
+    k.text = without(r->k.text, p, true);
+    if (still_fails(r, &k, how)) {
+      free(r->k.text);
+      r->k.text = k.text;
+      any = true;
+    } else {
+      free(k.text);
+    }
+  }
+  return any;
+}
+
+static void reduce(run *r) {
+  char how[256];
+  snprintf(how, sizeof how, "%s", failure);
+  random_kernel k = r->k;
+  k.layout_seed = 0;
+  if (still_fails(r, &k, how)) r->k = k;
+  k = r->k;
+  k.grid[0] = k.grid[1] = 1;
+  if (still_fails(r, &k, how)) r->k = k;
+  while (take_lines(r, how)) continue;
+  for (uint32_t w = 1; w < r->k.num_warps; w *= 2) {
+    k = r->k;
+    k.num_warps = w;
+    if (!still_fails(r, &k, how)) continue;
+    r->k = k;
+    break;
+  }
+  printf("---- reduced:\n");
+  run_kernel(r);
+}
+
+static outcome run_seed(uint64_t seed) {
+  run r = {.seed = seed, .k = random_kernel_of(seed)};
+  outcome o = run_kernel(&r);
+  if ((o == DIFFERENT || o == REFUSED) && getenv("RANDOM_KERNELS_REDUCE"))
+    reduce(&r);
   free(r.k.text);
   return o;
+}
+
+/* ---- many kernels ----------------------------------------------------- */
+
+static void run_seeds(uint64_t first, uint64_t n) {
+  unsigned long long count[4] = {0};
+  for (uint64_t seed = first; seed < first + n; seed++) {
+    clock_t start = clock();
+    count[run_seed(seed)]++;
+    if (getenv("RANDOM_KERNELS_VERBOSE"))
+      fprintf(stderr, "seed %llu took %.2f s\n", (unsigned long long)seed,
+              (double)(clock() - start) / CLOCKS_PER_SEC);
+  }
+  printf("%llu kernels: %llu equal, %llu different, %llu over a limit, %llu "
+         "refused\n", (unsigned long long)n, count[EQUAL], count[DIFFERENT],
+         count[OVER_A_LIMIT], count[REFUSED]);
+  assert_int_equal(count[DIFFERENT], 0);
+  assert_int_equal(count[REFUSED], 0);
+  assert_true(count[OVER_A_LIMIT] * 10 <= n + 9);
 }
 
 static void random_kernels_agree_with_the_evaluator(void **state) {
@@ -187,27 +359,24 @@ static void random_kernels_agree_with_the_evaluator(void **state) {
   const char *seeds = getenv("RANDOM_KERNELS");
   if (seeds && sscanf(seeds, "%llu:%llu", &first, &n) != 2)
     fail_msg("RANDOM_KERNELS is not first:count");
-  unsigned long long count[4] = {0};
-  for (uint64_t seed = first; seed < first + n; seed++) {
-    if (getenv("RANDOM_KERNELS_VERBOSE")) {
-      fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
-      fflush(stderr);
-    }
-    count[run_seed(seed)]++;
-  }
-  printf("%llu kernels: %llu equal, %llu different, %llu over a limit, %llu "
-         "refused\n", n, count[EQUAL], count[DIFFERENT],
-         count[OVER_A_LIMIT], count[REFUSED]);
-  assert_int_equal(count[DIFFERENT], 0);
-  assert_int_equal(count[REFUSED], 0);
-  assert_true(count[OVER_A_LIMIT] * 10 <= n + 9);
+  run_seeds(first, n);
+}
+
+static void optimized_kernels_compute_the_same(void **state) {
+  (void)state;
+  if (getenv("RANDOM_KERNELS")) skip();
+  setenv("RANDOM_KERNELS_COMPILE", "1", 1);
+  run_seeds(FIRST, COMPILED);
+  unsetenv("RANDOM_KERNELS_COMPILE");
 }
 
 int main(void) {
   setenv("SOFTMETAL_CHECK", "1", 1);
   setenv("SOFTMETAL_SHUFFLE", "11", 1);
+  setenv("SOFTMETAL_CHIP", "m5-max", 1); /* runs what is made for any */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_kernels_agree_with_the_evaluator),
+      cmocka_unit_test(optimized_kernels_compute_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static const char *const variables[] = {
     "TRITON_METAL_CACHE_DIR", "TRITON_METAL_CACHE",
     "TRITON_METAL_DEBUG",     "TRITON_METAL_FORCE_SYNC",
     "TRITON_METAL_DEVICE",    "TRITON_METAL_DISABLE_AUTOTUNING",
-    "TRITON_METAL_CHIP"};
+    "TRITON_METAL_CHIP",      "TRITON_METAL_LAYOUT_SEED"};
 
 static int begin(void **state) {
   (void)state;

@@ -279,7 +279,8 @@ static tm_value require(realiser *z, tm_value v, const tm_layout *l,
   if (z->of.data[root] == NULL) {
     const tm_layout *wish = z->a->wish[root];
     bool takes = is_soft(z, root) || wish == l;
-    if (!takes && z->waits[root])
+    bool stubborn = tm_perturb_roll(z->a, TM_PERTURB_WAIT, root, 3) == 1;
+    if (!takes && z->waits[root] && !stubborn)
       takes = !staged && (waiting_accepts(z, root, l) ||
                           !converts_well(z, root, wish, l));
     settle(z, root, takes ? l : wish);
@@ -289,6 +290,9 @@ static tm_value require(realiser *z, tm_value v, const tm_layout *l,
     return (tm_value)found;
   const tm_layout *have = z->of.data[root];
   if (is_address(z, root)) return clone(z, root, l);
+  uint32_t any = tm_perturb_roll(z->a, TM_PERTURB_CLONE,
+                                 variant_key(root, l), 3);
+  if (any == 1 && converts_well(z, root, have, l)) return convert(z, root, l);
   if (is_clonable(z, root) &&
       (clone_cost(z, root, l) <= convert_cost(z, root, have, l) ||
        !converts_well(z, root, have, l)))
@@ -319,6 +323,11 @@ static const tm_layout *store_layout(realiser *z, tm_inst i) {
   const tm_inst_data *inst = tm_get(z->a->ir, i);
   tm_value value = root_of(z, inst->operands[1]);
   tm_value pointer = root_of(z, inst->operands[0]);
+  if (z->a->random != 0) {
+    const tm_layout *const some[3] = {x->seed, likely(z, value),
+                                      likely(z, pointer)};
+    return some[tm_perturb_roll(z->a, TM_PERTURB_STORE, i, 3)];
+  }
   if (!is_soft(z, value)) {
     const tm_layout *l = likely(z, value);
     bool as_it_is = tm_seed_accepts(x, l) ||
@@ -609,6 +618,12 @@ static void realise(tm_assigner *a, tm_layouts *out) {
 
 bool tm_layout_assign(tm_ir *ir, const tm_chip *chip, uint32_t num_warps,
                       tm_layouts *out, tm_diags *diags) {
+  return tm_layout_assign_random(ir, chip, num_warps, 0, out, diags);
+}
+
+bool tm_layout_assign_random(tm_ir *ir, const tm_chip *chip,
+                             uint32_t num_warps, uint64_t seed,
+                             tm_layouts *out, tm_diags *diags) {
   tm_assigner a;
   tm_loc none = {0, 0, 0};
   memset(&a, 0, sizeof a);
@@ -629,6 +644,7 @@ bool tm_layout_assign(tm_ir *ir, const tm_chip *chip, uint32_t num_warps,
   a.chip = chip;
   a.diags = diags;
   a.num_warps = num_warps;
+  a.random = seed;
   a.n_values = ir->values.len;
   a.n_insts = ir->insts.len;
   a.axis = tm_axis_analyse(ir, a.arena);

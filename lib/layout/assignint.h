@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * assignint.h - what the files that assign layouts share: relation.c,
- * seed.c, propagate.c, assign.c, verify_layout.c.
+ * seed.c, propagate.c, assign.c, perturb.c, verify_layout.c.
  */
 #ifndef TM_ASSIGNINT_H
 #define TM_ASSIGNINT_H
@@ -61,6 +61,7 @@ typedef struct tm_assigner {
   const tm_chip *chip;
   tm_diags *diags;
   uint32_t num_warps;
+  uint64_t random;         /* seed of choices at random; 0: none are */
   const tm_axis *axis;     /* per original value */
   uint32_t n_values, n_insts; /* before anything was inserted */
   const uint32_t *uses;    /* per original value */
@@ -95,6 +96,26 @@ const tm_layout *tm_seed_dot(tm_assigner *a, tm_inst i);
 uint32_t tm_seed_segment(const tm_access *access, const tm_layout *l);
 /* True if the access may as well be made with layout l as with its seed. */
 bool tm_seed_accepts(const tm_access *access, const tm_layout *l);
+
+/* ---- perturb.c: choices at random, for tests ----------------------------- */
+
+typedef enum tm_perturb_choice {
+  TM_PERTURB_ACCESS = 1, /* what a load, store or atomic asks for */
+  TM_PERTURB_DEFAULT,    /* the layout for tiles of a type */
+  TM_PERTURB_NEED,       /* the operands of a reduction, scan, ... */
+  TM_PERTURB_NEEDS,      /* whether it minds what its operands have */
+  TM_PERTURB_PRODUCT,    /* how simdgroups divide a product */
+  TM_PERTURB_STORE,      /* where a store happens */
+  TM_PERTURB_CLONE,      /* computed again, or converted */
+  TM_PERTURB_WAIT        /* a load takes what it is asked, or its wish */
+} tm_perturb_choice;
+
+/* A number below n; 0 when choices are not at random. */
+uint32_t tm_perturb_roll(const tm_assigner *a, tm_perturb_choice choice,
+                         uint64_t place, uint32_t n);
+/* Another layout for the same tile, or l. */
+const tm_layout *tm_perturb_layout(tm_assigner *a, tm_perturb_choice choice,
+                                   uint64_t place, const tm_layout *l);
 
 /* ---- propagate.c: from seeds to every value ------------------------------ */
 

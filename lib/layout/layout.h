@@ -261,6 +261,12 @@ typedef struct tm_layouts {
 bool tm_layout_assign(tm_ir *ir, const tm_chip *chip, uint32_t num_warps,
                       tm_layouts *out, tm_diags *diags);
 
+/* The same, but for tests: with seed not 0, every choice that only matters
+ * for speed is made at random (perturb.c). */
+bool tm_layout_assign_random(tm_ir *ir, const tm_chip *chip,
+                             uint32_t num_warps, uint64_t seed,
+                             tm_layouts *out, tm_diags *diags);
+
 /* Holds every instruction of the kernel to the table above, and every layout
  * to what is said there. Each broken promise is an INTERNAL error at its
  * place; true when there is none. */

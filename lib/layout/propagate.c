@@ -91,7 +91,8 @@ static void sweep_needy(sweeper *s, tm_inst i, uint32_t from, uint32_t to) {
   tm_assigner *a = s->a;
   const tm_inst_data *inst = tm_get(a->ir, i);
   uint32_t k = strongest(a, inst, from, to);
-  if (k < to) {
+  bool minds = tm_perturb_roll(a, TM_PERTURB_NEEDS, i, 2) == 1;
+  if (k < to && !minds) {
     tm_value v = inst->operands[k];
     a->need[i] = a->wish[v];
     if (derive(s, i, k, a->wish[v], a->strength[v])) return;
@@ -99,7 +100,9 @@ static void sweep_needy(sweeper *s, tm_inst i, uint32_t from, uint32_t to) {
   while (from < to && !tm_relation_is_tensor(a->ir, inst->operands[from]))
     from++;
   if (from == to) return;
-  const tm_layout *l = tm_seed_default(a, operand_type(s, inst, from));
+  const tm_layout *l = tm_perturb_layout(
+      a, TM_PERTURB_NEED, i,
+      tm_seed_default(a, operand_type(s, inst, from)));
   if (inst->op == TM_SPLIT) { /* the last dimension has to be in registers */
     tm_layout o = tm_layout_join(
         tm_seed_default(a, tm_type_of(a->ir, inst->results)));

@@ -95,10 +95,10 @@ static uint32_t elements_per_thread(const tm_assigner *a, tm_type t) {
   return n < 1 ? 1 : (uint32_t)n;
 }
 
-static void seed_access(tm_assigner *a, tm_access *x) {
+static void seed_access(tm_assigner *a, tm_access *x, tm_inst i) {
   uint32_t per_thread = 1, widest = 1;
-  for (uint32_t i = 0; i < a->n_insts; i++) {
-    const tm_access *y = a->access[i];
+  for (uint32_t k = 0; k < a->n_insts; k++) {
+    const tm_access *y = a->access[k];
     if (y == NULL || !same_kind(x, y)) continue;
     per_thread = max_u32(per_thread, y->vector);
     widest = max_u32(widest, y->elem_bytes);
@@ -107,7 +107,8 @@ static void seed_access(tm_assigner *a, tm_access *x) {
   per_thread = min_u32(per_thread, elements_per_thread(a, x->type));
   tm_layout l = tm_layout_blocked(x->type->rank, x->type->shape, per_thread,
                                   a->num_warps, x->order);
-  x->seed = tm_assign_intern(a, &l);
+  x->seed = tm_perturb_layout(a, TM_PERTURB_ACCESS, i,
+                              tm_assign_intern(a, &l));
 }
 
 static const tm_layout *find_default(tm_assigner *a, tm_type type) {
@@ -130,7 +131,9 @@ const tm_layout *tm_seed_default(tm_assigner *a, tm_type type) {
   uint64_t found;
   if (tm_map_get(&a->defaults, TM_KEY(type), &found))
     return (const tm_layout *)(uintptr_t)found;
-  const tm_layout *l = find_default(a, type);
+  const tm_layout *l = tm_perturb_layout(a, TM_PERTURB_DEFAULT,
+                                         a->defaults.len,
+                                         find_default(a, type));
   tm_map_put(&a->defaults, TM_KEY(type), TM_KEY(l));
   return l;
 }
@@ -184,6 +187,11 @@ const tm_layout *tm_seed_dot(tm_assigner *a, tm_inst i) {
     num = (uint32_t)(num / t->shape[d] > 0 ? num / t->shape[d] : 1);
   split_warps(num, t->shape[t->rank - 2], t->shape[t->rank - 1],
               a->by_rows[i], &m, &n);
+  uint32_t other = tm_perturb_roll(a, TM_PERTURB_PRODUCT, i, 3);
+  if (other == 1 && n > 1 && t->shape[t->rank - 2] / (m * 2) >= 8)
+    m *= 2, n /= 2;
+  if (other == 2 && m > 1 && t->shape[t->rank - 1] / (n * 2) >= 8)
+    m /= 2, n *= 2;
   tm_layout l = tm_layout_fragment_wide(t->rank, t->shape, m, n,
                                         a->num_warps, a->wide);
   return tm_assign_intern(a, &l);
@@ -412,6 +420,6 @@ bool tm_seed(tm_assigner *a) {
   if (a->failed) return false;
   seed_wide(a);
   for (uint32_t i = 0; i < a->n_insts; i++)
-    if (a->access[i] != NULL) seed_access(a, a->access[i]);
+    if (a->access[i] != NULL) seed_access(a, a->access[i], i);
   return true;
 }

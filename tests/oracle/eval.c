@@ -195,8 +195,13 @@ static void store(machine *m, int64_t address, tm_type t, cell c) {
   if (!p) return;
   tm_type e = tm_type_element(t);
   uint64_t bits = (uint64_t)c.i;
-  if (e->kind == TM_TYPE_SCALAR && tm_scalar_is_float(e->scalar))
-    bits = tm_eval_encode(e->scalar, tm_eval_round(e->scalar, c.f, false));
+  if (e->kind == TM_TYPE_SCALAR && tm_scalar_is_float(e->scalar)) {
+    /* A value of its type is not rounded, which would take infinity from
+     * 8-bit floats. */
+    double x = m->options.in_double ? tm_eval_round(e->scalar, c.f, false)
+                                    : c.f;
+    bits = tm_eval_encode(e->scalar, x);
+  }
   if (e->kind == TM_TYPE_SCALAR && e->scalar == TM_I1) bits = c.i ? 1 : 0;
   memcpy(p, &bits, size);
   unsigned char *written = written_at(m, address);

@@ -330,9 +330,9 @@ static bool cast(tm_op op, tm_scalar s, tm_scalar to, int64_t attr,
                                        op == TM_FP_TO_FP && attr == 0);
     return true;
   case TM_BITCAST: case TM_ARITH_BITCAST: {
-    uint64_t bits = tm_scalar_is_float(s)
-                        ? tm_eval_encode(s, tm_eval_round(s, x.f, false))
-                        : (uint64_t)x.i;
+    double f = in_double ? tm_eval_round(s, x.f, false) : x.f;
+    uint64_t bits = tm_scalar_is_float(s) ? tm_eval_encode(s, f)
+                                          : (uint64_t)x.i;
     if (tm_scalar_is_float(to)) out->f = tm_eval_decode(to, bits);
     else out->i = tm_eval_wrap(to, (int64_t)bits);
     return true;

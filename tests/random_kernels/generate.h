@@ -8,11 +8,12 @@
  * floating-point arithmetic is exact: the generator follows how many bits
  * each value can need and never lets one outgrow its type. So results do not
  * depend on the order of sums or on contraction, and two implementations
- * must agree bit for bit (zeros may differ in sign).
+ * must agree bit for bit (zeros may differ in sign, NaN in its bits).
  */
 #ifndef TM_TEST_GENERATE_H
 #define TM_TEST_GENERATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,12 +21,17 @@ enum { RANDOM_MAX_BUFFERS = 12, RANDOM_ELEMENTS = 32768 };
 
 typedef struct random_kernel {
   char *text;          /* the module; kernel "k"; free() it */
-  char signature[512]; /* of its buffers, then two i32 numbers n and m */
+  char signature[512]; /* of its buffers, then two numbers n and m */
   const char *types[RANDOM_MAX_BUFFERS]; /* of the buffers: "fp32" */
+  bool is_wild[RANDOM_MAX_BUFFERS]; /* floats of any size, NaN, infinity */
   uint32_t n_buffers;
-  uint32_t grid;       /* programs, one dimension */
+  uint32_t grid[2];    /* programs */
   uint32_t num_warps;
   int32_t n, m;        /* 0 to 5 */
+  const char *n_type;  /* i16, i32 or i64; m is an i32 */
+  const char *chip;    /* to compile for */
+  uint64_t layout_seed; /* as TRITON_METAL_LAYOUT_SEED has it */
+  uint32_t optimization_level;
 } random_kernel;
 
 random_kernel random_kernel_of(uint64_t seed);
@@ -36,5 +42,6 @@ void random_fill(const random_kernel *k, uint32_t buffer, uint64_t seed,
                  void *data, size_t bytes);
 /* Bytes of an element of "fp32", "i1", ... */
 size_t random_type_bytes(const char *type);
+bool random_is_nan(const char *type, uint64_t bits);
 
 #endif
