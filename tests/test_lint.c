@@ -152,6 +152,13 @@ static void buffer_indices_are_declared_unique_and_below_31(void **state) {
   expect_rule(TWO("[[buffer(0)]]", ""), "buffers", 0, false);
 }
 
+static void scalars_are_in_one_struct(void **state) {
+  expect_rule(PRELUDE STRUCT BOUND "kernel void k(device float *x "
+              "[[buffer(0)]], device const float *y [[buffer(1)]], constant "
+              "k_args &args [[buffer(2)]], constant int &n [[buffer(3)]]) "
+              "{\n}\n", "buffers", 0, false);
+}
+
 static void position_attributes_share_a_width(void **state) {
 #define WITH(input)                                                      \
   PRELUDE STRUCT BOUND "kernel void k(device float *x [[buffer(0)]], "   \
@@ -416,6 +423,22 @@ static void barriers_are_in_the_kernel(void **state) {
               HEAD "f();\n}\n", "barrier", 0, false);
 }
 
+static void every_lane_makes_a_shuffle(void **state) {
+  BROKEN("shuffle", "bool a = y[0] > 0.0f;\na = a || simd_any(a);\n");
+  BROKEN("shuffle", "bool a = y[0] > 0.0f;\n"
+         "a = a && (simd_shuffle_xor(int(a), ushort(1)) != 0);\n");
+  BROKEN("shuffle", "x[0] = y[0] > 0.0f ? y[0] : simd_sum(y[0]);\n");
+  FINE("x[0] = max(y[0] > 0.0f ? y[0] : 1.0f, simd_sum(y[0]));\n"
+       "x[1] = simd_sum(y[0]) > 1.0f ? 1.0f : 0.0f;\n"
+       "bool a = simd_any(y[0] > 0.0f && y[1] > 0.0f);\nx[2] = a;\n");
+}
+
+static void aggregate_literals_are_flat(void **state) {
+  BROKEN("aggregate", "float a[2][2] = {{0.0f, 1.0f}, {2.0f, 3.0f}};\n"
+         "x[0] = a[0][1];\n");
+  FINE("float a[2] = {0.0f, 1.0f};\nx[0] = a[1];\n");
+}
+
 /* ---- any bytes -------------------------------------------------------- */
 
 static void any_text_ends_in_a_report(void **state) {
@@ -465,6 +488,7 @@ int main(void) {
     cmocka_unit_test(a_thread_bound_of_32_is_miscompiled),
     cmocka_unit_test(loop_counters_are_32_bits_wide),
     cmocka_unit_test(buffer_indices_are_declared_unique_and_below_31),
+    cmocka_unit_test(scalars_are_in_one_struct),
     cmocka_unit_test(position_attributes_share_a_width),
     cmocka_unit_test(floating_literals_carry_a_suffix),
     cmocka_unit_test(words_that_msl_lacks_are_found),
@@ -490,6 +514,8 @@ int main(void) {
     cmocka_unit_test(a_name_that_shadows_is_not_believed_outside),
     cmocka_unit_test(nobody_returns_before_a_barrier),
     cmocka_unit_test(barriers_are_in_the_kernel),
+    cmocka_unit_test(every_lane_makes_a_shuffle),
+    cmocka_unit_test(aggregate_literals_are_flat),
     cmocka_unit_test(any_text_ends_in_a_report),
     cmocka_unit_test(deep_nesting_is_bounded),
     cmocka_unit_test(nested_loops_take_linear_time),

@@ -199,7 +199,14 @@ void msl_accumulate(const msl_combine *c, const char *const *name,
                     const char *const *with, const char *swapped) {
   emitter *e = c->e;
   if (c->simple) {
-    msl_expr x[2] = {msl_primary(name[0], 1), msl_primary(with[0], 1)};
+    const char *other = with[0];
+    /* && and || do not evaluate what follows in every lane, and a shuffle or
+     * a load from a tile must be made by all. */
+    if (operand_scalar(e, c->inst, 0) == TM_I1 && strpbrk(other, "([")) {
+      other = msl_name(e, "other");
+      msl_line(e, "const bool %s = %s;", other, with[0]);
+    }
+    msl_expr x[2] = {msl_primary(name[0], 1), msl_primary(other, 1)};
     msl_line(e, "%s = %s;", name[0], msl_elementwise(e, c->simple, x).text);
     return;
   }

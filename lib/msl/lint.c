@@ -468,6 +468,56 @@ static void check_size(linter *l) {
                 (unsigned)MAX_DECLARATIONS);
 }
 
+/* ---- shuffles --------------------------------------------------------- */
+
+static bool is_shuffle(const linter *l, uint32_t i) {
+  const lint_token *t = lint_at(l, i);
+  bool simd = t->len > 5 && memcmp(t->text, "simd_", 5) == 0;
+  return t->kind == LINT_WORD && lint_is(l, i + 1, "(") &&
+         (simd || lint_is(l, i, "shuffle") || lint_is(l, i, "shuffle_xor"));
+}
+
+/* What follows &&, || and ? is not evaluated by every lane, and lanes that
+ * are inactive are read as 0 or garbage (METAL-FACTS 6.5, 28). `lazy` has a
+ * bit for each open bracket inside of which one of them came before. */
+static void check_shuffles(linter *l) {
+  enum { DEEPEST = 63 };
+  uint64_t lazy = 0;
+  uint32_t depth = 0;
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    uint64_t bit = 1ull << (depth < DEEPEST ? depth : DEEPEST);
+    if (lint_is(l, i, ";") || lint_is(l, i, "{") || lint_is(l, i, "}")) {
+      lazy = depth = 0;
+    } else if (lint_is(l, i, "(") || lint_is(l, i, "[")) {
+      depth++;
+    } else if (lint_is(l, i, ")") || lint_is(l, i, "]")) {
+      lazy &= depth < DEEPEST ? ~bit : ~0ull;
+      if (depth > 0) depth--;
+    } else if (lint_is(l, i, ",")) {
+      lazy &= ~bit;
+    } else if (lint_is(l, i, "&&") || lint_is(l, i, "||") ||
+               lint_is(l, i, "?")) {
+      lazy |= bit;
+    } else if (lazy && is_shuffle(l, i)) {
+      lint_report(l, i, "shuffle", "what follows &&, || or ? is not evaluated "
+                  "by every lane");
+    }
+  }
+}
+
+/* Nested aggregate literals blow up the compiler (METAL-FACTS 6.1, 11). */
+static void check_aggregates(linter *l) {
+  for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
+    if (!lint_is(l, i, "=") || !lint_is(l, i + 1, "{")) continue;
+    uint32_t end = lint_after(l, i + 1);
+    for (uint32_t k = i + 2; k < end; k++) {
+      if (!lint_is(l, k, "{")) continue;
+      lint_report(l, k, "aggregate", "a nested aggregate literal");
+      break;
+    }
+  }
+}
+
 /* ---- the door --------------------------------------------------------- */
 
 bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
@@ -481,6 +531,8 @@ bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
   check_counters(&l);
   check_bfloat(&l);
   check_size(&l);
+  check_shuffles(&l);
+  check_aggregates(&l);
   find_kernel(&l);
   if (l.kernel) {
     check_bound(&l);
