@@ -7,6 +7,7 @@
 #include "support/metal.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -260,6 +261,77 @@ static void endless_kernels_end_in_a_timeout_and_the_queue_lives(void **s) {
   objc_release(pipeline);
   objc_release(x);
   objc_release(stuck);
+}
+
+/* Recursion is refused, so the depth of calls and the size of locals are
+ * known, and a kernel gets the stack that it needs: 60 calls, each with an
+ * array of its own, compute right in every thread. */
+static void deep_calls_with_large_locals_get_their_stack(void **state) {
+  const metal *m = *state;
+  enum { DEPTH = 60, THREADS = 64 };
+  static char source[1 << 16];
+  size_t n = (size_t)snprintf(source, sizeof source,
+      "#include <metal_stdlib>\nusing namespace metal;\n"
+      "static float f0(device const uint *w, uint i) { return w[i]; }\n");
+  for (int k = 1; k <= DEPTH; k++)
+    n += (size_t)snprintf(source + n, sizeof source - n,
+        "static float f%d(device const uint *w, uint i) {\n"
+        "  float a[300];\n"
+        "  for (uint k = 0; k < 300; k++) a[(k + w[0]) %% 300] = k + %d;\n"
+        "  float below = f%d(w, i);\n  return below + a[i];\n}\n", k, k,
+        k - 1);
+  snprintf(source + n, sizeof source - n,
+           "kernel void k(device const uint *w [[buffer(0)]],\n"
+           "              device float *y [[buffer(1)]],\n"
+           "              uint i [[thread_position_in_grid]]) {\n"
+           "  y[i] = f%d(w, i);\n}\n", DEPTH);
+  id pipeline = pipeline_of(m->device, source, "k");
+  id w = buffer_of(m->device, 4 * THREADS), y = buffer_of(m->device,
+                                                          4 * THREADS);
+  id encoder, buffer = begin(m, &encoder);
+  set_pipeline(encoder, pipeline);
+  set_buffer(encoder, w, 0, 0);
+  set_buffer(encoder, y, 0, 1);
+  dispatch(encoder, THREADS, THREADS);
+  assert_int_equal(finish(buffer, encoder), 4);
+  for (int i = 0; i < THREADS; i++) /* w is 0: a[i] of call k is i + k */
+    assert_true(((float *)contents(y))[i] ==
+                (float)(DEPTH * i + DEPTH * (DEPTH + 1) / 2));
+  objc_release(w);
+  objc_release(y);
+  objc_release(pipeline);
+}
+
+/* More than a kernel can have: there is no pipeline, for a reason, and the
+ * process and its queue live on. */
+static void locals_beyond_all_memory_are_an_error(void **state) {
+  const metal *m = *state;
+  static char source[1 << 16];
+  size_t n = (size_t)snprintf(source, sizeof source,
+      "#include <metal_stdlib>\nusing namespace metal;\n"
+      "struct big { float a[60000]; };\n"
+      "kernel void k(device const uint *w [[buffer(0)]],\n"
+      "              device float *y [[buffer(1)]],\n"
+      "              uint i [[thread_position_in_grid]]) {\n  float s = 0;\n");
+  for (int k = 0; k < 300; k++)
+    n += (size_t)snprintf(source + n, sizeof source - n,
+        "  big b%d; b%d.a[(w[%d] + i) %% 60000] = i; "
+        "s += b%d.a[(w[%d] + i) %% 60000];\n", k, k, k % 8, k, k % 8);
+  snprintf(source + n, sizeof source - n, "  y[i] = s;\n}\n");
+  id error = NULL, function = function_of(m->device, source, "k");
+  id pipeline = SEND(id, id, id *)(
+      m->device, NAME("newComputePipelineStateWithFunction:error:"), function,
+      &error);
+  id x = buffer_of(m->device, 4096), encoder;
+  assert_null(pipeline);
+  if (!strstr(message_of(error), "local variables need more than 64 MiB"))
+    fail_msg("%s", message_of(error));
+  id good = pipeline_of(m->device, bump, "k");
+  id buffer = bump_buffer(m, good, x, &encoder);
+  assert_int_equal(finish(buffer, encoder), 4);
+  objc_release(good);
+  objc_release(x);
+  objc_release(function);
 }
 
 static void every_error_code_can_be_injected(void **state) {
@@ -610,6 +682,8 @@ int main(void) {
       WITH_METAL(a_handler_after_commit_is_misuse_that_ends_nothing),
       WITH_METAL(errors_name_the_encoder_that_faulted),
       WITH_METAL(endless_kernels_end_in_a_timeout_and_the_queue_lives),
+      WITH_METAL(deep_calls_with_large_locals_get_their_stack),
+      WITH_METAL(locals_beyond_all_memory_are_an_error),
       WITH_METAL(every_error_code_can_be_injected),
       WITH_METAL(misuse_fails_the_buffer_with_class_selector_and_reason),
       WITH_METAL(ragged_grids_have_smaller_edge_groups),

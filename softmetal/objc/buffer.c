@@ -151,9 +151,19 @@ static NSUInteger buffer_hazard(sm_buffer *self, SEL cmd) {
   /* Device buffers default to tracked, those of heaps to untracked. */
   return mode ? mode : self->heap ? 1 : 2;
 }
+/* The state before. What is emptied is lost: its bytes become a pattern
+ * that is NaN as float and half, so that a program that reads on is seen. */
 static NSUInteger buffer_purgeable(sm_buffer *self, SEL cmd,
                                    NSUInteger state) {
-  return (void)self, (void)cmd, (void)state, 2; /* NonVolatile */
+  enum { KEEP_CURRENT = 1, NON_VOLATILE, VOLATILE, EMPTY };
+  NSUInteger before = self->purgeable ? self->purgeable : NON_VOLATILE;
+  if (state < KEEP_CURRENT || state > EMPTY)
+    sm_misuse(self, cmd, "%lu is no MTLPurgeableState", state);
+  else if (state != KEEP_CURRENT)
+    self->purgeable = state;
+  if (state == EMPTY && !self->borrowed && !self->heap)
+    memset(self->bytes, 0xff, self->length);
+  return before;
 }
 static void buffer_modified(sm_buffer *self, SEL cmd, NSRange range) {
   if (range.location > self->length ||

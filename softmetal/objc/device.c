@@ -92,7 +92,11 @@ static uint64_t device_frequency(sm_device *self, SEL cmd) {
   return (void)self, (void)cmd, 1000000000u;
 }
 static void device_maximize(sm_device *self, SEL cmd, sm_bool value) {
-  (void)self, (void)cmd, (void)value; /* every compile already runs at once */
+  (void)cmd;
+  self->maximizes_compilation = value != 0;
+}
+static sm_bool device_maximizes(sm_device *self, SEL cmd) {
+  return (void)cmd, self->maximizes_compilation;
 }
 static NSUInteger device_compile_tasks(sm_device *self, SEL cmd) {
   return (void)self, (void)cmd, sm_run_threads();
@@ -390,7 +394,7 @@ static const sm_method device_methods[] = {
     SM_METHOD("sampleTimestamps:gpuTimestamp:", device_timestamps),
     SM_METHOD("queryTimestampFrequency", device_frequency),
     SM_METHOD("setShouldMaximizeConcurrentCompilation:", device_maximize),
-    SM_METHOD("shouldMaximizeConcurrentCompilation", yes),
+    SM_METHOD("shouldMaximizeConcurrentCompilation", device_maximizes),
     SM_METHOD("maximumConcurrentCompilationTaskCount", device_compile_tasks),
     SM_METHOD("newCommandQueue", device_queue),
     SM_METHOD("newCommandQueueWithMaxCommandBufferCount:", device_queue_max),

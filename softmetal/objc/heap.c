@@ -38,6 +38,7 @@ typedef struct sm_heap {
   pthread_mutex_t lock; /* the next two */
   range *used;
   NSUInteger n_used, cap_used;
+  NSUInteger purgeable; /* MTLPurgeableState; 0: NonVolatile */
 } sm_heap;
 
 static Class heap_class, descriptor_class;
@@ -254,8 +255,14 @@ static NSUInteger heap_hazard(sm_heap *self, SEL cmd) {
   NSUInteger mode = self->options >> 8 & 3;
   return mode ? mode : 1; /* heaps default to untracked */
 }
+/* Kept and answered; the heap's memory stays as it is. */
 static NSUInteger heap_purgeable(sm_heap *self, SEL cmd, NSUInteger state) {
-  return (void)self, (void)cmd, (void)state, 2; /* NonVolatile */
+  NSUInteger before = self->purgeable ? self->purgeable : 2; /* NonVolatile */
+  if (state < 1 || state > 4)
+    sm_misuse(self, cmd, "%lu is no MTLPurgeableState", state);
+  else if (state != 1) /* KeepCurrent */
+    self->purgeable = state;
+  return before;
 }
 static NSUInteger heap_allocated(sm_heap *self, SEL cmd) {
   return (void)cmd, self->size;

@@ -84,6 +84,8 @@ typedef struct sm_device {
   sm_object base;
   const sm_chip *chip;
   _Atomic uint64_t allocated; /* bytes in live buffers */
+  _Atomic sm_bool maximizes_compilation; /* kept, without effect: every
+                                            compile runs at once anyway */
 } sm_device;
 
 typedef struct sm_compile_options_object {
@@ -186,6 +188,7 @@ typedef struct sm_buffer {
   struct sm_heap *heap; /* owned; NULL */
   NSUInteger heap_offset;
   bool aliasable;
+  NSUInteger purgeable; /* MTLPurgeableState; 0: NonVolatile */
 } sm_buffer;
 
 typedef struct sm_event {

@@ -26,23 +26,17 @@ typedef struct residency {
 
 typedef struct descriptor {
   sm_object base;
-  id label; /* owned */
+  id descriptor_label; /* owned */
   NSUInteger initial_capacity;
 } descriptor;
 
 static Class residency_class, descriptor_class;
 
 SM_PROPERTY(descriptor, NSUInteger, initial_capacity)
-static id get_descriptor_label(descriptor *self, SEL cmd) {
-  return (void)cmd, self->label;
-}
-static void set_descriptor_label(descriptor *self, SEL cmd, id label) {
-  (void)cmd;
-  sm_set(&self->label, label);
-}
+SM_OBJECT_PROPERTY(descriptor, descriptor_label)
 static void descriptor_dealloc(descriptor *self, SEL cmd) {
   (void)cmd;
-  sm_release(self->label);
+  sm_release(self->descriptor_label);
   sm_object_dealloc(self);
 }
 
@@ -57,7 +51,7 @@ id sm_residency_new(sm_device *device, id object, id *error) {
   if (!self) return NULL;
   pthread_mutex_init(&self->lock, NULL);
   self->device = (sm_device *)sm_retain(device);
-  sm_set(&self->label, ((descriptor *)object)->label);
+  sm_set(&self->label, ((descriptor *)object)->descriptor_label);
   return (id)self;
 }
 

@@ -50,23 +50,17 @@ id sm_counter_sets(void) {
 
 typedef struct descriptor {
   sm_object base;
-  id set, label; /* owned */
+  id set, descriptor_label; /* owned */
   NSUInteger storage, count;
 } descriptor;
 SM_OBJECT_PROPERTY(descriptor, set)
 SM_PROPERTY(descriptor, NSUInteger, storage)
 SM_PROPERTY(descriptor, NSUInteger, count)
-static id get_descriptor_label(descriptor *self, SEL cmd) {
-  return (void)cmd, self->label;
-}
-static void set_descriptor_label(descriptor *self, SEL cmd, id label) {
-  (void)cmd;
-  sm_set(&self->label, label);
-}
+SM_OBJECT_PROPERTY(descriptor, descriptor_label)
 static void descriptor_dealloc(descriptor *self, SEL cmd) {
   (void)cmd;
   sm_release(self->set);
-  sm_release(self->label);
+  sm_release(self->descriptor_label);
   sm_object_dealloc(self);
 }
 
@@ -97,7 +91,7 @@ id sm_sample_buffer_new(sm_device *device, id object, id *error) {
   sm_sample_buffer *self = sm_new(samples_class);
   if (!self) return NULL;
   self->device = (sm_device *)sm_retain(device);
-  sm_set(&self->label, d->label);
+  sm_set(&self->label, d->descriptor_label);
   self->count = d->count;
   self->storage = d->storage;
   self->samples = calloc(d->count, sizeof *self->samples);
