@@ -268,6 +268,50 @@ static void a_broken_promise_of_whole_simdgroups_is_reported(void **state) {
   objc_release(d);
 }
 
+/* [[required_threads_per_threadgroup]] of MSL 4.0: the pipeline tells it, a
+ * descriptor may say the same, and other threadgroups are misuse. */
+static void the_required_threads_of_a_kernel_are_required(void **state) {
+  metal *m = *state;
+  id o = make("MTLCompileOptions"), error = NULL, encoder;
+  SEND(void, NSUInteger)(o, NAME("setLanguageVersion:"), 262144);
+  id library = SEND(id, id, id, id *)(
+      m->device, NAME("newLibraryWithSource:options:error:"), text(HEAD
+      "[[required_threads_per_threadgroup(16, 4)]]\n"
+      "kernel void k(device float *x [[buffer(0)]]) { x[0] = 1; }\n"), o,
+      &error);
+  if (!library) fail_msg("%s", message_of(error));
+  id function = SEND(id, id)(library, NAME("newFunctionWithName:"), text("k"));
+  id d = make("MTLComputePipelineDescriptor");
+  SEND(void, id)(d, NAME("setComputeFunction:"), function);
+  id p = described(m, d, &error);
+  if (!p) fail_msg("%s", message_of(error));
+  MTLSize size = SEND_SIZE(p, NAME("requiredThreadsPerThreadgroup"));
+  assert_true(size.width == 16 && size.height == 4 && size.depth == 1);
+  id x = buffer_of(m->device, 64);
+  for (NSUInteger height = 3; height <= 4; height++) {
+    id buffer = begin(m, &encoder);
+    set_pipeline(encoder, p);
+    set_buffer(encoder, x, 0, 0);
+    SEND(void, MTLSize, MTLSize)(
+        encoder, NAME("dispatchThreadgroups:threadsPerThreadgroup:"),
+        (MTLSize){1, 1, 1}, (MTLSize){16, height, 1});
+    if (height == 4)
+      assert_int_equal(finish(buffer, encoder), 4);
+    else
+      expect_failure(buffer, encoder, 9, "requires threadgroups of 16x4x1");
+  }
+  objc_release(p);
+  SEND(void, MTLSize)(d, NAME("setRequiredThreadsPerThreadgroup:"),
+                      (MTLSize){32, 1, 1});
+  assert_null(described(m, d, &error));
+  assert_non_null(strstr(message_of(error), "differs"));
+  objc_release(x);
+  objc_release(d);
+  objc_release(function);
+  objc_release(library);
+  objc_release(o);
+}
+
 /* ---- buffers (1.10) --------------------------------------------------- */
 
 static void purgeable_states_answer_the_one_before(void **state) {
@@ -422,6 +466,7 @@ int main(void) {
       WITH_METAL(a_pipeline_tells_its_width_memory_and_id),
       WITH_METAL(descriptors_keep_what_means_nothing_here),
       WITH_METAL(a_broken_promise_of_whole_simdgroups_is_reported),
+      WITH_METAL(the_required_threads_of_a_kernel_are_required),
       WITH_METAL(purgeable_states_answer_the_one_before),
       WITH_METAL(times_and_states_of_a_command_buffer_are_in_order),
       WITH_METAL(ranges_of_buffers_barriers_and_residency_are_taken),

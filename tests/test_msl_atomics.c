@@ -52,13 +52,15 @@ static bool accepts(const char *text, unsigned version, unsigned family) {
   return ok;
 }
 
+static unsigned language = 400; /* of what is run */
+
 static sm_code *compile(const char *text) {
   tm_arena arena;
   jmp_buf guard;
   char *error = NULL;
   tm_arena_init(&arena, 0);
   if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
-  sm_program *program = parse(&arena, text, 400, 9, &error);
+  sm_program *program = parse(&arena, text, language, 9, &error);
   if (!program) fail_msg("%s\n%s", error, text);
   sm_function *kernel = NULL;
   for (uint32_t i = 0; i < program->functions.len; i++)
@@ -328,6 +330,24 @@ static void float_compare_exchange_loops_count_exactly(void **state) {
   assert_true(m[0] == 256.0f);
 }
 
+/* MSL 4.1: float additions in threadgroup memory. */
+static void threadgroup_float_additions_add_up(void **state) {
+  static float out[256];
+  language = 410;
+  run(HEAD
+      "kernel void f(device float *out [[buffer(0)]],\n"
+      "              uint i [[thread_position_in_threadgroup]]) {\n"
+      "  threadgroup atomic_float t;\n"
+      "  threadgroup float *plain = (threadgroup float *)&t;\n"
+      "  if (i == 0) *plain = 1.5f;\n"
+      "  threadgroup_barrier(mem_flags::mem_threadgroup);\n"
+      "  atomic_fetch_add_explicit(&t, float(i), memory_order_relaxed);\n"
+      "  threadgroup_barrier(mem_flags::mem_threadgroup);\n"
+      "  out[i] = *plain;\n}\n", 64, (void *[]){out}, 1);
+  language = 400;
+  for (int i = 0; i < 64; i++) assert_true(out[i] == 1.5f + 63 * 32);
+}
+
 /* ---- simdgroup_matrix ------------------------------------------------- */
 
 static const char *const elements[] = {"float", "half", "bfloat"};
@@ -485,6 +505,7 @@ int main(void) {
       cmocka_unit_test(bool_atomics_load_store_exchange_and_compare),
       cmocka_unit_test(ulong_minimum_and_maximum_are_of_64_bits),
       cmocka_unit_test(float_compare_exchange_loops_count_exactly),
+      cmocka_unit_test(threadgroup_float_additions_add_up),
       cmocka_unit_test(fragments_load_and_store_with_every_option),
       cmocka_unit_test(fragments_multiply_in_every_mix_of_types),
       cmocka_unit_test(fragments_are_filled_diagonal_and_seen_by_element),

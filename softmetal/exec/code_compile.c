@@ -301,6 +301,7 @@ bool sm_code_compile(const sm_program *program, const sm_function *kernel,
   e.options = options ? options : &none;
   e.info = info;
   info->max_threads = kernel->max_threads;
+  memcpy(info->required, kernel->required_threads, sizeof info->required);
   e.context = LL.ContextCreate();
   e.module = LL.ModuleCreateWithNameInContext("kernel", e.context);
   e.b = LL.CreateBuilderInContext(e.context);

@@ -52,6 +52,8 @@ typedef struct sm_code_info {
   uint64_t tg_buffers;       /* bit per [[threadgroup(n)]] */
   uint32_t threadgroup_bytes;/* static */
   uint32_t max_threads;      /* from the attribute; 0: 1024 */
+  uint32_t required[3];      /* threads that a threadgroup must have, from the
+                                attribute; 0: any */
 } sm_code_info;
 
 typedef struct sm_code sm_code; /* loaded native code of one kernel */

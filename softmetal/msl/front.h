@@ -691,6 +691,7 @@ typedef struct sm_attribute {
   tm_loc loc;
   bool has_value;
   sm_expr *value;   /* first argument, if it is an expression */
+  sm_expr *more[2]; /* of required_threads_per_threadgroup; or NULL */
   const char *text; /* first argument, if it is a string */
 } sm_attribute;
 

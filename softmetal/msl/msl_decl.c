@@ -259,8 +259,10 @@ static const sm_type *deduce(sm_parser *p, const sm_specifiers *s,
 static bool is_atomic(const sm_type *t) { return t->kind == SM_T_ATOMIC; }
 static bool is_threadgroup_barred(const sm_type *t) {
   return t->kind == SM_T_FRAGMENT ||
-         (t->kind == SM_T_ATOMIC &&
-          (t->scalar == SM_FLOAT || t->scalar == SM_ULONG));
+         (t->kind == SM_T_ATOMIC && t->scalar == SM_ULONG);
+}
+static bool is_atomic_float(const sm_type *t) {
+  return t->kind == SM_T_ATOMIC && t->scalar == SM_FLOAT;
 }
 
 static void add_threadgroup(sm_parser *p, sm_var *var) {
@@ -352,7 +354,9 @@ static bool check_object_type(sm_parser *p, const sm_declarator *d,
              "space");
     return false;
   }
-  if (kind == SM_V_THREADGROUP && sm_type_holds(t, is_threadgroup_barred)) {
+  bool barred = sm_type_holds(t, is_threadgroup_barred) ||
+                (p->version < 410 && sm_type_holds(t, is_atomic_float));
+  if (kind == SM_V_THREADGROUP && barred) {
     sm_error(p, d->loc, "type '%s' is not available in threadgroup memory",
              t->spelling);
     return false;
@@ -818,6 +822,8 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
   }
   f->name = parsed.name;
   f->max_threads = parsed.max_threads;
+  memcpy(f->required_threads, parsed.required_threads,
+         sizeof f->required_threads);
   if (f->is_kernel && !instance && has_name(p, f->name))
     sm_error(p, d->loc, "two kernels are called '%s'", f->name);
   if (!f->body) {

@@ -400,6 +400,9 @@ static void parse_attribute(sm_parser *p, sm_attributes *out) {
       sm_skip(p);
       a.has_value = true;
       a.value = sm_parse_assignment(p);
+      bool several = strcmp(a.name, "required_threads_per_threadgroup") == 0;
+      for (int i = 0; several && i < 2 && sm_accept(p, SM_P_COMMA); i++)
+        a.more[i] = sm_parse_assignment(p);
       if (!sm_expect(p, SM_P_RPAREN, "after the attribute's argument"))
         return;
     } else {

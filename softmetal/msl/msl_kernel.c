@@ -79,6 +79,30 @@ static bool is_one_of(tm_name name, const char *const *list, size_t n) {
   return false;
 }
 
+/* [[required_threads_per_threadgroup(x, y, z)]]; y and z may be left out. */
+static void required_threads(sm_parser *p, sm_function *f,
+                             const sm_attribute *a, bool is_kernel) {
+  uint32_t n[3] = {1, 1, 1};
+  sm_attribute part = *a;
+  if (p->version < 400) {
+    sm_unsupported(p, a->loc, "attribute '%s' needs MSL 4.0", a->name);
+    return;
+  }
+  if (!is_kernel) {
+    sm_error(p, a->loc, "attribute '%s' only applies to kernels", a->name);
+    return;
+  }
+  for (int i = 0; i < 3; i++) {
+    if (i) part.value = a->more[i - 1];
+    if (i && !part.value) break;
+    if (!int_argument(p, &part, 1, 1024, &n[i])) return;
+  }
+  if ((uint64_t)n[0] * n[1] * n[2] > 1024)
+    sm_error(p, a->loc, "'%s' asks for more than 1024 threads", a->name);
+  else
+    memcpy(f->required_threads, n, sizeof n);
+}
+
 void sm_function_attributes(sm_parser *p, sm_function *f,
                             const sm_attributes *attributes,
                             bool *is_kernel) {
@@ -95,6 +119,8 @@ void sm_function_attributes(sm_parser *p, sm_function *f,
       if (int_argument(p, a, 1, 1024, &f->max_threads) && !*is_kernel)
         sm_error(p, a->loc, "attribute '%s' only applies to kernels",
                  a->name);
+    } else if (strcmp(a->name, "required_threads_per_threadgroup") == 0) {
+      required_threads(p, f, a, *is_kernel);
     } else if (strcmp(a->name, "host_name") == 0) {
       if (a->text && *a->text)
         f->name = tm_intern_cstr(p->names, a->text);

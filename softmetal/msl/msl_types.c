@@ -495,6 +495,9 @@ const char *sm_type_unavailable(const sm_parser *p, const sm_type *type) {
       if ((type->scalar == SM_LONG || type->scalar == SM_ULONG) &&
           p->version < 220)
         return "64-bit integers need MSL 2.2";
+      if ((type->scalar == SM_LONG || type->scalar == SM_ULONG) &&
+          type->packed && p->version < 230)
+        return "packed vectors of 64-bit integers need MSL 2.3";
       return NULL;
     case SM_T_FRAGMENT:
       if (p->version < 230) return "simdgroup_matrix needs MSL 2.3";

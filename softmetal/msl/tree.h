@@ -144,6 +144,7 @@ typedef struct sm_function {
   struct sm_stmt *body;      /* NULL: declared only, never called */
   bool is_kernel;
   uint32_t max_threads;      /* [[max_total_threads_per_threadgroup]]; 0 */
+  uint32_t required_threads[3]; /* [[required_threads_per_threadgroup]]; 0 */
   uint32_t threadgroup_bytes;/* static threadgroup memory, kernels only */
   bool has_barrier;          /* it or a callee reaches a barrier */
   tm_loc loc;

@@ -7,7 +7,7 @@
  * softmetal's version. What was made elsewhere is simply not found.
  *
  *   offset  size  meaning
- *   0       8     "SMARCH1\n"
+ *   0       8     "SMARCH2\n"
  *   8       8     number of entries
  *   16      8     size of the file
  *   24      8     hash of everything after this field
@@ -27,7 +27,7 @@
 enum { HEAD = 32, LARGEST = 1 << 30 };
 enum { INVALID_FILE = 1, UNEXPECTED_ELEMENT = 2, COMPILATION_FAILURE = 3,
        INTERNAL_ERROR = 4 };
-static const char magic[8] = "SMARCH1\n";
+static const char magic[8] = "SMARCH2\n";
 static const char domain[] = "MTLBinaryArchiveDomain";
 
 typedef struct entry {

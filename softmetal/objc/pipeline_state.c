@@ -250,9 +250,20 @@ static const char *refusal(const request *r) {
 
 static id finish(request *r, sm_code *code, const char **refused) {
   const sm_pipeline_descriptor *d = r->descriptor;
-  MTLSize required = d && d->required_threads.width
-                         ? d->required_threads
-                         : r->function->library->required;
+  MTLSize required = r->function->library->required;
+  if (r->info.required[0])
+    required = (MTLSize){r->info.required[0], r->info.required[1],
+                         r->info.required[2]};
+  if (d && d->required_threads.width) {
+    if (r->info.required[0] && (d->required_threads.width != required.width ||
+                                d->required_threads.height != required.height ||
+                                d->required_threads.depth != required.depth)) {
+      *refused = "requiredThreadsPerThreadgroup differs from the kernel's "
+                 "attribute";
+      return NULL;
+    }
+    required = d->required_threads;
+  }
   NSUInteger limit = thread_limit(r, required, refused);
   sm_pipeline *self = limit ? sm_new(sm_pipeline_class) : NULL;
   if (!self) return NULL;

@@ -8,7 +8,7 @@
  * user; SOFTMETAL_CACHE names another folder, or is 0 for none.
  *
  *   offset  size  meaning
- *   0       8     "SMPIPE1\n"
+ *   0       8     "SMPIPE2\n"
  *   8       8     size of the key
  *   16      8     size of the object
  *   24      8     hash of everything after this field
@@ -34,7 +34,7 @@ enum {
   MOST_BYTES = 256 << 20, /* of all files; the oldest go first */
   LARGEST = 64 << 20      /* of one */
 };
-static const char magic[8] = "SMPIPE1\n";
+static const char magic[8] = "SMPIPE2\n";
 
 /* Makes the folder and its parents; false when there is none to use. */
 static bool folder_path(char *path, size_t size, bool make) {

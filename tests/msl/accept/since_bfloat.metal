@@ -1,0 +1,9 @@
+// rule: bfloat: since MSL 3.1
+// version: 3.1
+#include <metal_stdlib>
+using namespace metal;
+kernel void f(device float *y [[buffer(0)]],
+              uint i [[thread_position_in_grid]]) {
+  bfloat b;
+  y[i] = sizeof(b);
+}

@@ -1,0 +1,8 @@
+// rule: nextafter: since MSL 3.1
+// version: 3.1
+#include <metal_stdlib>
+using namespace metal;
+kernel void f(device float *y [[buffer(0)]],
+              uint i [[thread_position_in_grid]]) {
+  y[i] = nextafter(y[i], 1.0f);
+}

@@ -1,0 +1,9 @@
+// rule: nextafter: not before MSL 3.1
+// version: 3.0
+// expect: 8:10 'nextafter' needs MSL 3.1
+#include <metal_stdlib>
+using namespace metal;
+kernel void f(device float *y [[buffer(0)]],
+              uint i [[thread_position_in_grid]]) {
+  y[i] = nextafter(y[i], 1.0f);
+}
