@@ -991,6 +991,55 @@ static void packing_follows_its_formulas(void **state) {
   }
 }
 
+static double srgb_of(double x) {
+  return x < 0.0031308 ? 12.92 * x : 1.055 * pow(x, 1 / 2.4) - 0.055;
+}
+static double linear_of(double s) {
+  return s <= 0.04045 ? s / 12.92 : pow((s + 0.055) / 1.055, 2.4);
+}
+
+/* The transfer function of sRGB (IEC 61966-2-1) on red, green and blue, and
+ * 10, 10, 10 and 2 bits. All of the bytes are unpacked; a value just beside
+ * the middle of two bytes may be packed as either. */
+static void srgb_and_10a2_packing_follow_their_formulas(void **state) {
+  static const char text[] = HEAD
+      "kernel void f(device const float4 *x [[buffer(0)]],\n"
+      "              device uint *p [[buffer(1)]],\n"
+      "              device float4 *u [[buffer(2)]],\n"
+      "              uint i [[thread_position_in_grid]]) {\n"
+      "  p[4 * i] = pack_float_to_srgb_unorm4x8(x[i]);\n"
+      "  p[4 * i + 1] = pack_float_to_unorm10a2(x[i]);\n"
+      "  p[4 * i + 2] = pack_half_to_unorm10a2(half4(x[i]));\n"
+      "  p[4 * i + 3] = pack_half_to_srgb_unorm4x8(half4(x[i]));\n"
+      "  u[3 * i] = unpack_unorm4x8_srgb_to_float(i * 0x01010101u);\n"
+      "  u[3 * i + 1] = float4(unpack_unorm4x8_srgb_to_half(i * "
+      "0x01010101u));\n"
+      "  u[3 * i + 2] = unpack_unorm10a2_to_float(p[4 * i + 1]);\n}\n";
+  enum { K = 256 };
+  static float x[K][4], u[K][3][4];
+  static uint32_t p[K][4];
+  for (int i = 0; i < K; i++)
+    for (int e = 0; e < 4; e++)
+      x[i][e] = (float)((half)random_in(-0.2, 1.2)); /* exact as half too */
+  span buffers[] = {{x, sizeof x}, {p, sizeof p}, {u, sizeof u}};
+  run(text, K, buffers, 3);
+  for (int i = 0; i < K; i++)
+    for (int e = 0; e < 4; e++) {
+      double v = fmin(fmax((double)x[i][e], 0), 1);
+      double byte = (e == 3 ? v : srgb_of(v)) * 255;
+      assert_true(fabs((p[i][0] >> (8 * e) & 255) - byte) <= 0.5001);
+      assert_true(fabs((p[i][3] >> (8 * e) & 255) - byte) <= 0.5001);
+      double most = e == 3 ? 3 : 1023;
+      uint32_t field = p[i][1] >> (10 * e) & (e == 3 ? 3 : 1023);
+      assert_int_equal(p[i][1], p[i][2]);
+      assert_true(fabs(field - v * most) <= 0.5001);
+      assert_true(fabs((double)u[i][2][e] - field / most) < 1e-7);
+      double want = e == 3 ? i / 255.0 : linear_of(i / 255.0);
+      assert_true(fabs((double)u[i][0][e] - want) < 1e-6);
+      assert_true(fabs((double)u[i][1][e] - want) < 1e-3);
+    }
+}
+
 /* ---- the language ----------------------------------------------------- */
 
 /* Every expected value is worked out by hand from the source beside it. */
@@ -1042,6 +1091,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_hand_written_kernels_use_computes_right),
     cmocka_unit_test(packing_follows_its_formulas),
+    cmocka_unit_test(srgb_and_10a2_packing_follow_their_formulas),
     cmocka_unit_test(functions_take_their_types_and_no_others),
     cmocka_unit_test(integer_functions_match_128_bit_arithmetic),
     cmocka_unit_test(group_functions_match_on_every_type),

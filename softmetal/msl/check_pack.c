@@ -5,6 +5,9 @@
  *
  *   unpack: as_type to integers, scaled to [0, 1] or [-1, 1]
  *   pack:   clamped, scaled, rounded to nearest even; NaN gives the least
+ *   srgb:   through the transfer function of sRGB, but for alpha
+ * The forms for 5, 6 and 5 bits are refused: which end red is at, the sources
+ * at hand do not agree.
  */
 #include "front.h"
 
@@ -12,26 +15,32 @@ static const struct {
   sm_builtin id;
   bool packs, is_half, is_signed;
   uint32_t count; /* elements, of 32 / count bits; 10a2 is four of 10, 2 */
-  bool is_10a2;
+  bool is_10a2, is_srgb;
 } rows[] = {
-  {SM_B_PACK_FLOAT_UNORM4X8, true, false, false, 4, false},
-  {SM_B_PACK_FLOAT_SNORM4X8, true, false, true, 4, false},
-  {SM_B_PACK_HALF_UNORM4X8, true, true, false, 4, false},
-  {SM_B_PACK_HALF_SNORM4X8, true, true, true, 4, false},
-  {SM_B_PACK_FLOAT_UNORM2X16, true, false, false, 2, false},
-  {SM_B_PACK_FLOAT_SNORM2X16, true, false, true, 2, false},
-  {SM_B_PACK_HALF_UNORM2X16, true, true, false, 2, false},
-  {SM_B_PACK_HALF_SNORM2X16, true, true, true, 2, false},
-  {SM_B_UNPACK_UNORM4X8_FLOAT, false, false, false, 4, false},
-  {SM_B_UNPACK_SNORM4X8_FLOAT, false, false, true, 4, false},
-  {SM_B_UNPACK_UNORM4X8_HALF, false, true, false, 4, false},
-  {SM_B_UNPACK_SNORM4X8_HALF, false, true, true, 4, false},
-  {SM_B_UNPACK_UNORM2X16_FLOAT, false, false, false, 2, false},
-  {SM_B_UNPACK_SNORM2X16_FLOAT, false, false, true, 2, false},
-  {SM_B_UNPACK_UNORM2X16_HALF, false, true, false, 2, false},
-  {SM_B_UNPACK_SNORM2X16_HALF, false, true, true, 2, false},
-  {SM_B_UNPACK_UNORM10A2_FLOAT, false, false, false, 4, true},
-  {SM_B_UNPACK_UNORM10A2_HALF, false, true, false, 4, true},
+  {SM_B_PACK_FLOAT_SRGB4X8, true, false, false, 4, false, true},
+  {SM_B_PACK_HALF_SRGB4X8, true, true, false, 4, false, true},
+  {SM_B_PACK_FLOAT_UNORM10A2, true, false, false, 4, true, false},
+  {SM_B_PACK_HALF_UNORM10A2, true, true, false, 4, true, false},
+  {SM_B_UNPACK_SRGB4X8_FLOAT, false, false, false, 4, false, true},
+  {SM_B_UNPACK_SRGB4X8_HALF, false, true, false, 4, false, true},
+  {SM_B_PACK_FLOAT_UNORM4X8, true, false, false, 4, false, false},
+  {SM_B_PACK_FLOAT_SNORM4X8, true, false, true, 4, false, false},
+  {SM_B_PACK_HALF_UNORM4X8, true, true, false, 4, false, false},
+  {SM_B_PACK_HALF_SNORM4X8, true, true, true, 4, false, false},
+  {SM_B_PACK_FLOAT_UNORM2X16, true, false, false, 2, false, false},
+  {SM_B_PACK_FLOAT_SNORM2X16, true, false, true, 2, false, false},
+  {SM_B_PACK_HALF_UNORM2X16, true, true, false, 2, false, false},
+  {SM_B_PACK_HALF_SNORM2X16, true, true, true, 2, false, false},
+  {SM_B_UNPACK_UNORM4X8_FLOAT, false, false, false, 4, false, false},
+  {SM_B_UNPACK_SNORM4X8_FLOAT, false, false, true, 4, false, false},
+  {SM_B_UNPACK_UNORM4X8_HALF, false, true, false, 4, false, false},
+  {SM_B_UNPACK_SNORM4X8_HALF, false, true, true, 4, false, false},
+  {SM_B_UNPACK_UNORM2X16_FLOAT, false, false, false, 2, false, false},
+  {SM_B_UNPACK_SNORM2X16_FLOAT, false, false, true, 2, false, false},
+  {SM_B_UNPACK_UNORM2X16_HALF, false, true, false, 2, false, false},
+  {SM_B_UNPACK_SNORM2X16_HALF, false, true, true, 2, false, false},
+  {SM_B_UNPACK_UNORM10A2_FLOAT, false, false, false, 4, true, false},
+  {SM_B_UNPACK_UNORM10A2_HALF, false, true, false, 4, true, false},
 };
 
 static sm_expr *call(sm_parser *p, sm_builtin id, sm_expr *a, sm_expr *b,
@@ -71,6 +80,51 @@ static void scales(size_t row, double out[4]) {
   for (int i = 0; i < 4; i++) out[i] = rows[row].is_10a2 ? masks[i] : most;
 }
 
+/* The transfer function of sRGB on red, green and blue: low where x < edge, as
+ * select has it, and the power curve elsewhere; alpha stays x. */
+static sm_expr *by_parts(sm_parser *p, sm_expr *x, double edge, sm_expr *low,
+                         sm_expr *curve, tm_loc loc) {
+  static const double alpha[4] = {0, 0, 0, 1};
+  const sm_type *bool4 = sm_type_vector(p, SM_BOOL, 4, false);
+  sm_expr *is_low = sm_binary(p, SM_LT, x, splat(p, x->type, edge, loc), loc);
+  sm_expr *rgb = call(p, SM_B_SELECT, curve, low, is_low);
+  return call(p, SM_B_SELECT, rgb, x, vector(p, bool4, alpha, loc));
+}
+
+static sm_expr *to_srgb(sm_parser *p, sm_expr *x, tm_loc loc) {
+  const sm_type *t = x->type;
+  sm_expr *power = call(p, SM_B_POW, x, splat(p, t, 1 / 2.4, loc), NULL);
+  power = sm_binary(p, SM_MUL, power, splat(p, t, 1.055, loc), loc);
+  power = sm_binary(p, SM_SUB, power, splat(p, t, 0.055, loc), loc);
+  sm_expr *low = sm_binary(p, SM_MUL, x, splat(p, t, 12.92, loc), loc);
+  return by_parts(p, x, 0.0031308, low, power, loc);
+}
+
+static sm_expr *from_srgb(sm_parser *p, sm_expr *x, tm_loc loc) {
+  const sm_type *t = x->type;
+  sm_expr *power = sm_binary(p, SM_ADD, x, splat(p, t, 0.055, loc), loc);
+  power = sm_binary(p, SM_DIV, power, splat(p, t, 1.055, loc), loc);
+  power = call(p, SM_B_POW, power, splat(p, t, 2.4, loc), NULL);
+  sm_expr *low = sm_binary(p, SM_DIV, x, splat(p, t, 12.92, loc), loc);
+  return by_parts(p, x, 0.04045, low, power, loc);
+}
+
+/* The four fields of a uint4, each in its place, as one uint. */
+static sm_expr *join_10a2(sm_parser *p, sm_expr *x, tm_loc loc) {
+  const sm_type *uint4 = sm_type_vector(p, SM_UINT, 4, false);
+  sm_expr *placed = sm_binary(p, SM_SHL, sm_explicit_cast(p, x, uint4,
+                              SM_CAST_C, loc),
+                              vector(p, uint4, shifts, loc), loc);
+  sm_expr *all = NULL;
+  for (uint32_t i = 0; i < 4; i++) {
+    sm_expr *at = sm_literal_int(p, SM_INT, i, loc);
+    sm_expr *part = sm_node(p, SM_ELEMENT_OF, p->scalars[SM_UINT], loc,
+                            placed, at, NULL);
+    all = all ? sm_binary(p, SM_BIT_OR, all, part, loc) : part;
+  }
+  return all;
+}
+
 static sm_expr *unpack(sm_parser *p, size_t row, sm_expr *x, tm_loc loc) {
   uint32_t n = rows[row].count;
   const sm_type *real = sm_type_vector(p, SM_FLOAT, n, false);
@@ -91,6 +145,7 @@ static sm_expr *unpack(sm_parser *p, size_t row, sm_expr *x, tm_loc loc) {
   sm_expr *r = sm_binary(p, SM_DIV, parts, vector(p, real, scale, loc), loc);
   if (rows[row].is_signed) r = call(p, SM_B_MAX, r, splat(p, real, -1, loc),
                                     NULL);
+  if (rows[row].is_srgb) r = from_srgb(p, r, loc);
   if (!rows[row].is_half) return r;
   return sm_explicit_cast(p, r, sm_type_vector(p, SM_HALF, n, false),
                           SM_CAST_C, loc);
@@ -108,9 +163,11 @@ static sm_expr *pack(sm_parser *p, size_t row, sm_expr *x, tm_loc loc) {
   x = call(p, SM_B_MAX, x, splat(p, real, rows[row].is_signed ? -1 : 0, loc),
            NULL);
   x = call(p, SM_B_MIN, x, splat(p, real, 1, loc), NULL);
+  if (rows[row].is_srgb) x = to_srgb(p, x, loc);
   x = sm_binary(p, SM_MUL, x, vector(p, real, scale, loc), loc);
   x = sm_explicit_cast(p, call(p, SM_B_RINT, x, NULL, NULL), whole, SM_CAST_C,
                        loc);
+  if (rows[row].is_10a2) return join_10a2(p, x, loc);
   sm_scalar s = n == 4 ? SM_UCHAR : SM_USHORT;
   x = sm_explicit_cast(p, x, sm_type_vector(p, s, n, false), SM_CAST_C, loc);
   return sm_library_as_type(p, p->scalars[SM_UINT], x, loc);

@@ -184,6 +184,12 @@ static void nearer(const char *candidate, const char *name, unsigned *best,
 }
 
 void sm_undeclared(sm_parser *p, tm_name name, tm_loc loc) {
+  if (strstr(name, "unorm565") && strstr(name, "pack_") &&
+      sm_library_visible(p)) {
+    sm_unsupported(p, loc, "'%s' is not supported: which end of the 16 bits "
+                   "red is at is not known for certain", name);
+    return;
+  }
   tm_diag *diag = sm_error(p, loc, "use of undeclared identifier '%s'", name);
   if (p->diags->errors > MOST_HINTS) return;
   bool library = sm_library_function(p, name) != SM_BUILTINS ||
