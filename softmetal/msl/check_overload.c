@@ -27,32 +27,59 @@ static sm_rank rank_argument(sm_parser *p, const sm_expr *arg,
   return sm_rank_of(p, arg, param);
 }
 
+/* What a call gives: arguments, and what a method is called on, or NULL. */
+typedef struct given_args {
+  sm_expr *object;
+  const sm_exprs *args;
+} given_args;
+
+/* The parameter that argument i is for: a method has *this before them. */
+static const sm_type *param_of(const sm_callable *c, uint32_t i) {
+  return c->function->params.data[i + c->is_method]->type;
+}
+
 /* May the call leave out its last parameters? */
 static bool takes_count(const sm_callable *c, uint32_t n) {
-  const sm_function *f = c->function;
-  if (n > f->params.len) return false;
-  return n == f->params.len ||
-         (n < c->defaults.len && c->defaults.data[n]);
+  uint32_t all = n + c->is_method;
+  if (all > c->function->params.len) return false;
+  return all == c->function->params.len ||
+         (all < c->defaults.len && c->defaults.data[all]);
+}
+
+/* A temporary is an object for the methods of thread memory. */
+static sm_rank rank_object(sm_parser *p, const sm_callable *c,
+                           const sm_expr *object) {
+  if (!c->is_method) return SM_RANK_EXACT;
+  if (!object) return SM_RANK_NONE;
+  const sm_type *self = c->function->params.data[0]->type;
+  if (!object->is_lvalue)
+    return self->space == SM_THREAD && self->element == object->type
+               ? SM_RANK_EXACT : SM_RANK_NONE;
+  return sm_rank_reference(p, object, self);
 }
 
 static bool is_viable(sm_parser *p, const sm_callable *c,
-                      const sm_exprs *args) {
-  const sm_function *f = c->function;
-  if (!takes_count(c, args->len)) return false;
-  for (uint32_t i = 0; i < args->len; i++)
-    if (rank_argument(p, args->data[i], f->params.data[i]->type) ==
+                      const given_args *call) {
+  if (!takes_count(c, call->args->len) ||
+      rank_object(p, c, call->object) == SM_RANK_NONE)
+    return false;
+  for (uint32_t i = 0; i < call->args->len; i++)
+    if (rank_argument(p, call->args->data[i], param_of(c, i)) ==
         SM_RANK_NONE)
       return false;
   return true;
 }
 
 /* Both are viable. */
-static bool is_better(sm_parser *p, const sm_function *a,
-                      const sm_function *b, const sm_exprs *args) {
-  bool better = false;
-  for (uint32_t i = 0; i < args->len; i++) {
-    sm_rank x = rank_argument(p, args->data[i], a->params.data[i]->type);
-    sm_rank y = rank_argument(p, args->data[i], b->params.data[i]->type);
+static bool is_better(sm_parser *p, const sm_callable *a,
+                      const sm_callable *b, const given_args *call) {
+  sm_rank u = rank_object(p, a, call->object);
+  sm_rank v = rank_object(p, b, call->object);
+  bool better = u > v;
+  if (u < v) return false;
+  for (uint32_t i = 0; i < call->args->len; i++) {
+    sm_rank x = rank_argument(p, call->args->data[i], param_of(a, i));
+    sm_rank y = rank_argument(p, call->args->data[i], param_of(b, i));
     if (x < y) return false;
     better |= x > y;
   }
@@ -62,15 +89,15 @@ static bool is_better(sm_parser *p, const sm_function *a,
 /* The reason why f cannot be called, as a hint. */
 static void explain(sm_parser *p, tm_diag *diag, const sm_callable *c,
                     const sm_exprs *args) {
-  const sm_function *f = c->function;
+  uint32_t n = c->function->params.len - c->is_method;
   if (!takes_count(c, args->len)) {
-    sm_hint(p, diag, "the candidate takes %u argument%s, %u given",
-            f->params.len, f->params.len == 1 ? "" : "s", args->len);
+    sm_hint(p, diag, "the candidate takes %u argument%s, %u given", n,
+            n == 1 ? "" : "s", args->len);
     return;
   }
   for (uint32_t i = 0; i < args->len; i++) {
     const sm_expr *arg = args->data[i];
-    const sm_type *param = f->params.data[i]->type;
+    const sm_type *param = param_of(c, i);
     if (rank_argument(p, arg, param) != SM_RANK_NONE) continue;
     if (param->kind == SM_T_REFERENCE && !arg->is_lvalue)
       sm_hint(p, diag, "argument %u must be a variable, to bind to '%s'",
@@ -94,16 +121,16 @@ typedef struct option { /* something that the call may mean */
 typedef TM_VEC(option) options;
 
 static void gather(sm_parser *p, const sm_symbol *symbol,
-                   const sm_template_args *given, const sm_exprs *args,
+                   const sm_template_args *given, const given_args *call,
                    tm_loc loc, options *out) {
   for (uint32_t i = 0; !given && i < symbol->overloads.len; i++) {
     option o = {symbol->overloads.data[i], NULL};
-    if (is_viable(p, o.callable, args)) tm_push(p->arena, out, o);
+    if (is_viable(p, o.callable, call)) tm_push(p->arena, out, o);
   }
   for (uint32_t i = 0; i < symbol->templates.len; i++) {
     sm_instance *made = sm_deduce_instance(p, symbol->templates.data[i], given,
-                                           args, loc);
-    if (!made || !is_viable(p, made->callable, args)) continue;
+                                           call->args, loc);
+    if (!made || !is_viable(p, made->callable, call)) continue;
     option o = {made->callable, made};
     tm_push(p->arena, out, o);
   }
@@ -112,13 +139,13 @@ static void gather(sm_parser *p, const sm_symbol *symbol,
 /* [over.match.best]: by conversions, then a function before a template, then
  * the more specialized template. */
 static bool beats(sm_parser *p, const option *a, const option *b,
-                  const sm_exprs *args) {
-  const sm_function *f = a->callable->function, *g = b->callable->function;
-  if (is_better(p, f, g, args)) return true;
-  if (is_better(p, g, f, args)) return false;
-  for (uint32_t i = 0; i < args->len; i++)
-    if (rank_argument(p, args->data[i], f->params.data[i]->type) !=
-        rank_argument(p, args->data[i], g->params.data[i]->type))
+                  const given_args *call) {
+  const sm_callable *f = a->callable, *g = b->callable;
+  if (is_better(p, f, g, call)) return true;
+  if (is_better(p, g, f, call)) return false;
+  for (uint32_t i = 0; i < call->args->len; i++)
+    if (rank_argument(p, call->args->data[i], param_of(f, i)) !=
+        rank_argument(p, call->args->data[i], param_of(g, i)))
       return false;
   if (!a->instance || !b->instance) return b->instance != NULL;
   return sm_more_specialized(p, a->instance->pattern, b->instance->pattern);
@@ -161,15 +188,16 @@ static winner against_library(sm_parser *p, sm_builtin id, const option *best,
  * is meant. */
 static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
                             const sm_template_args *given,
-                            const sm_exprs *args, tm_loc loc,
+                            const given_args *call, tm_loc loc,
                             sm_builtin *library) {
+  const sm_exprs *args = call->args;
   options list = {0};
   uint32_t errors = p->diags->errors;
-  gather(p, symbol, given, args, loc, &list);
+  gather(p, symbol, given, call, loc, &list);
   if (p->diags->errors != errors) return NULL;
   const option *best = NULL;
   for (uint32_t i = 0; i < list.len; i++)
-    if (!best || beats(p, &list.data[i], best, args)) best = &list.data[i];
+    if (!best || beats(p, &list.data[i], best, call)) best = &list.data[i];
   sm_builtin rival = rivals(p, symbol, given);
   winner who = rival == SM_BUILTINS ? OURS
                                     : against_library(p, rival, best, args);
@@ -185,20 +213,24 @@ static sm_callable *resolve(sm_parser *p, const sm_symbol *symbol,
     return NULL;
   }
   for (uint32_t i = 0; i < list.len; i++) {
-    if (&list.data[i] == best || beats(p, best, &list.data[i], args)) continue;
+    if (&list.data[i] == best || beats(p, best, &list.data[i], call)) continue;
     sm_error(p, loc, "call to '%s' is ambiguous", symbol->name);
     return NULL;
   }
   if (best->instance) sm_define_instance(p, best->instance, loc);
+  sm_define_method(p, best->callable, loc);
   return best->callable;
 }
 
 sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
-                 const sm_template_args *given, sm_exprs *args, tm_loc loc) {
+                 const sm_template_args *given, sm_expr *object,
+                 sm_exprs *args, tm_loc loc) {
+  if (object && sm_is_error(p, object)) return object;
   for (uint32_t i = 0; i < args->len; i++)
     if (sm_is_error(p, args->data[i])) return sm_error_expr(p, loc);
   sm_builtin library = SM_BUILTINS;
-  sm_callable *c = resolve(p, symbol, given, args, loc, &library);
+  given_args call = {object, args};
+  sm_callable *c = resolve(p, symbol, given, &call, loc, &library);
   if (library != SM_BUILTINS)
     return sm_library_call(p, library, SM_NS_PLAIN, args, loc);
   if (!c) return sm_error_expr(p, loc);
@@ -208,13 +240,21 @@ sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
     return sm_error_expr(p, loc);
   }
   for (uint32_t i = 0; i < args->len; i++) {
-    const sm_type *type = f->params.data[i]->type;
+    const sm_type *type = param_of(c, i);
     args->data[i] = type->kind == SM_T_REFERENCE
                         ? sm_bind_argument(p, args->data[i], type)
                         : sm_convert_known(p, args->data[i], type);
   }
-  for (uint32_t i = args->len; i < f->params.len; i++)
+  for (uint32_t i = args->len + c->is_method; i < f->params.len; i++)
     tm_push(p->arena, args, c->defaults.data[i]);
+  sm_exprs all = {0}; /* with the object before them */
+  if (c->is_method) {
+    tm_push(p->arena, &all, object->is_lvalue ? object
+                                              : sm_rvalue(p, object));
+    for (uint32_t i = 0; i < args->len; i++)
+      tm_push(p->arena, &all, args->data[i]);
+    args = &all;
+  }
   sm_expr *e = sm_node_args(p, SM_CALL, f->result, loc, args);
   if (sm_is_error(p, e)) return e;
   e->u.function = f;

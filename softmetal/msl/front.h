@@ -185,6 +185,7 @@ typedef enum sm_symbol_kind {
   SM_SYM_VAR, SM_SYM_TYPE, SM_SYM_FUNCTION, SM_SYM_ENUMERATOR,
   SM_SYM_LIBRARY,  /* using metal::name */
   SM_SYM_NAMESPACE,
+  SM_SYM_MEMBER,   /* of a struct, found in its methods */
   SM_SYM_TEMPLATE  /* of a struct or an alias */
 } sm_symbol_kind;
 
@@ -195,6 +196,8 @@ typedef struct sm_callable {
   TM_VEC(tm_loc) call_locs;
   TM_VEC(sm_expr *) defaults; /* of parameters; NULL: none. May be short */
   bool has_barrier; /* directly */
+  bool is_method;   /* the first parameter is a reference to *this */
+  struct sm_instance *pending; /* of a method: its body to come; or NULL */
   uint8_t mark;     /* of the walks over the call graph */
 } sm_callable;
 
@@ -240,6 +243,7 @@ typedef struct sm_named_scope {
   uint32_t depth;
   bool is_struct;
   struct sm_named_scope *outer;
+  const struct sm_type *type; /* of a struct */
 } sm_named_scope;
 
 typedef struct sm_template_arg {
@@ -276,6 +280,14 @@ typedef struct sm_instance {
   bool failed;             /* its signature is none for these args */
 } sm_instance;
 
+/* The arguments that the parameters of a template are bound to, around a
+ * declaration in one of its instances. */
+typedef struct sm_bound {
+  const struct sm_template *pattern;
+  const sm_template_args *args;
+  const struct sm_bound *outer;
+} sm_bound;
+
 /* A template is its tokens: an instance parses them with the parameters bound
  * to arguments. See msl_template.c. */
 typedef enum sm_template_kind {
@@ -294,9 +306,13 @@ typedef struct sm_template {
                                         by END */
   uint32_t required;       /* of these, how many have no default */
   sm_named_scope *scope;   /* open where it was declared */
+  const sm_bound *around;  /* the instances that it was declared in */
+  const sm_type *method_of;/* FUNCTION in a struct: that struct */
   TM_VEC(sm_instance *) instances;
   TM_VEC(struct sm_template *) specials; /* template <> struct S<...> */
-  sm_template_args special_args;
+  sm_template_args special_args;       /* without parameters of its own */
+  TM_VEC(const sm_token *) special_patterns; /* with: template <typename T>
+                                          struct S<T, 2>; each ended by END */
 } sm_template;
 
 /* What only the front end needs to know of a struct. */
@@ -362,6 +378,7 @@ typedef struct sm_parser {
 
   /* the function being parsed */
   sm_callable *callable;
+  sm_var *self;        /* of a method: *this; NULL */
   TM_VEC(sm_callable *) callables; /* with a body or called */
   uint32_t loops, switches;
   uint32_t nesting;
@@ -371,6 +388,7 @@ typedef struct sm_parser {
 
   /* msl_template.c */
   sm_instance *instance;  /* whose signature is being parsed */
+  const sm_bound *around; /* the instances that are being parsed */
   uint32_t instantiating; /* how deep */
   uint32_t instances;     /* made so far */
   const sm_token *bad_template; /* at its '<': reported by a look ahead */
@@ -648,9 +666,11 @@ bool sm_writable(sm_parser *p, const sm_expr *e, tm_loc loc);
 
 /* ---- check_overload.c --------------------------------------------------- */
 
-/* given (may be NULL): explicit template arguments. */
+/* given (may be NULL): explicit template arguments. object: what a method is
+ * called on; NULL: nothing. */
 sm_expr *sm_call(sm_parser *p, sm_symbol *symbol,
-                 const sm_template_args *given, sm_exprs *args, tm_loc loc);
+                 const sm_template_args *given, sm_expr *object,
+                 sm_exprs *args, tm_loc loc);
 /* After the whole text: recursion, undefined callees, barriers. */
 void sm_check_calls(sm_parser *p);
 
@@ -763,6 +783,9 @@ void sm_parse_namespace(sm_parser *p);
 /* Binds what a typedef declares, to its ';'. */
 void sm_parse_typedef(sm_parser *p, const sm_specifiers *specifiers);
 const sm_type *sm_parse_struct(sm_parser *p);
+/* After the declarator of a method, at its '('. */
+bool sm_parse_method(sm_parser *p, const sm_type *type,
+                     const sm_specifiers *specifiers, sm_declarator *d);
 /* At struct, in an instance: its members become those of type. */
 void sm_parse_struct_instance(sm_parser *p, sm_type *type);
 /* At the declaration of an instance: its signature, and the body to come. */
@@ -808,6 +831,10 @@ const sm_type *sm_parse_function_decltype(sm_parser *p, sm_symbol *s,
 sm_instance *sm_deduce_instance(sm_parser *p, sm_template *t,
                                 const sm_template_args *given,
                                 const sm_exprs *args, tm_loc loc);
+/* The place of a body that is parsed later: see sm_callable.pending. */
+sm_instance *sm_pending_body(sm_parser *p, sm_callable *c);
+/* Parses the body of a method, once. */
+void sm_define_method(sm_parser *p, sm_callable *c, tm_loc loc);
 /* Parses the body of an instance that is called, once. */
 void sm_define_instance(sm_parser *p, sm_instance *instance, tm_loc loc);
 /* Is a better fit for a call than b, by the form of their parameters? */

@@ -79,7 +79,7 @@ static void using_namespace(sm_parser *p) {
   }
   sm_symbol *s = named ? sm_find_at(p, &p->t) : NULL;
   if (s && s->kind == SM_SYM_NAMESPACE) {
-    sm_named_scope open = {s->prefix, p->depth, false, NULL};
+    sm_named_scope open = {s->prefix, p->depth, false, NULL, NULL};
     tm_push(p->arena, &p->opened, open);
   } else {
     tm_diag *diag = sm_error(p, p->t->loc, "expected namespace name");
@@ -745,6 +745,38 @@ static sm_callable *declare(sm_parser *p, const sm_declarator *d,
   return c;
 }
 
+/* The words after the ')' of a method, and *this before its parameters. */
+static void add_self(sm_parser *p, const sm_type *type, tm_loc loc,
+                     parameters *params) {
+  bool is_const = false, is_volatile = false;
+  sm_space space = SM_THREAD;
+  for (; p->t->kind == SM_TK_NAME; sm_skip(p)) {
+    if (sm_at_word(p, SM_K_const)) is_const = true;
+    else if (sm_at_word(p, SM_K_volatile)) is_volatile = true;
+    else if (sm_at_word(p, SM_K_device)) space = SM_DEVICE;
+    else if (sm_at_word(p, SM_K_constant)) space = SM_CONSTANT;
+    else if (sm_at_word(p, SM_K_threadgroup)) space = SM_THREADGROUP;
+    else if (!sm_at_word(p, SM_K_thread)) break;
+  }
+  is_const |= space == SM_CONSTANT;
+  sm_var *self = sm_new_var(
+      p, SM_V_PARAM, NULL,
+      sm_type_reference(p, type, space, is_const, is_volatile), loc);
+  parameters all = {0};
+  sm_attributes none = {0};
+  tm_push(p->arena, &all.vars, self);
+  tm_push(p->arena, &all.attributes, none);
+  tm_push(p->arena, &all.size_types, false);
+  tm_push(p->arena, &all.defaults, NULL);
+  for (uint32_t i = 0; i < params->vars.len; i++) {
+    tm_push(p->arena, &all.vars, params->vars.data[i]);
+    tm_push(p->arena, &all.attributes, params->attributes.data[i]);
+    tm_push(p->arena, &all.size_types, params->size_types.data[i]);
+    tm_push(p->arena, &all.defaults, params->defaults.data[i]);
+  }
+  *params = all;
+}
+
 static void check_signature(sm_parser *p, const sm_declarator *d) {
   if (strcmp(d->name, "main") == 0)
     sm_error(p, d->loc, "a function cannot be called 'main' in Metal");
@@ -771,6 +803,7 @@ void sm_parse_definition(sm_parser *p, sm_callable *c) {
   p->callable = c;
   sm_math_mode math = p->math;
   bool contract = p->contract;
+  p->self = c->is_method ? f->params.data[0] : NULL;
   sm_scope_enter(p);
   for (uint32_t i = 0; i < f->params.len; i++) {
     sm_var *var = f->params.data[i];
@@ -783,6 +816,7 @@ void sm_parse_definition(sm_parser *p, sm_callable *c) {
   p->math = math;
   p->contract = contract;
   p->callable = NULL;
+  p->self = NULL;
   tm_push(p->arena, &p->program->functions, f);
 }
 
@@ -794,6 +828,9 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
     return false;
   }
   if (!parse_parameters(p, &params)) return false;
+  const sm_type *owner = p->instance ? p->instance->pattern->method_of : NULL;
+  bool is_method = owner && !s->is_static;
+  if (is_method) add_self(p, owner, d->loc, &params);
   sm_attributes attributes = s->attributes;
   sm_parse_attributes(p, &d->attributes);
   for (uint32_t i = 0; i < d->attributes.len; i++)
@@ -814,6 +851,7 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
                             : declare(p, d, &params, d->type, is_kernel);
   if (!c) return false;
   sm_function *f = c->function;
+  c->is_method = is_method;
   bool defines = sm_at(p, SM_P_LBRACE);
   if (s->is_constexpr) tm_map_put(&p->constexprs, TM_KEY(f), 1);
   if (f->body && defines) {
@@ -840,6 +878,59 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
   if (!defines) return sm_expect(p, SM_P_SEMI, "after the function");
   f->loc = d->loc;
   sm_parse_definition(p, c);
+  return true;
+}
+
+/* ---- methods ---------------------------------------------------------- */
+
+static bool is_declared(const sm_symbol *s, const parameters *params,
+                        bool is_method) {
+  for (uint32_t i = 0; i < s->overloads.len; i++)
+    if (s->overloads.data[i]->is_method == is_method &&
+        same_params(s->overloads.data[i]->function, params))
+      return true;
+  return false;
+}
+
+bool sm_parse_method(sm_parser *p, const sm_type *type,
+                     const sm_specifiers *s, sm_declarator *d) {
+  parameters params = {0};
+  if (s->is_auto) {
+    sm_unsupported(p, d->loc, "functions that return auto are not supported");
+    return false;
+  }
+  if (!parse_parameters(p, &params)) return false;
+  if (!s->is_static) add_self(p, type, d->loc, &params);
+  check_signature(p, d);
+  if (sm_at(p, SM_P_ASSIGN)) {
+    sm_unsupported(p, p->t->loc, "'= default' and '= delete' are not "
+                   "supported");
+    return false;
+  }
+  sm_symbol *symbol = sm_find_here(p, d->name);
+  if (!symbol || symbol->kind != SM_SYM_FUNCTION)
+    symbol = sm_bind(p, SM_SYM_FUNCTION, d->name, d->loc);
+  if (!symbol) return false;
+  if (is_declared(symbol, &params, !s->is_static)) {
+    sm_error(p, d->loc, "class member cannot be redeclared");
+    return false;
+  }
+  sm_callable *c = new_callable(p, d, &params, d->type, false);
+  if (!c) return false;
+  c->is_method = !s->is_static;
+  tm_push(p->arena, &symbol->overloads, c);
+  c->function->params.data = params.vars.data;
+  c->function->params.len = c->function->params.cap = params.vars.len;
+  apply_param_attributes(p, c->function, &params);
+  if (s->is_constexpr) tm_map_put(&p->constexprs, TM_KEY(c->function), 1);
+  if (!sm_at(p, SM_P_LBRACE)) {
+    tm_diag *diag = sm_unsupported(p, d->loc, "method '%s' is defined "
+                                   "elsewhere", d->name);
+    sm_hint(p, diag, "write its body in the struct");
+    return false;
+  }
+  c->pending = sm_pending_body(p, c);
+  sm_skip_balanced(p);
   return true;
 }
 

@@ -22,7 +22,8 @@ static const struct {
   {SM_K_template, "a template cannot be declared here", NULL},
   {SM_K_operator, "operator overloading is not supported by this front end",
    "use a named function"},
-  {SM_K_this, "methods are not supported by this front end", NULL},
+  {SM_K_this, "invalid use of 'this' outside of a non-static member function",
+   NULL},
   {SM_K_friend, "classes are not supported by this front end", NULL},
   {SM_K_class, "classes are not supported by this front end",
    "use a struct of plain members"},
@@ -680,6 +681,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
       out->names_type = true;
       out->type = word == SM_K_enum ? sm_parse_enum(p) : sm_parse_struct(p);
     } else if (word && !is_soft_word(word)) {
+      if (word == SM_K_operator && have_type) break; /* the declarator's */
       if (sm_refused_word(p)) return false;
       break;
     } else if (word == SM_K_coherent &&
@@ -905,7 +907,14 @@ bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
     finish_declarator(p, &at, out, is_auto);
     return true;
   }
-  if (is_name(p->t)) {
+  bool call = sm_at_word(p, SM_K_operator) && sm_token_is(next, SM_P_LPAREN) &&
+              sm_token_is(next + 1, SM_P_RPAREN) && p->scope &&
+              p->scope->is_struct;
+  if (call) {
+    out->name = tm_intern_cstr(p->names, "operator()");
+    out->loc = p->t->loc;
+    p->t = next + 2;
+  } else if (is_name(p->t)) {
     out->name = p->t->name;
     out->loc = p->t->loc;
     sm_skip(p);

@@ -352,8 +352,14 @@ static sm_expr *parse_symbol(sm_parser *p, sm_symbol *s) {
         return sm_error_expr(p, loc);
       }
       if (!sm_parse_arguments(p, &args)) return sm_error_expr(p, loc);
-      return sm_call(p, s, explicit_args ? &given : NULL, &args, loc);
+      sm_expr *self = p->self ? sm_var_ref(p, p->self, loc) : NULL;
+      return sm_call(p, s, explicit_args ? &given : NULL, self, &args, loc);
     }
+    case SM_SYM_MEMBER:
+      if (p->self && p->self->type->element == s->type)
+        return sm_select_member(p, sm_var_ref(p, p->self, loc), s->name, loc);
+      sm_error(p, loc, "invalid use of non-static data member '%s'", s->name);
+      break;
     case SM_SYM_LIBRARY:
       return parse_library_name(p, s->name, SM_NS_PLAIN, loc);
     case SM_SYM_NAMESPACE:
@@ -443,6 +449,10 @@ static sm_expr *parse_keyword(sm_parser *p) {
       e->type = p->null_type;
       return e;
     }
+    case SM_K_this:
+      if (!p->self) return expected_expression(p);
+      sm_skip(p);
+      return sm_address_of(p, sm_var_ref(p, p->self, loc), loc);
     case SM_K_static_cast: return parse_cast_word(p, SM_CAST_STATIC);
     case SM_K_const_cast: return parse_cast_word(p, SM_CAST_CONST);
     case SM_K_reinterpret_cast:
@@ -512,6 +522,22 @@ static sm_expr *parse_primary(sm_parser *p) {
 
 /* ---- postfix ---------------------------------------------------------- */
 
+/* e.method<...>(...), after the name. */
+static sm_expr *parse_method_call(sm_parser *p, sm_expr *e, sm_symbol *method,
+                                  tm_loc loc) {
+  sm_exprs args = {0};
+  sm_template_args given = {0};
+  bool explicit_args = method->templates.len && sm_at(p, SM_P_LT);
+  if (explicit_args && !sm_parse_template_args(p, &given))
+    return sm_error_expr(p, loc);
+  if (!sm_accept(p, SM_P_LPAREN)) {
+    sm_error(p, loc, "reference to non-static member function must be called");
+    return sm_error_expr(p, loc);
+  }
+  if (!sm_parse_arguments(p, &args)) return sm_error_expr(p, loc);
+  return sm_call(p, method, explicit_args ? &given : NULL, e, &args, loc);
+}
+
 static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
   bool arrow = sm_at(p, SM_P_ARROW);
   sm_skip(p);
@@ -525,6 +551,11 @@ static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
     if (sm_accept(p, SM_P_LPAREN)) sm_parse_arguments(p, &args);
     return e;
   }
+  sm_symbol *method = e->type->kind == SM_T_STRUCT
+                          ? sm_find_in(p, sm_struct_of(p, e->type)->prefix,
+                                       name) : NULL;
+  if (method && method->kind == SM_SYM_FUNCTION)
+    return parse_method_call(p, e, method, loc);
   if (!sm_at(p, SM_P_LPAREN)) return sm_select_member(p, e, name, loc);
   sm_skip(p);
   if (e->type == p->log_type && e->kind == SM_VAR)
@@ -580,6 +611,15 @@ static sm_expr *parse_postfix(sm_parser *p) {
       e = sm_step(p, SM_POST, SM_SUB, e, loc);
     } else if (sm_at(p, SM_P_LPAREN)) {
       sm_exprs args = {0};
+      sm_symbol *call = e->type->kind == SM_T_STRUCT
+                            ? sm_find_in(p, sm_struct_of(p, e->type)->prefix,
+                                         tm_intern_cstr(p->names,
+                                                        "operator()"))
+                            : NULL;
+      if (call && call->kind == SM_SYM_FUNCTION && !sm_is_error(p, e)) {
+        e = parse_method_call(p, e, call, loc);
+        continue;
+      }
       sm_skip(p);
       if (!sm_is_error(p, e))
         sm_error(p, loc, "called object type '%s' is not a function",

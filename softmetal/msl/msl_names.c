@@ -62,7 +62,7 @@ void sm_scope_enter(sm_parser *p) { p->depth++; }
 
 void sm_scope_open(sm_parser *p, sm_named_scope *scope, tm_name prefix,
                    bool is_struct) {
-  *scope = (sm_named_scope){prefix, p->depth, is_struct, p->scope};
+  *scope = (sm_named_scope){prefix, p->depth, is_struct, p->scope, NULL};
   p->scope = scope;
 }
 

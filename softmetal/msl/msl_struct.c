@@ -51,6 +51,13 @@ static bool has_member(const sm_type *t, tm_name name) {
   return false;
 }
 
+/* Methods find members by their name. */
+static void bind_member(sm_parser *p, const sm_type *type, tm_name name,
+                        tm_loc loc) {
+  sm_symbol *s = sm_bind(p, SM_SYM_MEMBER, name, loc);
+  if (s) s->type = type;
+}
+
 static void push_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
                         const sm_declarator *d) {
   sm_struct_info *info = sm_struct_of(p, type);
@@ -71,6 +78,7 @@ static void add_member(sm_parser *p, sm_type *type, const sm_specifiers *s,
     return;
   }
   push_member(p, type, s, d);
+  bind_member(p, type, d->name, d->loc);
   sm_expr *value = parse_default(p, d->type);
   if (value && sm_is_error(p, value)) value = NULL;
   if (value && st->is_union) {
@@ -100,6 +108,8 @@ static void add_anonymous(sm_parser *p, sm_type *type,
     if (m->name && has_member(type, m->name))
       sm_error(p, s->loc, "member of anonymous %s redeclares '%s'",
                s->type->structure->is_union ? "union" : "struct", m->name);
+    else if (m->name)
+      bind_member(p, type, m->name, s->loc);
   }
   push_member(p, type, s, &d);
   tm_push(p->arena, &sm_struct_of(p, type)->defaults, NULL);
@@ -110,6 +120,10 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
   sm_specifiers s;
   if (sm_at_word(p, SM_K_static_assert)) {
     sm_parse_static_assert(p);
+    return true;
+  }
+  if (sm_at_word(p, SM_K_template)) {
+    sm_parse_template(p);
     return true;
   }
   if (sm_at_word(p, SM_K_using)) {
@@ -150,12 +164,7 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
       return false;
     }
     if (!sm_parse_declarator(p, &s, false, &d)) return false;
-    if (d.is_function) {
-      tm_diag *diag = sm_unsupported(p, d.loc, "methods are not supported: "
-                                     "'%s'", d.name);
-      sm_hint(p, diag, "write a function that takes the struct");
-      return false;
-    }
+    if (d.is_function) return sm_parse_method(p, type, &s, &d);
     if (sm_at(p, SM_P_COLON)) {
       sm_unsupported(p, d.loc, "bit-fields are not supported");
       return false;
@@ -184,6 +193,8 @@ static void parse_members(sm_parser *p, sm_type *type) {
   sm_struct_info *info = sm_struct_of(p, type);
   sm_skip(p); /* '{' */
   sm_scope_open(p, &scope, info->prefix, true);
+  scope.type = type;
+  uint32_t first = p->callables.len;
   while (!sm_at(p, SM_P_RBRACE) && p->t < p->end) {
     const sm_token *before = p->t;
     if (sm_accept(p, SM_P_SEMI)) continue;
@@ -198,6 +209,10 @@ static void parse_members(sm_parser *p, sm_type *type) {
     sum += type->structure->members.data[i].type->size + 16;
   if (sum > (1u << 30))
     tm_error_at(p->diags, TM_DIAG_LIMIT, p->t->loc, "struct is too large");
+  /* bodies see the whole struct; those of an instance wait for a call */
+  uint32_t last = p->callables.len;
+  for (uint32_t i = first; i < last && !p->around && !p->gave_up; i++)
+    sm_define_method(p, p->callables.data[i], p->callables.data[i]->function->loc);
 }
 
 const sm_type *sm_parse_struct(sm_parser *p) {

@@ -15,7 +15,7 @@
  * T &, T (&)[N], vec<T, N> and other types of the library, S<T, N>. An
  * argument for a function parameter, void (*f)(...), is the function of that
  * name with that very type. Refused by name: parameter packs, template
- * parameters of templates, partial specializations, variable templates.
+ * parameters of templates, variable templates.
  */
 #include "front.h"
 
@@ -26,6 +26,8 @@ enum { MOST_DEPTH = 64, MOST_INSTANCES = 4096 };
 typedef struct saved {
   const sm_token *t, *end;
   sm_callable *callable;
+  sm_var *self;
+  const sm_bound *around;
   uint32_t depth, loops, switches, namespaces, using_metal;
   sm_named_scope *scope;
   TM_VEC(sm_symbol *) hidden; /* innermost first */
@@ -39,6 +41,16 @@ static void unbind(sm_parser *p, sm_symbol *s) {
   tm_map_put(&p->symbols, TM_KEY(s->key), TM_KEY(s->shadowed));
 }
 
+static void bind_around(sm_parser *p, const sm_bound *around);
+
+/* The instance that what is parsed now is in. */
+static void go_into(sm_parser *p, const sm_template *pattern,
+                    const sm_template_args *args) {
+  sm_bound *b = TM_NEW(p->arena, sm_bound);
+  *b = (sm_bound){pattern, args, p->around};
+  p->around = b;
+}
+
 /* File scope, with nothing local in sight; tokens are read from t. */
 static void isolate(sm_parser *p, saved *s, const sm_template *pattern,
                     const sm_token *t) {
@@ -46,6 +58,8 @@ static void isolate(sm_parser *p, saved *s, const sm_template *pattern,
   s->t = p->t;
   s->end = p->end;
   s->callable = p->callable;
+  s->self = p->self;
+  s->around = p->around;
   s->depth = p->depth;
   s->loops = p->loops;
   s->switches = p->switches;
@@ -75,9 +89,12 @@ static void isolate(sm_parser *p, saved *s, const sm_template *pattern,
   if (p->using_metal > 1) p->using_metal = 0;
   p->depth = p->loops = p->switches = p->namespaces = 0;
   p->callable = NULL;
+  p->self = NULL;
   p->instance = NULL;
   p->in_template_args = false;
   p->scope = pattern->scope;
+  p->around = pattern->around;
+  bind_around(p, pattern->around);
   p->t = t;
   while (t->kind != SM_TK_END) t++;
   p->end = t;
@@ -105,6 +122,8 @@ static void restore(sm_parser *p, const saved *s) {
   if (!p->gave_up) p->t = s->t;
   else p->t = p->end;
   p->callable = s->callable;
+  p->self = s->self;
+  p->around = s->around;
   p->depth = s->depth;
   p->loops = s->loops;
   p->switches = s->switches;
@@ -146,6 +165,14 @@ static void bind_arg(sm_parser *p, const sm_template *t, uint32_t i,
                             a->is_type ? SM_SYM_TYPE : SM_SYM_ENUMERATOR);
   s->type = a->type;
   s->value = a->value;
+}
+
+/* The parameters of the instances that a declaration is in. */
+static void bind_around(sm_parser *p, const sm_bound *around) {
+  if (!around) return;
+  bind_around(p, around->outer);
+  for (uint32_t i = 0; i < around->args->len; i++)
+    bind_arg(p, around->pattern, i, &around->args->data[i]);
 }
 
 /* ---- declarations ----------------------------------------------------- */
@@ -312,6 +339,9 @@ static const sm_token *function_parens(const sm_parser *p, const sm_token *t) {
         sm_token_is(t, SM_P_ASSIGN))
       return NULL;
     if (sm_token_is(t, SM_P_LPAREN)) {
+      if (t > start && t[-1].keyword == SM_K_operator &&
+          sm_token_is(t + 1, SM_P_RPAREN) && sm_token_is(t + 2, SM_P_LPAREN))
+        return t + 2;
       if (t[-1].kind == SM_TK_NAME && !t[-1].keyword) return t;
       if (sm_token_is(t - 1, SM_P_GT) && before_angles(t, start)) return t;
       t = after_balanced(p, t); /* decltype(...), alignas(...) */
@@ -366,6 +396,22 @@ static void declare_function(sm_parser *p, sm_template *t,
   tm_push(p->arena, &s->templates, t);
 }
 
+/* At the '<' of template <typename T> struct S<T, 2>. */
+static void partial_patterns(sm_parser *p, sm_template *t) {
+  const sm_token *s = p->t + 1;
+  while (s < p->end) {
+    const sm_token *end = item_end(p, s);
+    for (const sm_token *k = s; k < end; k++)
+      if (sm_token_is(k, SM_P_STAR) || sm_token_is(k, SM_P_AMP) ||
+          sm_token_is(k, SM_P_LSQUARE))
+        sm_unsupported(p, k->loc, "partial specializations for pointers, "
+                       "references and arrays are not supported");
+    tm_push(p->arena, &t->special_patterns, copy_tokens(p, s, end, NULL));
+    if (!sm_token_is(end, SM_P_COMMA)) return;
+    s = end + 1;
+  }
+}
+
 /* template <> struct S<...> { ... }; after '<>'. */
 static void declare_special(sm_parser *p, sm_template *t) {
   sm_symbol *s = sm_find_here(p, t->name);
@@ -373,12 +419,14 @@ static void declare_special(sm_parser *p, sm_template *t) {
     sm_error(p, t->loc, "'%s' is no struct template to specialize", t->name);
     return;
   }
-  if (t->params.len) {
-    sm_unsupported(p, t->loc, "partial specializations are not supported");
-    return;
-  }
   const sm_token *start = p->t;
   while (!sm_at(p, SM_P_LT)) sm_skip(p);
+  if (t->params.len) {
+    partial_patterns(p, t);
+    tm_push(p->arena, &s->pattern->specials, t);
+    p->t = start;
+    return;
+  }
   if (sm_parse_template_args(p, &t->special_args))
     tm_push(p->arena, &s->pattern->specials, t);
   p->t = start;
@@ -618,12 +666,82 @@ static const sm_type *make_alias(sm_parser *p, const sm_template *t) {
   return sm_parse_type_name(p);
 }
 
+static int find_param(const sm_template *t, const sm_token *s);
+static bool mentions_param(const sm_template *t, const sm_token *s);
+static bool set_arg(sm_template_args *args, int i, sm_template_arg a);
+static bool match_core(sm_parser *p, const sm_template *t, const sm_token **s,
+                       const sm_type *type, sm_template_args *args);
+
+/* Does an argument have the form that a partial specialization asks for? */
+static bool matches_pattern(sm_parser *p, const sm_template *t,
+                            const sm_token *pattern, const sm_template_arg *a,
+                            sm_template_args *bound, int *weight) {
+  int bare = pattern[1].kind == SM_TK_END ? find_param(t, pattern) : -1;
+  if (bare >= 0)
+    return a->is_type == t->params.data[bare].is_type &&
+           set_arg(bound, bare, *a);
+  ++*weight;
+  if (mentions_param(t, pattern)) {
+    const sm_token *s = pattern;
+    return a->is_type && match_core(p, t, &s, a->type, bound) &&
+           s->kind == SM_TK_END;
+  }
+  sm_template_arg want;
+  const sm_token *at = p->t, *end = p->end;
+  p->t = p->end = pattern;
+  while (p->end->kind != SM_TK_END) p->end++;
+  bool ok = parse_arg(p, &want);
+  if (p->gave_up) return false;
+  p->t = at;
+  p->end = end;
+  return ok && want.is_type == a->is_type &&
+         (a->is_type ? want.type == a->type
+                     : want.value == a->value && want.function == a->function);
+}
+
+/* The specialization for these arguments, and what its parameters are bound
+ * to; t itself where none fits. */
+static const sm_template *choose_special(sm_parser *p, sm_template *t,
+                                         const sm_template_args *args,
+                                         sm_template_args *bound, tm_loc loc) {
+  const sm_template *best = t;
+  int most = -1;
+  bool tie = false;
+  for (uint32_t i = 0; i < t->specials.len; i++) {
+    const sm_template *s = t->specials.data[i];
+    if (!s->params.len) {
+      if (!same_args(&s->special_args, args)) continue;
+      bound->len = 0;
+      return s;
+    }
+    sm_template_args own = {0};
+    sm_template_arg unset = {0};
+    int weight = 0;
+    bool ok = s->special_patterns.len == args->len;
+    for (uint32_t k = 0; k < s->params.len; k++)
+      tm_push(p->arena, &own, unset);
+    for (uint32_t k = 0; ok && k < args->len; k++)
+      ok = matches_pattern(p, s, s->special_patterns.data[k], &args->data[k],
+                           &own, &weight);
+    for (uint32_t k = 0; ok && k < own.len; k++) ok = own.data[k].is_set;
+    if (!ok || weight < most) continue;
+    tie = weight == most;
+    most = weight;
+    best = s;
+    *bound = own;
+  }
+  if (tie)
+    sm_error(p, loc, "ambiguous partial specializations of '%s'", t->name);
+  return best;
+}
+
 static void make_struct(sm_parser *p, sm_template *t, sm_instance *made,
                         tm_loc loc) {
-  const sm_template *from = t;
-  for (uint32_t i = 0; i < t->specials.len; i++)
-    if (same_args(&t->specials.data[i]->special_args, &made->args))
-      from = t->specials.data[i];
+  sm_template_args *bound = TM_NEW(p->arena, sm_template_args);
+  const sm_template *from = choose_special(p, t, &made->args, bound, loc);
+  if (p->gave_up) return;
+  for (uint32_t i = 0; i < bound->len; i++)
+    bind_arg(p, from, i, &bound->data[i]);
   if (from != t) {
     p->t = from->tokens;
     p->end = p->t + from->n_tokens;
@@ -632,6 +750,8 @@ static void make_struct(sm_parser *p, sm_template *t, sm_instance *made,
   self->type = made->type;
   self->pattern = t;
   uint32_t errors = p->diags->errors;
+  if (from == t || !from->params.len) bound = &made->args;
+  go_into(p, from->params.len ? from : t, bound);
   sm_parse_struct_instance(p, made->type);
   if (p->diags->errors != errors)
     say_where(p, made, loc);
@@ -883,6 +1003,7 @@ static sm_instance *make_function(sm_parser *p, sm_template *t,
     made = find_instance(t, args);
     if (!made) {
       made = new_instance(p, t, args);
+      go_into(p, t, &made->args);
       sm_parse_function_instance(p, made);
       made->failed = p->diags->errors != errors || !made->callable;
     }
@@ -930,6 +1051,7 @@ void sm_define_instance(sm_parser *p, sm_instance *made, tm_loc loc) {
   isolate(p, &at, made->pattern, body);
   for (uint32_t i = 0; i < made->args.len; i++)
     bind_arg(p, made->pattern, i, &made->args.data[i]);
+  go_into(p, made->pattern, &made->args);
   sm_parse_definition(p, made->callable);
   restore(p, &at);
   if (p->diags->errors == errors) return;
@@ -1202,6 +1324,45 @@ static void parse_explicit(sm_parser *p) {
   if (!p->gave_up) p->t = end;
 }
 
+/* The open scopes, at file scope: a local struct's are found there too. */
+static sm_named_scope *copy_scope(sm_parser *p) {
+  sm_named_scope *first = NULL;
+  for (sm_named_scope *s = p->scope, **to = &first; s; s = s->outer) {
+    sm_named_scope *copy = TM_NEW(p->arena, sm_named_scope);
+    *copy = *s;
+    copy->depth = 0;
+    copy->outer = NULL;
+    *to = copy;
+    to = &copy->outer;
+  }
+  return first;
+}
+
+/* ---- bodies of methods ------------------------------------------------ */
+
+sm_instance *sm_pending_body(sm_parser *p, sm_callable *c) {
+  sm_template *pattern = TM_NEW(p->arena, sm_template);
+  sm_instance *made = TM_NEW(p->arena, sm_instance);
+  pattern->name = c->function->name;
+  pattern->loc = c->function->loc;
+  pattern->scope = copy_scope(p);
+  pattern->around = p->around;
+  made->pattern = pattern;
+  made->callable = c;
+  made->body = copy_tokens(p, p->t, after_balanced(p, p->t), NULL);
+  return made;
+}
+
+void sm_define_method(sm_parser *p, sm_callable *c, tm_loc loc) {
+  sm_instance *made = c->pending;
+  saved at;
+  if (!made || !may_instantiate(p, loc)) return;
+  c->pending = NULL;
+  isolate(p, &at, made->pattern, made->body);
+  sm_parse_definition(p, c);
+  restore(p, &at);
+}
+
 void sm_parse_template(sm_parser *p) {
   sm_skip(p); /* template */
   if (!sm_at(p, SM_P_LT)) {
@@ -1213,13 +1374,9 @@ void sm_parse_template(sm_parser *p) {
     sm_recover(p);
     return;
   }
-  for (sm_named_scope *s = p->scope, **to = &t->scope; s; s = s->outer) {
-    sm_named_scope *copy = TM_NEW(p->arena, sm_named_scope);
-    *copy = *s;
-    copy->outer = NULL;
-    *to = copy;
-    to = &copy->outer;
-  }
+  t->scope = copy_scope(p);
+  t->around = p->around;
+  t->method_of = p->scope && p->scope->is_struct ? p->scope->type : NULL;
   t->loc = p->t->loc;
   bool is_struct = sm_at_word(p, SM_K_struct) || sm_at_word(p, SM_K_class);
   bool is_alias = sm_at_word(p, SM_K_using);
@@ -1238,8 +1395,10 @@ void sm_parse_template(sm_parser *p) {
   } else if (!t->params.len) {
     specialize_function(p, t, parens);
   } else {
-    t->name = parens[-1].name;
-    t->loc = parens[-1].loc;
+    bool is_call = sm_token_is(parens - 1, SM_P_RPAREN); /* operator()(...) */
+    t->name = is_call ? tm_intern_cstr(p->names, "operator()")
+                      : parens[-1].name;
+    t->loc = parens[is_call ? -3 : -1].loc;
     declare_function(p, t, parens);
   }
   p->t = end;

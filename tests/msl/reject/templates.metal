@@ -1,7 +1,7 @@
 // rule: what templates refuse
 // expect: 19:11 this template parameter is not supported
 // expect: 20:23 this template parameter is not supported
-// expect: 22:30 partial specializations are not supported
+// expect: 22:41 partial specializations for pointers
 // expect: 23:23 this kind of template is not supported
 // expect: 25:45 member reference base type 'float' is not a structure
 // expect: 29:10 no matching function for call to 'twice'
