@@ -645,6 +645,43 @@ static void special_values_of_exp_and_log(void **state) {
   sm_code_release(code);
 }
 
+/* Each float near where powers become subnormal, infinite or 1, and NaNs of
+ * all kinds. */
+static void exp_at_the_ends_of_floats(void **state) {
+  const char *text = HEAD
+      "kernel void k(device const float* in [[buffer(0)]],"
+      " device float* out [[buffer(1)]], constant uint &n [[buffer(2)]],"
+      " uint i [[thread_position_in_grid]]) {"
+      " out[i] = exp(in[i]); out[i + n] = exp2(in[i]); }\n";
+  static const float ends[] = {-87.33654f, 88.722839f, -126.0f, 128.0f,
+                               -103.97208f, -149.0f, 0.34657359f, 127.5f};
+  enum { NEAR = 512, N = 8 * NEAR + NEAR };
+  static float in[N], out[2 * N];
+  for (uint32_t i = 0; i < N; i++) {
+    uint32_t bits = 0x7f800001u | random32(); /* NaN */
+    if (i < 8 * NEAR) {
+      memcpy(&bits, &ends[i / NEAR], 4);
+      bits += i % NEAR - NEAR / 2;
+    }
+    memcpy(&in[i], &bits, 4);
+  }
+  uint32_t n = N;
+  sm_code *code = compile(text);
+  sm_dispatch d = grid(code, N, 64);
+  bind(&d, 0, in, sizeof(in));
+  bind(&d, 1, out, sizeof(out));
+  bind(&d, 2, &n, sizeof(n));
+  run_ok(&d);
+  for (uint32_t i = 0; i < N; i++) {
+    double want[2] = {exp((double)in[i]), exp2((double)in[i])};
+    for (int k = 0; k < 2; k++)
+      if (ulps(out[i + (k ? N : 0)], want[k]) > 2)
+        fail_msg("exp%s at %a: %a, expected %a", k ? "2" : "",
+                 (double)in[i], (double)out[i + (k ? N : 0)], want[k]);
+  }
+  sm_code_release(code);
+}
+
 static int ref_ints(int a, int b, int i) {
   int lo = a < b ? a : b, hi = a > b ? a : b;
   uint32_t u = (uint32_t)a;
@@ -1310,6 +1347,7 @@ int main(void) {
       cmocka_unit_test(half_and_bfloat_round_to_nearest_even),
       cmocka_unit_test(math_functions_are_within_their_ulps),
       cmocka_unit_test(special_values_of_exp_and_log),
+      cmocka_unit_test(exp_at_the_ends_of_floats),
       cmocka_unit_test(integer_functions_match_c),
       cmocka_unit_test(simd_functions_on_full_and_partial_masks),
       cmocka_unit_test(barrier_reduction_over_simdgroups),

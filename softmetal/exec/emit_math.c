@@ -65,18 +65,6 @@ static sm_val float_of(sm_emit *e, sm_val bits, sm_val like) {
   return CONVERT(BitCast, bits, LL.TypeOf(like));
 }
 
-/* x * 2^n for integer n within -252 ... 254, in two exact factors. */
-static sm_val scale(sm_emit *e, sm_val x, sm_val n) {
-  sm_val half = OP2(AShr, n, ic(e, x, 1));
-  sm_val rest = OP2(Sub, n, half);
-  sm_val parts[2] = {half, rest};
-  for (int i = 0; i < 2; i++) {
-    sm_val b = OP2(Shl, OP2(Add, parts[i], ic(e, x, 127)), ic(e, x, 23));
-    x = OP2(FMul, x, float_of(e, b, x));
-  }
-  return x;
-}
-
 /* e^r for |r| <= ln 2 / 2. */
 static sm_val exp_core(sm_emit *e, sm_val r) {
   static const double k[] = {1.9875691500e-4, 1.3981999507e-3,
@@ -87,35 +75,44 @@ static sm_val exp_core(sm_emit *e, sm_val r) {
   return OP2(FAdd, y, fc(e, r, 1.0));
 }
 
-/* NaN becomes low: with the operands in this order each step is one
- * instruction. */
-static sm_val clamp_to(sm_emit *e, sm_val x, double low, double high) {
-  sm_val least = fc(e, x, low), most = fc(e, x, high);
-  x = SELECT(FCMP(OGT, x, least), x, least);
-  return SELECT(FCMP(OLT, x, most), x, most);
-}
-
 static sm_val keep_nan(sm_emit *e, sm_val x, sm_val r) {
   return SELECT(FCMP(UNO, x, x), x, r);
 }
 
+/* 1.5 * 2^23: a float that is added to it is rounded to an integer, which its
+ * low bits then hold. */
+static const double rounder = 12582912.0;
+
+/* y * 2^n, where t is n + rounder: the exponents are added as integers, and n
+ * lies at the bottom of t. y is near 1, so for x within low ... high that
+ * gives a normal number; below it gives 0, as subnormals do on Metal, above
+ * infinity, and NaN for NaN. */
+static sm_val raise(sm_emit *e, sm_val x, sm_val y, sm_val t, double low,
+                    double high) {
+  sm_val n = OP2(Shl, bits_of(e, t), ic(e, x, 23));
+  sm_val r = float_of(e, OP2(Add, bits_of(e, y), n), x);
+  sm_val beyond = OP2(FMul, x, fc(e, x, (double)INFINITY));
+  r = SELECT(FCMP(OLE, x, fc(e, x, high)), r, beyond);
+  return SELECT(FCMP(OLT, x, fc(e, x, low)), fc(e, x, 0.0), r);
+}
+
+/* low and high are the last floats whose power is normal and finite. */
 static sm_val emit_exp(sm_emit *e, sm_val x) {
-  sm_val c = clamp_to(e, x, -104.0, 89.0);
-  sm_val n = sm_intrinsic1(e, "llvm.rint",
-                           OP2(FMul, c, fc(e, x, 1.44269504088896341)));
-  sm_val r = fma3(e, n, fc(e, x, -0.693359375), c);
+  sm_val magic = fc(e, x, rounder);
+  sm_val t = fma3(e, x, fc(e, x, 1.44269504088896341), magic);
+  sm_val n = OP2(FSub, t, magic);
+  sm_val r = fma3(e, n, fc(e, x, -0.693359375), x);
   r = fma3(e, n, fc(e, x, 2.12194440e-4), r);
-  sm_val i = CONVERT(FPToSI, n, int_like(e, x));
-  return keep_nan(e, x, scale(e, exp_core(e, r), i));
+  return raise(e, x, exp_core(e, r), t, -87.33654022216796875,
+               88.72283172607421875);
 }
 
 static sm_val emit_exp2(sm_emit *e, sm_val x) {
-  sm_val c = clamp_to(e, x, -151.0, 129.0);
-  sm_val n = sm_intrinsic1(e, "llvm.rint", c);
-  sm_val f = OP2(FSub, c, n);
+  sm_val magic = fc(e, x, rounder);
+  sm_val t = OP2(FAdd, x, magic);
+  sm_val f = OP2(FSub, x, OP2(FSub, t, magic));
   sm_val r = OP2(FMul, f, fc(e, x, 0.693147180559945309));
-  sm_val i = CONVERT(FPToSI, n, int_like(e, x));
-  return keep_nan(e, x, scale(e, exp_core(e, r), i));
+  return raise(e, x, exp_core(e, r), t, -126.0, 127.99999237060546875);
 }
 
 /* x = 2^k * m with m in [sqrt(1/2), sqrt(2)); returns m - 1, *k as float. */
