@@ -465,14 +465,10 @@ static sm_stmt *declaration(sm_parser *p, sm_var *var) {
   return stmt;
 }
 
-static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
-                                 sm_stmts *out) {
-  sm_declarator d;
-  sm_var_kind kind;
-  bool is_list;
-  if (!sm_parse_declarator(p, s, false, &d)) return false;
-  if (!d.name) {
-    tm_error_at(p->diags, TM_DIAG_SYNTAX, d.loc, "expected a variable name");
+/* A declarator in a block that is a variable; false (reported) otherwise. */
+static bool check_local(sm_parser *p, const sm_declarator *d) {
+  if (!d->name) {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, d->loc, "expected a variable name");
     return false;
   }
   if (sm_at(p, SM_P_LPAREN)) {
@@ -481,19 +477,27 @@ static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
     bool function = sm_starts_type(p) || sm_at(p, SM_P_RPAREN);
     p->t = start;
     if (function) {
-      sm_unsupported(p, d.loc, "functions cannot be declared in functions");
+      sm_unsupported(p, d->loc, "functions cannot be declared in functions");
       return false;
     }
   }
-  for (uint32_t i = 0; i < d.attributes.len; i++)
-    if (strcmp(d.attributes.data[i].name, "maybe_unused") != 0)
-      sm_error(p, d.attributes.data[i].loc, "attribute '%s' does not apply to "
-               "a local variable", d.attributes.data[i].name);
-  if (d.type && d.type == p->log_type) {
-    sm_error(p, d.loc, "an os_log must be a program scope variable in the "
-             "constant address space");
+  for (uint32_t i = 0; i < d->attributes.len; i++)
+    if (strcmp(d->attributes.data[i].name, "maybe_unused") != 0)
+      sm_error(p, d->attributes.data[i].loc, "attribute '%s' does not apply to "
+               "a local variable", d->attributes.data[i].name);
+  if (!d->type || d->type != p->log_type) return true;
+  sm_error(p, d->loc, "an os_log must be a program scope variable in the "
+           "constant address space");
+  return false;
+}
+
+static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
+                                 sm_stmts *out) {
+  sm_declarator d;
+  sm_var_kind kind;
+  bool is_list;
+  if (!sm_parse_declarator(p, s, false, &d) || !check_local(p, &d))
     return false;
-  }
   bool placed = local_space(p, s, &d, &kind);
   const sm_type *type = placed && d.type ? d.type : p->error_type;
   sm_var *var = sm_new_var(p, kind, d.name, type, d.loc);
@@ -1025,9 +1029,9 @@ static bool holds_what_no_constant_has(const sm_type *t) {
          t->kind == SM_T_POINTER;
 }
 
-static bool parse_global(sm_parser *p, const sm_specifiers *s,
-                         sm_declarator *d) {
-  bool is_list;
+/* May the declarator be a program scope variable at all? */
+static bool check_global(sm_parser *p, const sm_specifiers *s,
+                         const sm_declarator *d) {
   if (!d->name) {
     tm_error_at(p->diags, TM_DIAG_SYNTAX, d->loc, "expected a name");
     return false;
@@ -1036,19 +1040,22 @@ static bool parse_global(sm_parser *p, const sm_specifiers *s,
     sm_error(p, d->loc, "'kernel' only applies to functions");
     return false;
   }
-  if (!d->has_space || d->space != SM_CONSTANT) {
-    tm_diag *diag = sm_error(p, d->loc, "program scope variable must reside "
-                             "in constant address space");
-    sm_hint(p, diag, "constant %s%s %s = ...;", s->is_constexpr
-            ? "constexpr " : "", d->type ? d->type->spelling : "auto",
-            d->name);
-  }
+  if (d->has_space && d->space == SM_CONSTANT) return true;
+  tm_diag *diag = sm_error(p, d->loc, "program scope variable must reside in "
+                           "constant address space");
+  sm_hint(p, diag, "constant %s%s %s = ...;",
+          s->is_constexpr ? "constexpr " : "",
+          d->type ? d->type->spelling : "auto", d->name);
+  return true;
+}
+
+/* The attribute that makes it a function constant; NULL: there is none. */
+static const sm_attribute *constant_attribute(sm_parser *p,
+                                              const sm_specifiers *s,
+                                              sm_declarator *d) {
+  const sm_attribute *constant = NULL;
   for (uint32_t i = 0; i < s->attributes.len; i++)
     tm_push(p->arena, &d->attributes, s->attributes.data[i]);
-  const sm_type *type = d->type ? d->type : p->error_type;
-  sm_var *var = sm_new_var(p, SM_V_GLOBAL, d->name, type, d->loc);
-  var->is_const = true;
-  const sm_attribute *constant = NULL;
   for (uint32_t i = 0; i < d->attributes.len; i++) {
     const sm_attribute *a = &d->attributes.data[i];
     if (strcmp(a->name, "function_constant") == 0)
@@ -1057,11 +1064,23 @@ static bool parse_global(sm_parser *p, const sm_specifiers *s,
       sm_unsupported(p, a->loc, "attribute '%s' is not supported on a "
                      "program scope variable", a->name);
   }
-  sm_symbol *symbol = NULL;
-  if (!s->is_auto) {
-    symbol = sm_bind(p, SM_SYM_VAR, d->name, d->loc);
-    if (symbol) symbol->var = var;
-  }
+  return constant;
+}
+
+static void bind_var(sm_parser *p, sm_var *var) {
+  sm_symbol *symbol = sm_bind(p, SM_SYM_VAR, var->name, var->loc);
+  if (symbol) symbol->var = var;
+}
+
+static bool parse_global(sm_parser *p, const sm_specifiers *s,
+                         sm_declarator *d) {
+  bool is_list;
+  if (!check_global(p, s, d)) return false;
+  const sm_attribute *constant = constant_attribute(p, s, d);
+  const sm_type *type = d->type ? d->type : p->error_type;
+  sm_var *var = sm_new_var(p, SM_V_GLOBAL, d->name, type, d->loc);
+  var->is_const = true;
+  if (!s->is_auto) bind_var(p, var);
   if (type == p->log_type) {
     var->log = sm_parse_logger(p);
     return var->log != NULL;
@@ -1073,8 +1092,7 @@ static bool parse_global(sm_parser *p, const sm_specifiers *s,
     else
       sm_error(p, d->loc, "declaration of variable '%s' with type 'auto' "
                "requires an initializer", d->name);
-    symbol = sm_bind(p, SM_SYM_VAR, d->name, d->loc);
-    if (symbol) symbol->var = var;
+    bind_var(p, var);
   }
   var->type = target;
   if (!check_object_type(p, d, target, SM_V_GLOBAL)) {

@@ -631,6 +631,39 @@ static bool finish_specifiers(sm_parser *p, sm_specifiers *out,
   return true;
 }
 
+/* A word of a scalar type; false after an error. */
+static bool take_type_word(sm_parser *p, sm_specifiers *out, words *w) {
+  uint8_t word = p->t->keyword;
+  if (word == SM_K_long && w->longs == 1) {
+    sm_unsupported(p, p->t->loc, "'long long' is not supported in Metal");
+    return false;
+  }
+  if (!any_word(w)) out->loc = p->t->loc;
+  if (!count_word(w, word)) {
+    sm_error(p, p->t->loc, "cannot combine with previous type specifier");
+    return false;
+  }
+  sm_skip(p);
+  return true;
+}
+
+/* A name that must be a type; false if parsing cannot go on. */
+static bool take_named_type(sm_parser *p, sm_specifiers *out) {
+  out->loc = p->t->loc;
+  out->names_type = true;
+  out->type = sm_parse_named_type(p, &out->is_size_type);
+  if (out->type) return true;
+  if (p->gave_up) return false; /* while an instance was made */
+  unknown_type(p);
+  out->type = p->error_type;
+  sm_skip(p);
+  if (sm_at(p, SM_P_LT)) { /* texture2d<float> and the like */
+    const sm_token *after = sm_after_template(p, p->t);
+    if (after) p->t = after;
+  }
+  return true;
+}
+
 bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
   memset(out, 0, sizeof *out);
   words w = {0};
@@ -662,16 +695,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
       out->names_type = true;
       out->type = p->error_type;
     } else if (is_type_word(word)) {
-      if (word == SM_K_long && w.longs == 1) {
-        sm_unsupported(p, p->t->loc, "'long long' is not supported in Metal");
-        return false;
-      }
-      if (!any_word(&w)) out->loc = p->t->loc;
-      if (!count_word(&w, word)) {
-        sm_error(p, p->t->loc, "cannot combine with previous type specifier");
-        return false;
-      }
-      sm_skip(p);
+      if (!take_type_word(p, out, &w)) return false;
     } else if (word == SM_K_auto && !have_type) {
       out->is_auto = true;
       sm_skip(p);
@@ -688,18 +712,7 @@ bool sm_parse_specifiers(sm_parser *p, sm_specifiers *out) {
                sm_token_is(sm_ahead(p), SM_P_LPAREN)) {
       if (!parse_coherent(p, out)) return false;
     } else if (!have_type) {
-      out->loc = p->t->loc;
-      out->names_type = true;
-      out->type = sm_parse_named_type(p, &out->is_size_type);
-      if (out->type) continue;
-      if (p->gave_up) return false; /* while an instance was made */
-      unknown_type(p);
-      out->type = p->error_type;
-      sm_skip(p);
-      if (sm_at(p, SM_P_LT)) { /* texture2d<float> and the like */
-        const sm_token *after = sm_after_template(p, p->t);
-        if (after) p->t = after;
-      }
+      if (!take_named_type(p, out)) return false;
     } else {
       break;
     }
@@ -874,6 +887,30 @@ static void finish_declarator(sm_parser *p, const level *at,
   sm_parse_attributes(p, &out->attributes);
 }
 
+/* The name of a declarator, or operator() in a struct; none is fine. False
+ * (reported) if another word stands there. */
+static bool declared_name(sm_parser *p, sm_declarator *out) {
+  const sm_token *next = sm_ahead(p);
+  bool call = sm_at_word(p, SM_K_operator) && sm_token_is(next, SM_P_LPAREN) &&
+              sm_token_is(next + 1, SM_P_RPAREN) && p->scope &&
+              p->scope->is_struct;
+  if (call) {
+    out->name = tm_intern_cstr(p->names, "operator()");
+    out->loc = p->t->loc;
+    p->t = next + 2;
+  } else if (is_name(p->t)) {
+    out->name = p->t->name;
+    out->loc = p->t->loc;
+    sm_skip(p);
+  } else if (p->t->kind == SM_TK_NAME && p->t->keyword != SM_K___attribute__) {
+    if (!sm_refused_word(p))
+      tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
+                  "expected a name before '%s'", p->t->name);
+    return false;
+  }
+  return true;
+}
+
 bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
                          bool is_param, sm_declarator *out) {
   memset(out, 0, sizeof *out);
@@ -907,23 +944,7 @@ bool sm_parse_declarator(sm_parser *p, const sm_specifiers *specifiers,
     finish_declarator(p, &at, out, is_auto);
     return true;
   }
-  bool call = sm_at_word(p, SM_K_operator) && sm_token_is(next, SM_P_LPAREN) &&
-              sm_token_is(next + 1, SM_P_RPAREN) && p->scope &&
-              p->scope->is_struct;
-  if (call) {
-    out->name = tm_intern_cstr(p->names, "operator()");
-    out->loc = p->t->loc;
-    p->t = next + 2;
-  } else if (is_name(p->t)) {
-    out->name = p->t->name;
-    out->loc = p->t->loc;
-    sm_skip(p);
-  } else if (p->t->kind == SM_TK_NAME && p->t->keyword != SM_K___attribute__) {
-    if (!sm_refused_word(p))
-      tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
-                  "expected a name before '%s'", p->t->name);
-    return false;
-  }
+  if (!declared_name(p, out)) return false;
   if (sm_at(p, SM_P_LPAREN) && out->name && !is_param) {
     out->is_function = true;
     finish_declarator(p, &at, out, is_auto);

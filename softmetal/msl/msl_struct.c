@@ -115,9 +115,10 @@ static void add_anonymous(sm_parser *p, sm_type *type,
   tm_push(p->arena, &sm_struct_of(p, type)->defaults, NULL);
 }
 
-/* One declaration of members, to its ';'. */
-static bool parse_member_list(sm_parser *p, sm_type *type) {
-  sm_specifiers s;
+/* What is no member: assertions, templates, aliases, access. False: it is
+ * one, or (with *ok false) an error. */
+static bool parse_no_member(sm_parser *p, bool *ok) {
+  *ok = true;
   if (sm_at_word(p, SM_K_static_assert)) {
     sm_parse_static_assert(p);
     return true;
@@ -129,7 +130,7 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
   if (sm_at_word(p, SM_K_using)) {
     if (sm_ahead(p)->keyword == SM_K_namespace) {
       sm_error(p, p->t->loc, "'using namespace' is not allowed in a struct");
-      return false;
+      return *ok = false;
     }
     sm_parse_using(p);
     return true;
@@ -139,7 +140,36 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
     sm_skip(p);
     return true;
   }
-  if (!sm_parse_specifiers(p, &s)) return false;
+  return false;
+}
+
+/* After the specifiers: one data member. */
+static bool parse_data_member(sm_parser *p, sm_type *type,
+                              const sm_specifiers *s, sm_declarator *d) {
+  if (sm_at(p, SM_P_COLON)) {
+    sm_unsupported(p, d->loc, "bit-fields are not supported");
+    return false;
+  }
+  if (d->name && s->is_static) return sm_parse_static_member(p, s, d);
+  if (!d->name) {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, d->loc, "expected a member name");
+    return false;
+  }
+  if (d->unsized) {
+    sm_error(p, d->loc, "field has an array type without a size");
+    return false;
+  }
+  uint32_t errors = p->diags->errors;
+  add_member(p, type, s, d);
+  return p->diags->errors == errors;
+}
+
+/* One declaration of members, to its ';'. */
+static bool parse_member_list(sm_parser *p, sm_type *type) {
+  sm_specifiers s;
+  bool ok;
+  if (parse_no_member(p, &ok)) return true;
+  if (!ok || !sm_parse_specifiers(p, &s)) return false;
   if (s.is_typedef) {
     sm_parse_typedef(p, &s);
     return true;
@@ -165,25 +195,7 @@ static bool parse_member_list(sm_parser *p, sm_type *type) {
     }
     if (!sm_parse_declarator(p, &s, false, &d)) return false;
     if (d.is_function) return sm_parse_method(p, type, &s, &d);
-    if (sm_at(p, SM_P_COLON)) {
-      sm_unsupported(p, d.loc, "bit-fields are not supported");
-      return false;
-    }
-    if (d.name && s.is_static) {
-      if (!sm_parse_static_member(p, &s, &d)) return false;
-      continue;
-    }
-    if (!d.name) {
-      tm_error_at(p->diags, TM_DIAG_SYNTAX, d.loc, "expected a member name");
-      return false;
-    }
-    if (d.unsized) {
-      sm_error(p, d.loc, "field has an array type without a size");
-      return false;
-    }
-    uint32_t errors = p->diags->errors;
-    add_member(p, type, &s, &d);
-    if (p->diags->errors != errors) return false;
+    if (!parse_data_member(p, type, &s, &d)) return false;
   } while (sm_accept(p, SM_P_COMMA));
   return sm_expect(p, SM_P_SEMI, "after the member");
 }
