@@ -51,11 +51,31 @@ static tm_lv fn_version(tm_low *l, const tm_builtin_call *c) {
   return tm_record_of_names(l, part_names, items, PARTS);
 }
 
-tm_lv tm_host_version(tm_low *l, const char *name) {
-  static const tm_builtin row = {
+/* ---- what is installed ------------------------------------------------------ */
+
+/* importlib.util.find_spec(name): something, for Triton. */
+static tm_lv fn_find_spec(tm_low *l, const tm_builtin_call *c) {
+  tm_lv name = c->args[0];
+  if (name->kind == TM_LV_TEXT && tm_str_eq(name->text, TM_STR("triton")))
+    return name;
+  return tm_lv_opaque(l, "importlib.util.find_spec");
+}
+
+tm_lv tm_host_function(tm_low *l, const char *module, const char *name) {
+  static const tm_builtin version = {
     .name = "parse", .fn = fn_version, .signature = "version"};
-  bool known = strcmp(name, "parse") == 0 || strcmp(name, "Version") == 0;
-  return known ? tm_builtin_bound(l, &row, NULL) : NULL;
+  static const tm_builtin find_spec = {
+    .name = "find_spec", .fn = fn_find_spec, .signature = "name, package=None"};
+  static const struct {
+    const char *module, *name;
+    const tm_builtin *row;
+  } table[] = {{"packaging.version", "parse", &version},
+               {"packaging.version", "Version", &version},
+               {"importlib.util", "find_spec", &find_spec}};
+  for (size_t i = 0; i < TM_COUNT(table); i++)
+    if (!strcmp(table[i].module, module) && !strcmp(table[i].name, name))
+      return tm_builtin_bound(l, table[i].row, NULL);
+  return NULL;
 }
 
 /* ---- the GPU and the environment ------------------------------------------- */

@@ -129,6 +129,8 @@ static const space spaces[] = {
   {"collections", 0},
   {"packaging", 0},
   {"packaging.version", 0},
+  {"importlib", 0},
+  {"importlib.util", 0},
   {"math", TM_IN_PYMATH},
   {"builtins", TM_IN_PYTHON},
 };
@@ -173,8 +175,8 @@ static tm_lv space_constant(tm_low *l, const space *s, const char *name) {
   }
   if (strcmp(s->path, "collections") == 0 && strcmp(name, "namedtuple") == 0)
     return tm_record_namedtuple(l);
-  if (strcmp(s->path, "packaging.version") == 0)
-    return tm_host_version(l, name);
+  tm_lv host = tm_host_function(l, s->path, name);
+  if (host) return host;
   if (strcmp(s->path, "triton.profiler.language") == 0) {
     /* The profiler's marks in a kernel: nothing to compute. */
     static const tm_builtin mark = {.name = "scope", .fn = tm_fn_none,

@@ -370,8 +370,8 @@ struct tm_nearest;
 
 /* ---- host_names.c: the machine that imports a module ----------------------- */
 
-/* packaging.version.name; NULL when it is neither parse nor Version. */
-tm_lv tm_host_version(tm_low *l, const char *name);
+/* A function of a host module that has one answer everywhere; NULL. */
+tm_lv tm_host_function(tm_low *l, const char *module, const char *name);
 /* A name of host libraries that has one answer everywhere; NULL. */
 tm_lv tm_host_attribute(const char *dotted);
 /* What a host function gives that has one answer everywhere; NULL. */

@@ -8,11 +8,13 @@
 # upstream: refuses where packaging is not installed
 import triton
 import triton.language as tl
+from importlib.util import find_spec
 from packaging import version
 from packaging.version import Version
 import torch
 
-NEW = version.parse(triton.__version__) >= version.parse("3.0.0")
+HAS_TRITON = find_spec("triton") is not None or find_spec("other") is not None
+NEW = HAS_TRITON and version.parse(triton.__version__) >= version.parse("3.0.0")
 
 if NEW and not version.parse("3.10") < Version("3.9.1+local"):
     exp = tl.exp
