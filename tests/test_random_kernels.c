@@ -113,14 +113,21 @@ static void free_arguments(run *r) {
   }
 }
 
-/* Bit for bit, but for the sign of zeros and what NaN is made of. */
+/* Floats of one sign are in the order of their bits. */
+static bool is_near(uint64_t a, uint64_t b, uint32_t ulps) {
+  uint64_t distance = a > b ? a - b : b - a;
+  return distance <= ulps;
+}
+
+/* Bit for bit, but for the sign of zeros and what NaN is made of, and up to
+ * ulps for floats of 32 bits. */
 static bool is_equal(const char *type, const void *got, const void *want,
-                     size_t at) {
+                     size_t at, uint32_t ulps) {
   uint64_t a = 0, b = 0;
   size_t size = random_type_bytes(type);
   memcpy(&a, (const char *)got + at * size, size);
   memcpy(&b, (const char *)want + at * size, size);
-  if (a == b) return true;
+  if (a == b || (ulps && is_near(a, b, ulps))) return true;
   uint64_t sign = 1ull << (size * 8 - 1);
   bool is_float = strchr("fb", type[0]) != NULL;
   if (random_is_nan(type, a) && random_is_nan(type, b)) return true;
@@ -133,7 +140,7 @@ static outcome compare(const run *r, const char *who) {
       if (e == 0 && memcmp(r->got[i], r->want[i], r->eval[i].bytes) == 0)
         break;
       if (is_equal(r->k.types[i], r->got[i], r->want[i],
-                   e))
+                   e, r->k.ulps[i]))
         continue;
       char what[128];
       uint64_t a = 0, b = 0;

@@ -309,8 +309,9 @@ static void reduce_own(generator *g, reduction *x) {
   }
   first = named(g, &first);
   second = named(g, &second);
-  put(g, "%s, %s = tl.reduce((%s, %s)%s, combine_%s)", first.name,
-      second.name, x->a.name, b.name, x->how, ONE_OF(g, "two", "affine"));
+  /* Not combine_affine: the order of operands is not promised here. */
+  put(g, "%s, %s = tl.reduce((%s, %s)%s, combine_two)", first.name,
+      second.name, x->a.name, b.name, x->how);
   keep(g, &first);
   keep(g, &second);
 }
@@ -418,4 +419,53 @@ void gen_scan(generator *g) {
     keep(g, &r);
     keep(g, &s);
   }
+}
+
+/* ---- functions that are not exact ------------------------------------- */
+
+static bool is_small_float(const value *v) {
+  return v->type == F32 && !v->wild && v->high <= 3 && v->rank > 0;
+}
+
+/* x: at most 8. Metal promises 4 units for exp2, log2, sin and cos, and the
+ * scale that goes with exp and log costs one rounding of x log2(e), which
+ * moves the result by |x| / 2 units. The evaluator rounds each operation, by
+ * half a unit, so each bound has room for that, too. */
+void gen_inexact(generator *g) {
+  static const struct {
+    const char *text;
+    uint32_t ulps;
+  } functions[] = {
+      {"tl.exp(%s)", 4 + 8 / 2 + 1},
+      {"tl.exp2(%s)", 5},
+      {"tl.log(tl.abs(%s) + 1.0)", 6},
+      {"tl.log2(tl.abs(%s) + 1.0)", 5},
+      {"tl.sin(%s)", 5},
+      {"tl.cos(%s)", 5},
+      {"tl.sqrt(tl.abs(%s))", 5},
+      {"tl.rsqrt(tl.abs(%s) + 1.0)", 5},
+      {"tl.erf(%s)", 5},
+      {"3.0 / (tl.abs(%s) + 1.0)", 4},
+      {"tl.sigmoid(%s)", 2 * (4 + 8 / 2) + 4 + 2},
+  };
+  value x, v;
+  if (g->n_buffers + 3 > RANDOM_MAX_BUFFERS || !find(g, is_small_float, &x))
+    return;
+  int which = below(g, (int)(sizeof functions / sizeof functions[0]) + 1);
+  v = named(g, &x);
+  char text[96];
+  int n = x.shape[x.rank - 1];
+  uint32_t ulps;
+  if (which == (int)(sizeof functions / sizeof functions[0])) {
+    /* exp of at most 16, n of them added, and divided */
+    if (x.rank > 2) return;
+    snprintf(text, sizeof text, "tl.softmax(%s, dim=%d)", x.name, x.rank - 1);
+    ulps = 2 * (4 + 16 / 2) + (uint32_t)n + 4;
+  } else {
+    snprintf(text, sizeof text, functions[which].text, x.name);
+    ulps = functions[which].ulps;
+  }
+  put(g, "%s = %s", v.name, text);
+  gen_store(g, &v);
+  g->ulps[g->n_buffers - 1] = ulps;
 }

@@ -32,22 +32,22 @@ static void input_bounds(const generator *g, int buffer, value *v) {
             random_types[g->buffer_type[buffer]].kind == SMALL;
 }
 
-/* The offsets of a tile whose dimensions lie in memory in some order; less
- * than 8 numel + 600. */
+/* The offsets of a tile whose dimensions lie in memory in some order; of small
+ * tiles at most 15,000. */
 void offsets(generator *g, const value *v, const char *name, bool dense) {
   int order[MAX_RANK] = {0, 1, 2, 3}, stride[MAX_RANK] = {0}, step = 1;
   char text[512], index[64], *p = text;
-  if (is_large(v)) dense = true;
+  if (numel(v) > 1024) dense = true;
   for (int i = v->rank - 1; i > 0; i--) {
     int j = chance(g, 70) ? i : below(g, i + 1), t = order[i];
     order[i] = order[j];
     order[j] = t;
   }
-  if (!dense && chance(g, 10)) step = 2;
+  if (!dense && chance(g, 20)) step = 2 + below(g, 3);
   for (int i = v->rank; i-- > 0;) {
     stride[order[i]] = step;
     step *= v->shape[order[i]];
-    if (!dense && chance(g, 10)) step += 1;
+    if (!dense && chance(g, 20)) step += 1 << below(g, 3);
     if (!dense && chance(g, 5)) stride[order[i]] = 0;
   }
   for (int d = 0; d < v->rank; d++)
@@ -105,7 +105,7 @@ void gen_load(generator *g) {
   input_bounds(g, buffer, &v);
   char at[16], mask[256] = "", shift[48] = "";
   snprintf(at, sizeof at, "o%d", g->names++);
-  offsets(g, &v, at, chance(g, 60));
+  offsets(g, &v, at, chance(g, 40));
   int room = is_large(&v) ? 10 : 8;
   if (chance(g, 60)) sprintf(shift, " + pid * %d", 1 << below(g, room));
   else if (chance(g, 30)) sprintf(shift, " + %d", below(g, 9));

@@ -248,10 +248,11 @@ void statements(generator *g, int n) {
   } table[] = {
       {12, gen_load, 9},        {34, gen_elementwise, 9}, {5, gen_cast, 9},
       {9, gen_reduce, 9},       {7, gen_scan, 9},         {15, gen_shape, 9},
-      {3, gen_product, 1},      {1, gen_attention, 0},    {3, gen_atomic, 1},
-      {3, gen_scratch, 9},      {2, gen_block_pointer, 1}, {2, gen_walk, 1},
-      {4, gen_branch, MAX_DEPTH - 1},  {6, gen_loop, MAX_DEPTH - 1},
-      {3, gen_call, 9},
+      {2, gen_product, 1},      {1, gen_attention, 0},    {2, gen_gemm, 0},
+      {3, gen_atomic, 1},       {3, gen_scratch, 9},      {2, gen_walk, 1},
+      {2, gen_block_pointer, 1},
+      {4, gen_branch, MAX_DEPTH - 1}, {6, gen_loop, MAX_DEPTH - 1},
+      {3, gen_call, 9},         {3, gen_inexact, 0},
   };
   int total = 0;
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -332,6 +333,7 @@ static void write_signature(generator *g, random_kernel *k) {
   for (int i = 0; i < g->n_buffers; i++) {
     k->types[i] = random_types[g->buffer_type[i]].name;
     k->is_wild[i] = g->is_wild[i];
+    k->ulps[i] = g->ulps[i];
     s += sprintf(s, "*%s%s, ", k->types[i], chance(g, 70) ? ":16" : "");
   }
   k->n = below(g, 6);
@@ -344,7 +346,7 @@ random_kernel random_kernel_of(uint64_t seed) {
   generator g = {.state = 0};
   begin(&g, seed);
   begin_text(&g, &k);
-  for (int i = 0; i < 2; i++) gen_load(&g);
+  for (int i = 0; i < 2 || g.n_pool < 2; i++) gen_load(&g);
   statements(&g, 60);
   end_text(&g);
   k.num_warps = 1u << below(&g, chance(&g, 12) ? 6 : 4);

@@ -8,7 +8,9 @@
  * floating-point arithmetic is exact: the generator follows how many bits
  * each value can need and never lets one outgrow its type. So results do not
  * depend on the order of sums or on contraction, and two implementations
- * must agree bit for bit (zeros may differ in sign, NaN in its bits).
+ * must agree bit for bit (zeros may differ in sign, NaN in its bits). What
+ * exp and its like give is stored and not computed with; a bound that follows
+ * from what is promised of each function says how far it may be off.
  */
 #ifndef TM_TEST_GENERATE_H
 #define TM_TEST_GENERATE_H
@@ -24,6 +26,9 @@ typedef struct random_kernel {
   char signature[512]; /* of its buffers, then two numbers n and m */
   const char *types[RANDOM_MAX_BUFFERS]; /* of the buffers: "fp32" */
   bool is_wild[RANDOM_MAX_BUFFERS]; /* floats of any size, NaN, infinity */
+  /* Units in the last place by which elements may differ: 0, but for results
+   * of functions that nobody promises to round correctly. */
+  uint32_t ulps[RANDOM_MAX_BUFFERS];
   uint32_t n_buffers;
   uint32_t grid[2];    /* programs */
   uint32_t num_warps;

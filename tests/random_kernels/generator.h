@@ -59,6 +59,7 @@ typedef struct generator {
   int budget;            /* statements left */
   int buffer_type[RANDOM_MAX_BUFFERS];
   bool is_output[RANDOM_MAX_BUFFERS], is_wild[RANDOM_MAX_BUFFERS];
+  uint32_t ulps[RANDOM_MAX_BUFFERS];
   int n_buffers;
   int base[MAX_RANK], base_rank; /* a shape that comes again and again */
   int programs;
@@ -131,12 +132,14 @@ void gen_elementwise(generator *g);
 void gen_cast(generator *g);
 void gen_reduce(generator *g);
 void gen_scan(generator *g);
+void gen_inexact(generator *g);
 /* Small whole numbers of v's type, from v. */
 void quantize(generator *g, const value *v);
 
 void gen_shape(generator *g);
 void gen_product(generator *g);
 void gen_attention(generator *g);
+void gen_gemm(generator *g);
 
 void gen_branch(generator *g);
 void gen_loop(generator *g);
