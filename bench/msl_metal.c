@@ -80,16 +80,87 @@ void *msl_library(msl_metal *m, const char *text) {
   return library;
 }
 
-void *msl_pipeline(msl_metal *m, void *library, const char *name) {
-  void *pool = pool_push(), *error = NULL;
+static void *function_named(void *library, const char *name) {
   void *function = SEND(void *, void *)(
       library, selector("newFunctionWithName:"), string(name));
   if (!function) fail(name, NULL);
+  return function;
+}
+
+void *msl_pipeline(msl_metal *m, void *library, const char *name) {
+  void *pool = pool_push(), *error = NULL;
+  void *function = function_named(library, name);
   void *pipeline = SEND(void *, void *, void **)(
       m->device, selector("newComputePipelineStateWithFunction:error:"),
       function, &error);
   if (!pipeline) fail(name, error);
   msl_release(function);
+  pool_pop(pool);
+  return pipeline;
+}
+
+static void *new_object(const char *class_name) {
+  void *object = SEND(void *)(class_named(class_name), selector("alloc"));
+  return SEND(void *)(object, selector("init"));
+}
+
+/* path NULL: an empty one. */
+static void *open_archive(msl_metal *m, const char *path) {
+  void *error = NULL, *d = new_object("MTLBinaryArchiveDescriptor");
+  if (path)
+    SEND(void, void *)(d, selector("setUrl:"), SEND(void *, void *)(
+        class_named("NSURL"), selector("fileURLWithPath:"), string(path)));
+  void *archive = SEND(void *, void *, void **)(
+      m->device, selector("newBinaryArchiveWithDescriptor:error:"), d,
+      &error);
+  if (!archive) fail("archive", error);
+  msl_release(d);
+  return archive;
+}
+
+static void *pipeline_descriptor(void *function) {
+  void *d = new_object("MTLComputePipelineDescriptor");
+  SEND(void, void *)(d, selector("setComputeFunction:"), function);
+  return d;
+}
+
+void *msl_archive(msl_metal *m, void *library, const char *name,
+                  const char *path) {
+  void *pool = pool_push(), *error = NULL;
+  void *archive = open_archive(m, NULL);
+  void *function = function_named(library, name);
+  void *d = pipeline_descriptor(function);
+  if (!SEND(signed char, void *, void **)(
+          archive, selector("addComputePipelineFunctionsWithDescriptor:error:"),
+          d, &error) ||
+      !SEND(signed char, void *, void **)(
+          archive, selector("serializeToURL:error:"),
+          SEND(void *, void *)(class_named("NSURL"),
+                               selector("fileURLWithPath:"), string(path)),
+          &error))
+    fail("archive", error);
+  msl_release(d), msl_release(function), msl_release(archive);
+  archive = open_archive(m, path);
+  pool_pop(pool);
+  return archive;
+}
+
+void *msl_pipeline_from(msl_metal *m, void *library, const char *name,
+                        void *archive) {
+  void *pool = pool_push(), *error = NULL;
+  void *function = function_named(library, name);
+  void *d = pipeline_descriptor(function);
+  SEND(void, void *)(d, selector("setBinaryArchives:"),
+      SEND(void *, void *)(class_named("NSArray"),
+                           selector("arrayWithObject:"), archive));
+  enum { FAIL_ON_ARCHIVE_MISS = 4 }; /* MTLPipelineOption */
+  void *pipeline = SEND(void *, void *, unsigned long, void *, void **)(
+      m->device,
+      selector("newComputePipelineStateWithDescriptor:options:reflection:"
+               "error:"),
+      d, FAIL_ON_ARCHIVE_MISS, NULL, &error);
+  if (!pipeline) fail("pipeline from the archive", error);
+  msl_release(d), msl_release(function);
   pool_pop(pool);
   return pipeline;
 }

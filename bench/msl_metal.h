@@ -31,6 +31,12 @@ msl_metal msl_open(void);
 void msl_close(msl_metal *metal);
 void *msl_library(msl_metal *metal, const char *text);
 void *msl_pipeline(msl_metal *metal, void *library, const char *name);
+/* Writes an archive with that function's pipeline to path and opens it. */
+void *msl_archive(msl_metal *metal, void *library, const char *name,
+                  const char *path);
+/* From the archive alone: it is an error if it lacks the pipeline. */
+void *msl_pipeline_from(msl_metal *metal, void *library, const char *name,
+                        void *archive);
 msl_buffer msl_buffer_new(msl_metal *metal, size_t bytes); /* shared */
 void msl_release(void *object);
 /* Encodes the steps into one command buffer and waits for its end. */
