@@ -682,6 +682,49 @@ static void exp_at_the_ends_of_floats(void **state) {
   sm_code_release(code);
 }
 
+/* So large that loops over local arrays are not written out; half of the
+ * lanes take the branch. */
+#define LARGE_STEP                                          \
+  for (int q = 0; q < 16; q++) {                            \
+    int x = a[q] * 3 + q;                                   \
+    if (x > b[(q + 5) & 15]) x ^= (int)i + (a[q ^ 1] & 7);  \
+    b[q] = x & 0xffff;                                      \
+    a[q] = b[q] >> 1;                                       \
+  }
+#define TEXT_OF(...) #__VA_ARGS__
+#define TEXT(...) TEXT_OF(__VA_ARGS__)
+
+static void large_kernels_keep_loops_over_local_arrays(void **state) {
+  enum { STEPS = 96, N = 128 };
+  static char text[64 << 10];
+  size_t at = (size_t)snprintf(text, sizeof(text), HEAD
+      "kernel void k(device int* out [[buffer(0)]],"
+      " uint i [[thread_position_in_grid]]) {\n  int a[16], b[16];\n"
+      "  for (int q = 0; q < 16; q++) { a[q] = int(i) * q; b[q] = 100; }\n");
+  for (int s = 0; s < STEPS; s++)
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "  %s\n",
+                           TEXT(LARGE_STEP));
+  snprintf(text + at, sizeof(text) - at,
+           "  int sum = 0;\n"
+           "  for (int q = 0; q < 16; q++) sum = sum * 31 + a[q];\n"
+           "  out[i] = sum;\n}\n");
+  static int out[N], want[N];
+  for (uint32_t i = 0; i < N; i++) {
+    int a[16], b[16];
+    uint32_t sum = 0;
+    for (int q = 0; q < 16; q++) a[q] = (int)i * q, b[q] = 100;
+    for (int s = 0; s < STEPS; s++) LARGE_STEP
+    for (int q = 0; q < 16; q++) sum = sum * 31 + (uint32_t)a[q];
+    want[i] = (int)sum;
+  }
+  sm_code *code = compile(text);
+  sm_dispatch d = grid(code, N, 64);
+  bind(&d, 0, out, sizeof(out));
+  run_ok(&d);
+  expect_ints(out, want, N);
+  sm_code_release(code);
+}
+
 static int ref_ints(int a, int b, int i) {
   int lo = a < b ? a : b, hi = a > b ? a : b;
   uint32_t u = (uint32_t)a;
@@ -1348,6 +1391,7 @@ int main(void) {
       cmocka_unit_test(math_functions_are_within_their_ulps),
       cmocka_unit_test(special_values_of_exp_and_log),
       cmocka_unit_test(exp_at_the_ends_of_floats),
+      cmocka_unit_test(large_kernels_keep_loops_over_local_arrays),
       cmocka_unit_test(integer_functions_match_c),
       cmocka_unit_test(simd_functions_on_full_and_partial_masks),
       cmocka_unit_test(barrier_reduction_over_simdgroups),

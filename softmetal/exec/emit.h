@@ -152,6 +152,7 @@ typedef struct sm_emit {
   bool wide;              /* masked accesses are cheap (AVX-512) */
   bool line;              /* emitting sm_kernel_line: all lanes exist */
   bool has_barrier;
+  bool large;             /* sm_is_large */
   uint64_t local_bytes;   /* of allocas */
   sm_class *classes;      /* by variable id */
   bool *result_varies;    /* by function index */
@@ -333,6 +334,8 @@ typedef struct sm_counted { /* for (i = first; i < last; i += by) */
 
 /* The loop's trips are known and it is better written out; fills c. */
 bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c);
+/* Written out, the kernel would take seconds to compile. */
+bool sm_is_large(sm_emit *e);
 /* A loop so small that its body may be emitted twice: once more for the trips
  * that all lanes make. */
 bool sm_is_small_loop(sm_emit *e, const sm_stmt *s);

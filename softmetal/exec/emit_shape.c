@@ -240,17 +240,47 @@ static uint64_t stmt_weight(sm_emit *e, const sm_stmt *s) {
   return n > UINT32_MAX ? UINT32_MAX : n;
 }
 
+static bool has_fragments(const sm_expr *x) {
+  if (!x) return false;
+  if (x->type && x->type->kind == SM_T_FRAGMENT) return true;
+  for (int i = 0; i < 3; i++)
+    if (has_fragments(x->a[i])) return true;
+  for (uint32_t i = 0; i < x->args.len; i++)
+    if (has_fragments(x->args.data[i])) return true;
+  return false;
+}
+
+static bool stmt_has_fragments(const sm_stmt *s) {
+  if (!s) return false;
+  if (has_fragments(s->e) || (s->kind == SM_S_DECL && s->var &&
+                              has_fragments(s->var->init)))
+    return true;
+  for (uint32_t i = 0; i < s->body.len; i++)
+    if (stmt_has_fragments(s->body.data[i])) return true;
+  return false;
+}
+
+/* LLVM takes seconds for kernels of tens of thousands of vector instructions
+ * (a sort in registers, for one). Their arrays are beyond any register file,
+ * so that little is lost when loops over them stay loops. */
+bool sm_is_large(sm_emit *e) {
+  enum { WIDE = 6000, NARROW = 3500 };
+  return stmt_weight(e, e->kernel->body) > (e->wide ? WIDE : NARROW);
+}
+
 /* What matters is that indices into local arrays become constants: such
- * loops are unrolled whether asked or not. Others only grow, and are left
- * as loops beyond a size, also against a pragma. */
+ * loops are unrolled whether asked or not, but in large kernels. Others only
+ * grow, and are left as loops beyond a size, also against a pragma. */
 bool sm_should_unroll(sm_emit *e, const sm_stmt *s, sm_counted *c) {
   enum { SMALL = 32, ASKED = 400, MOST = 65536 };
   if (!is_counted(e, s, c)) return false;
   uint64_t weight = stmt_weight(e, s->body.data[0]) * (uint64_t)c->trips;
   if (e->size + weight > SM_MOST_STATEMENTS || weight > MOST) return false;
   const sm_stmt *body = s->body.data[0];
-  if (stmt_indexes(body, c->var) || derived_index(body, body, c->var))
+  if (stmt_indexes(body, c->var) || derived_index(body, body, c->var)) {
+    if (e->large && weight > SMALL && !stmt_has_fragments(body)) return false;
     return s->unroll != 1 && c->trips <= 128;
+  }
   if (s->unroll == -1 || s->unroll >= c->trips) return weight <= ASKED;
   return s->unroll == 0 && c->trips <= FEW_TRIPS && weight <= SMALL;
 }

@@ -842,6 +842,7 @@ void sm_emit_kernel_body(sm_emit *e) {
     sm_value v = sm_emit_input(e, p);
     sm_emit_declare(e, p, &v);
   }
+  e->large = sm_is_large(e);
   sm_emit_stmt(e, e->kernel->body);
   sm_go(e, in.exit);
   LL.BuildRetVoid(e->b);

@@ -44,7 +44,8 @@ static int nearest_buffer(const sm_dispatch *d, const char *address,
 
 static void landing(void) {
   sm_worker *w = here;
-  const sm_stack *stacks[2] = {&w->main_stack, &w->stacks[w->group.running->simdgroup]};
+  const sm_stack *stacks[2] = {&w->main_stack,
+                               &w->stacks[w->group.running->simdgroup]};
   for (int i = 0; i < 2; i++)
     if (stacks[i]->base && w->fault_address >= stacks[i]->base &&
         w->fault_address < stacks[i]->base + 4096)

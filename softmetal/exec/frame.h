@@ -12,7 +12,8 @@
  * One with barriers runs a whole threadgroup, from sm_group, one stretch
  * between barriers for every simdgroup before the next (emit_region.c), and
  * its frame is NULL. Where that would take too much memory
- * (sm_meta.record_bytes is 0) it is a coroutine for one simdgroup that switches at barriers.
+ * (sm_meta.record_bytes is 0) it is a coroutine for one simdgroup that
+ * switches at barriers.
  *
  * There are two entries. sm_kernel_line may assume that all 32 lanes exist
  * and differ only in thread_position.x, by one from lane to lane, which
