@@ -218,8 +218,22 @@ static void check_counters(linter *l) {
   }
 }
 
+/* Whether token k is a name that was declared a bfloat: names maps hashes of
+ * such names to the tokens that declare them. */
+static bool is_bfloat_name(linter *l, const tm_map *names, uint32_t k) {
+  const lint_token *t = lint_at(l, k);
+  uint64_t at;
+  return tm_map_get(names, tm_hash_bytes(t->text, t->len, 0), &at) &&
+         lint_same(l, (uint32_t)at, k);
+}
+
 static void check_bfloat(linter *l) {
+  tm_map names = tm_map_in(l->arena);
   for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
+    if (lint_is(l, i, "bfloat")) {
+      const lint_token *name = lint_at(l, i + 1);
+      tm_map_put(&names, tm_hash_bytes(name->text, name->len, 0), i + 1);
+    }
     bool call = lint_is(l, i, "max") || lint_is(l, i, "min") ||
                 lint_is(l, i, "clamp");
     if (!call || !lint_is(l, i + 1, "(")) continue;
@@ -233,9 +247,8 @@ static void check_bfloat(linter *l) {
       integer = integer || (alone && t->kind == LINT_NUMBER &&
                             !memchr(t->text, '.', t->len));
       if (t->kind != LINT_WORD) continue;
-      bfloat = bfloat || lint_is(l, k, "bfloat");
-      for (uint32_t d = 0; d + 1 < i && !bfloat; d++)
-        bfloat = lint_is(l, d, "bfloat") && lint_same(l, d + 1, k);
+      bfloat = bfloat || lint_is(l, k, "bfloat") ||
+               is_bfloat_name(l, &names, k);
     }
     if (integer && bfloat)
       lint_report(l, i, "bfloat", "the integer overload of %.*s would be "
