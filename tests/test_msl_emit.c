@@ -1519,6 +1519,24 @@ static char *many_buffers(int n) {
   return text;
 }
 
+/* A position is an int that does not overflow, a loaded number is not. */
+static void what_is_made_of_loaded_numbers_wraps(void **unused) {
+  kernel *k = emit_fine(
+      "module { tt.func public @f(%p: !tt.ptr<i32>, %q: !tt.ptr<i32>, "
+      "%n: i32) {\n"
+      "  %c = arith.constant 3 : i32\n  %pid = tt.get_program_id x : i32\n"
+      "  %at = arith.muli %pid, %c : i32\n"
+      "  %p1 = tt.addptr %p, %at : !tt.ptr<i32>, i32\n"
+      "  %x = tt.load %p1 : !tt.ptr<i32>\n"
+      "  %y = arith.muli %x, %c : i32\n  %r = arith.remsi %y, %n : i32\n"
+      "  %q1 = tt.addptr %q, %r : !tt.ptr<i32>, i32\n"
+      "  %z = tt.load %q1 : !tt.ptr<i32>\n"
+      "  tt.store %p1, %z : !tt.ptr<i32>\n  tt.return\n} }\n", 1);
+  assert_non_null(strstr(k->msl.text, "uint(x) * 3u"));
+  assert_null(strstr(k->msl.text, "program_id.x) * 3u"));
+  release(k);
+}
+
 static uint32_t bindings(const kernel *k) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < k->msl.n_args; i++)
@@ -1577,6 +1595,7 @@ int main(void) {
     cmocka_unit_test(scalar_edge_cases_follow_triton),
     cmocka_unit_test(what_metal_lacks_is_refused_by_name),
     cmocka_unit_test(too_much_threadgroup_memory_says_how_much),
+    cmocka_unit_test(what_is_made_of_loaded_numbers_wraps),
     cmocka_unit_test(buffers_beyond_thirty_one_go_by_address),
     cmocka_unit_test(shared_memory_is_refused_by_name_and_size),
     cmocka_unit_test(a_loop_of_sums_in_shared_memory_has_no_barrier),

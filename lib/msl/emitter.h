@@ -86,6 +86,7 @@ typedef struct msl_value {
   bool cheap;         /* only ranges, constants, scalars, integer arithmetic */
   bool escapes;       /* needed outside the group that computes it */
   bool index_only;    /* flows only into addresses, bounds, comparisons */
+  bool from_memory;   /* computed from what was loaded, not from positions */
   bool non_negative;
 } msl_value;
 

@@ -407,6 +407,38 @@ static bool is_hash(emitter *e, tm_inst inst, int depth) {
   return false;
 }
 
+static void mark_from_memory(emitter *e, tm_value v, changed *state) {
+  if (!e->values[v].from_memory) state->any = true;
+  e->values[v].from_memory = true;
+}
+
+static void memory_flow(emitter *e, tm_value from, tm_value to, void *data) {
+  if (e->values[from].from_memory) mark_from_memory(e, to, data);
+}
+
+static void memory_of_inst(emitter *e, tm_inst inst, void *data) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  bool from = reads_memory(d->op);
+  for (uint32_t i = 0; i < d->n_operands; i++)
+    from = from || e->values[d->operands[i]].from_memory;
+  if (!from || d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE)
+    return; /* the flow decides */
+  for (uint32_t i = 0; i < d->n_results; i++)
+    mark_from_memory(e, d->results + i, data);
+}
+
+/* Positions (program and element numbers, bounds, strides) do not overflow:
+ * memory is not that large. Numbers that were loaded may be anything, and
+ * what is computed of them wraps, whatever it is used for. */
+static void find_from_memory(emitter *e) {
+  changed state = {true};
+  while (state.any) {
+    state.any = false;
+    each_inst(e, e->func->body, memory_of_inst, &state);
+    msl_each_flow(e, memory_flow, &state);
+  }
+}
+
 static void index_uses(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   for (uint32_t i = 0; i < d->n_operands; i++) {
@@ -434,16 +466,19 @@ static void may_be_index(emitter *e, tm_inst inst, void *data) {
   (void)data;
   const tm_inst_data *d = tm_get(e->ir, inst);
   for (uint32_t i = 0; i < d->n_results; i++)
-    e->values[d->results + i].index_only = !is_hash(e, inst, 0);
+    e->values[d->results + i].index_only =
+        !is_hash(e, inst, 0) && !e->values[d->results + i].from_memory;
   if (d->op == TM_REDUCE || d->op == TM_SCAN) return;
   for (uint32_t r = 0; r < d->n_regions; r++) {
     const tm_block_data *block = tm_blk(e->ir, d->regions[r]);
     for (uint32_t i = 0; i < block->n_args; i++)
-      e->values[block->args[i]].index_only = true;
+      e->values[block->args[i]].index_only =
+          !e->values[block->args[i]].from_memory;
   }
 }
 
 static void find_index_values(emitter *e) {
+  find_from_memory(e);
   each_inst(e, e->func->body, may_be_index, NULL);
   changed state = {true};
   while (state.any) {
