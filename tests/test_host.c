@@ -189,6 +189,9 @@ static void functions_take_arguments_as_pythons_do(void **state) {
         "        out.append(g(i))\n        i += 1\n    return out\n",
         "[" CONFIG " for b in f(3)]", "3 4 5");
   check("", "[" CONFIG " for b in {3, 1, 3}]", "3 1");
+  check("a = [1]\nb = list(a)\nb.append(2)\n", "[" CONFIG " for b in a]", "1");
+  check("", "[" CONFIG " for b in [int(os.getenv('X', 'many'))]]",
+        "! int of this text");
   check("import functools\nf = functools.partial(triton.Config, num_warps=2)\n",
         "[f({'B': 5}), f(kwargs={'B': 1 << (31).bit_length()})]", "5 32");
   check("", "[" CONFIG " for b in (round(2.6), round(2.5), pow(2, 3))]",

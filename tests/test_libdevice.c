@@ -478,45 +478,79 @@ static bool same_bits(char type, uint64_t got, uint64_t want) {
   return got == want;
 }
 
-static void check_exact(const exact_entry *e) {
-  int n = (int)strlen(e->types) - 1;
-  char source[768], signature[128], loads[256] = "", list[64] = "";
+/* The kernel of a function, and its signature: a pointer for each argument and
+ * for the result. */
+static void write_kernel(const exact_entry *e, int n, char source[768],
+                         char signature[128]) {
+  char loads[256] = "", list[64] = "";
   size_t used = 0;
   for (int k = 0; k <= n; k++)
-    used += (size_t)snprintf(signature + used, sizeof signature - used,
-                             "*%s:16, ", type_name(e->types[k]));
-  snprintf(signature + used, sizeof signature - used, "%d", BLOCK);
+    used += (size_t)snprintf(signature + used, 128 - used, "*%s:16, ",
+                             type_name(e->types[k]));
+  snprintf(signature + used, 128 - used, "%d", BLOCK);
   for (int k = 0; k < n; k++) {
     size_t a = strlen(loads), b = strlen(list);
     snprintf(loads + a, sizeof loads - a, "%stl.load(x%d + i)", k ? ", " : "",
              k);
     snprintf(list + b, sizeof list - b, "x%d, ", k);
   }
-  snprintf(source, sizeof source,
+  snprintf(source, 768,
            "import triton\nimport triton.language as tl\n"
            "from triton.language.extra import libdevice\n\n\n@triton.jit\n"
            "def k(%sy, B: tl.constexpr):\n"
            "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
            "    tl.store(y + i, libdevice.%s(%s))\n",
            list, e->name, loads);
+}
+
+static void make_arguments(const exact_entry *e, int n, uint64_t (*words)[3],
+                           tm_buffer **buffers) {
+  uint64_t state = 42;
+  for (int i = 0; i < POINTS; i++)
+    for (int k = 0; k < n; k++) {
+      bool follows = k && e->types[k - 1] == 'f';
+      uint64_t *w = &words[i][k];
+      *w = argument(e->types[k], i + k * (i / 7), follows ? w - 1 : NULL,
+                    &state);
+      if (e->types[k] == 'f' && sees_no_subnormals(e->name) &&
+          (*w & 0x7f800000) == 0)
+        *w &= 0x80000000;
+      if (strcmp(e->types, "fif") == 0 && k == 1) /* ldexp's exponent */
+        *w = (uint32_t)((int32_t)(*w % 601) - 300);
+      load_argument(buffers[k], e->types[k], i, *w);
+    }
+}
+
+static void compare_results(const exact_entry *e, int n,
+                            const uint64_t (*words)[3], const void *out) {
+  char type = e->types[n];
+  for (int i = 0; i < POINTS; i++) {
+    uint64_t got = type == 'l' || type == 'v' ? ((const uint64_t *)out)[i]
+                                              : ((const uint32_t *)out)[i];
+    fesetround(e->rounding);
+    uint64_t want = e->want(words[i]);
+    fesetround(FE_TONEAREST);
+    if (sees_no_subnormals(e->name) && type == 'f' &&
+        (want & 0x7f800000) == 0)
+      want = got & 0x80000000, got &= ~(uint64_t)0x7fffff;
+    if (same_bits(type, got, want)) continue;
+    complain("%s(%#llx, %#llx, %#llx) is %#llx, not %#llx", e->name,
+             (unsigned long long)words[i][0], (unsigned long long)words[i][1],
+             (unsigned long long)words[i][2], (unsigned long long)got,
+             (unsigned long long)want);
+    return;
+  }
+}
+
+static void check_exact(const exact_entry *e) {
+  int n = (int)strlen(e->types) - 1;
+  char source[768], signature[128];
+  write_kernel(e, n, source, signature);
   device_test t = device_open(NULL, source);
   tm_buffer *buffers[5];
   for (int k = 0; k <= n; k++) buffers[k] = device_array(&t, POINTS, 8);
   uint64_t(*words)[3] = calloc(POINTS, sizeof *words);
-  uint64_t state = 42;
-  for (int i = 0; i < POINTS; i++)
-    for (int k = 0; k < n; k++) {
-      words[i][k] = argument(e->types[k], i + k * (i / 7),
-                             k && e->types[k - 1] == 'f' ? &words[i][k - 1]
-                                                         : NULL,
-                             &state);
-      if (e->types[k] == 'f' && sees_no_subnormals(e->name) &&
-          (words[i][k] & 0x7f800000) == 0)
-        words[i][k] &= 0x80000000;
-      if (strcmp(e->types, "fif") == 0 && k == 1)
-        words[i][k] = (uint32_t)((int32_t)(words[i][k] % 601) - 300);
-      load_argument(buffers[k], e->types[k], i, words[i][k]);
-    }
+  make_arguments(e, n, words, buffers);
   tm_error *error = NULL;
   tm_kernel *kernel = NULL;
   tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
@@ -529,24 +563,8 @@ static void check_exact(const exact_entry *e) {
                 (uint32_t)n + 1, &error) ||
       tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, &error))
     fail_msg("%s: %s", e->name, tm_error_text(error));
-  bool is_wide = e->types[n] == 'l' || e->types[n] == 'v';
-  for (int i = 0; i < POINTS; i++) {
-    const void *out = tm_buffer_contents(buffers[n]);
-    uint64_t got = is_wide ? ((const uint64_t *)out)[i]
-                           : ((const uint32_t *)out)[i];
-    fesetround(e->rounding);
-    uint64_t want = e->want(words[i]);
-    fesetround(FE_TONEAREST);
-    if (sees_no_subnormals(e->name) && e->types[n] == 'f' &&
-        (want & 0x7f800000) == 0)
-      want = got & 0x80000000, got &= ~(uint64_t)0x7fffff;
-    if (same_bits(e->types[n], got, want)) continue;
-    complain("%s(%#llx, %#llx, %#llx) is %#llx, not %#llx", e->name,
-             (unsigned long long)words[i][0], (unsigned long long)words[i][1],
-             (unsigned long long)words[i][2], (unsigned long long)got,
-             (unsigned long long)want);
-    break;
-  }
+  compare_results(e, n, (const uint64_t(*)[3])words,
+                  tm_buffer_contents(buffers[n]));
   free(words);
   for (int k = 0; k <= n; k++) tm_buffer_destroy(buffers[k]);
   tm_kernel_destroy(kernel);

@@ -209,6 +209,78 @@ static int language_has(host *h, const host_value *owner, tm_str name) {
   return row && row->fn;
 }
 
+static host_value *partial(host *h, const host_args *args, tm_loc loc) {
+  if (!args->n) return host_fail(h, loc, "a partial call of nothing");
+  host_value *v = host_new(h, HOST_PARTIAL);
+  host_args *bound = TM_NEW(h->arena, host_args);
+  *bound = *args;
+  bound->items++;
+  bound->n--;
+  v->bound = bound;
+  tm_push(h->arena, &v->items, args->items[0]);
+  return v;
+}
+
+/* int("64"), whose text must be a number. */
+static host_value *int_of_text(host *h, tm_str text, tm_loc loc) {
+  const char *digits = tm_strndup(h->arena, text.ptr, text.len);
+  char *end;
+  long long i = strtoll(digits, &end, 10);
+  if (end == digits || *end) return host_fail(h, loc, "int of this text");
+  return host_int(h, i);
+}
+
+/* Python's own functions that make a value of another kind; *known is false,
+ * and NULL returned, when name is none of them. */
+static host_value *conversion(host *h, const char *name,
+                              const host_args *args, tm_loc loc,
+                              bool *known) {
+  host_value *one = args->n == 1 ? args->items[0] : NULL;
+  bool is_list = !strcmp(name, "list") || !strcmp(name, "tuple");
+  *known = true;
+  if (!strcmp(name, "dict")) return dict(h, args, loc);
+  if (args->n == 0 && (is_list || !strcmp(name, "set")))
+    return host_new(h, HOST_LIST);
+  if (one && is_list) { /* another list: one of them may grow */
+    const host_value *all = host_items(h, one, loc);
+    host_value *copy = host_new(h, HOST_LIST);
+    for (uint32_t i = 0; all && i < all->items.len; i++)
+      tm_push(h->arena, &copy->items, all->items.data[i]);
+    return all ? copy : NULL;
+  }
+  if (one && !strcmp(name, "bool")) return host_bool(h, host_truth(one));
+  if (one && !strcmp(name, "int") && one->kind == HOST_TEXT)
+    return int_of_text(h, one->text, loc);
+  if (one && !strcmp(name, "len") &&
+      (one->kind == HOST_LIST || one->kind == HOST_DICT))
+    return host_int(h, one->items.len / (one->kind == HOST_DICT ? 2 : 1));
+  if (one && !strcmp(name, "len") && one->kind == HOST_TEXT)
+    return host_int(h, (int64_t)one->text.len);
+  tm_buf text = tm_buf_in(h->arena);
+  if (one && !strcmp(name, "str") && host_print(one, &text))
+    return host_text(h, (tm_str){tm_buf_text(&text), text.len});
+  *known = false;
+  return NULL;
+}
+
+/* Functions of numbers. */
+static host_value *of_numbers(host *h, const char *name,
+                              host_value *const *args, uint32_t n,
+                              tm_loc loc) {
+  bool wholes = n == 2 && whole(args[0]) && whole(args[1]);
+  if (ends_with(name, "cdiv") && wholes && args[1]->i > 0)
+    return host_int(h, (args[0]->i + args[1]->i - 1) / args[1]->i);
+  if (ends_with(name, "next_power_of_2") && n == 1 && whole(args[0]))
+    return power_of_2(h, args[0]->i);
+  bool numbers = n == 2 && numeric(args[0]) && numeric(args[1]);
+  if (numbers && !strcmp(name, "pow"))
+    return host_binary(h, TM_PY_POW, args[0], args[1], loc);
+  if (numbers && !strcmp(name, "math.pow"))
+    return host_float(h, pow(real(args[0]), real(args[1])));
+  if (n == 1 && numeric(args[0])) return of_number(h, name, args[0], loc);
+  return host_fail(h, loc, "the function '%s'", name);
+}
+
 host_value *host_library(host *h, tm_str dotted, host_value *const *args,
                          uint32_t n, const tm_keyword *keywords,
                          uint32_t n_keywords, host_value *const *named,
@@ -224,42 +296,14 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
   const host_args all = {args, n, keywords, n_keywords, named};
   host_value *made = host_sequence(h, name, &all, loc, &known);
   if (known) return made;
+  made = conversion(h, name, &all, loc, &known);
+  if (known) return made;
   made = surroundings(h, name, args, n);
   if (made) return made;
   if (ends_with(name, "itertools.product") || !strcmp(name, "product"))
     return product(h, args, n, loc);
-  if ((ends_with(name, "cdiv")) && n == 2 && whole(args[0]) &&
-      whole(args[1]) && args[1]->i > 0)
-    return host_int(h, (args[0]->i + args[1]->i - 1) / args[1]->i);
-  if (ends_with(name, "next_power_of_2") && n == 1 && whole(args[0]))
-    return power_of_2(h, args[0]->i);
-  if (!strcmp(name, "len") && n == 1 &&
-      (args[0]->kind == HOST_LIST || args[0]->kind == HOST_DICT))
-    return host_int(h, args[0]->items.len /
-                           (args[0]->kind == HOST_DICT ? 2 : 1));
-  if (!strcmp(name, "bool") && n == 1)
-    return host_bool(h, host_truth(args[0]));
-  if ((!strcmp(name, "list") || !strcmp(name, "tuple")) && n == 1)
-    return (host_value *)host_items(h, args[0], loc);
-  if (!strcmp(name, "dict")) return dict(h, &all, loc);
-  if ((!strcmp(name, "list") || !strcmp(name, "tuple") ||
-       !strcmp(name, "set")) && n == 0)
-    return host_new(h, HOST_LIST);
-  if (ends_with(name, "functools.partial") || !strcmp(name, "partial")) {
-    if (!n) return host_fail(h, loc, "a partial call of nothing");
-    host_value *v = host_new(h, HOST_PARTIAL);
-    host_args *bound = TM_NEW(h->arena, host_args);
-    *bound = (host_args){args + 1, n - 1, keywords, n_keywords, named};
-    v->bound = bound;
-    tm_push(h->arena, &v->items, args[0]);
-    return v;
-  }
-  if ((!strcmp(name, "pow") || !strcmp(name, "math.pow")) && n == 2 &&
-      numeric(args[0]) && numeric(args[1])) {
-    if (name[0] == 'p')
-      return host_binary(h, TM_PY_POW, args[0], args[1], loc);
-    return host_float(h, pow(real(args[0]), real(args[1])));
-  }
+  if (ends_with(name, "functools.partial") || !strcmp(name, "partial"))
+    return partial(h, &all, loc);
   if (!strcmp(name, "hasattr") && n == 2 && args[1]->kind == HOST_TEXT) {
     int has = language_has(h, args[0], args[1]->text);
     if (has >= 0) return host_bool(h, has);
@@ -269,14 +313,5 @@ host_value *host_library(host *h, tm_str dotted, host_value *const *args,
   if ((ends_with(name, "copy.deepcopy") || !strcmp(name, "copy.copy") ||
        !strcmp(name, "deepcopy")) && n == 1)
     return deep_copy(h, args[0]);
-  if (!strcmp(name, "str") && n == 1) {
-    tm_buf text = tm_buf_in(h->arena);
-    if (host_print(args[0], &text))
-      return host_text(h, (tm_str){tm_buf_text(&text), text.len});
-  }
-  if (!strcmp(name, "int") && n == 1 && args[0]->kind == HOST_TEXT)
-    return host_int(h, strtoll(tm_strndup(h->arena, args[0]->text.ptr,
-                                          args[0]->text.len), NULL, 10));
-  if (n == 1 && numeric(args[0])) return of_number(h, name, args[0], loc);
-  return host_fail(h, loc, "the function '%s'", name);
+  return of_numbers(h, name, args, n, loc);
 }
