@@ -116,7 +116,7 @@ typedef struct sample {
   size_t len;
 } sample;
 
-enum { MOST_SAMPLES = 400 };
+enum { MOST_SAMPLES = 1000 };
 
 static int by_name(const void *a, const void *b) {
   return strcmp(((const sample *)a)->name, ((const sample *)b)->name);
@@ -288,6 +288,7 @@ static void truncated_samples_never_crash(void **state) {
   static sample samples[MOST_SAMPLES];
   size_t n = read_folder("accept", samples);
   n += read_folder("reject", samples + n);
+  n += read_folder("run", samples + n);
   for (size_t i = 0; i < n; i++)
     for (size_t len = i % STRIDE; len < samples[i].len; len += STRIDE)
       parse_damaged(samples[i].text, len);
@@ -299,6 +300,7 @@ static void flipped_samples_never_crash(void **state) {
   static char copy[1 << 16];
   size_t n = read_folder("accept", samples);
   n += read_folder("reject", samples + n);
+  n += read_folder("run", samples + n);
   uint32_t random = 12345;
   for (size_t i = 0; i < n; i++) {
     memcpy(copy, samples[i].text, samples[i].len);
@@ -322,6 +324,7 @@ static void fuzzed_texts_never_crash(void **state) {
   assert_true(found > 0);
   n += read_folder("accept", samples + n);
   n += read_folder("reject", samples + n);
+  n += read_folder("run", samples + n);
   for (size_t i = 0; i < n; i++) {
     if (i < found) parse_damaged(samples[i].text, samples[i].len);
     for (uint64_t k = 0; k < 40; k += STRIDE) {
