@@ -320,9 +320,12 @@ static void fill_target(void) {
 #endif
   const char *llvm = getenv("SOFTMETAL_LLVM");
   const char *barriers = getenv("SOFTMETAL_BARRIERS");
+  const char *cpu = getenv("SOFTMETAL_CPU");
+  uint64_t bits = cpu_bits();
+  if (cpu) bits ^= tm_hash_bytes(cpu, strlen(cpu), 1);
   snprintf(target_text, sizeof(target_text),
            "%s-%016llx llvm-%.8s abi-%u%s%.12s", machine,
-           (unsigned long long)cpu_bits(), llvm ? llvm : "any", SM_FRAME_ABI,
+           (unsigned long long)bits, llvm ? llvm : "any", SM_FRAME_ABI,
            sm_rt_vector_math("sin", 8) ? " mvec" : "",
            barriers ? barriers : "");
 }
