@@ -446,7 +446,7 @@ static const uint32_t special_bits[] = {
 static uint64_t argument(char type, int i, const uint64_t *before,
                          uint64_t *state) {
   uint64_t r = next_random(state), s = next_random(state);
-  if (type == 'l' || type == 'v') return r ^ (s << 32) >> (i % 5 * 16);
+  if (type == 'l' || type == 'v') return r ^ (s << 32) >> (i % 4 * 16);
   if (type != 'f') return (uint32_t)r >> (i % 4 * 8);
   if (i % 16 == 0) return special_bits[s % 16];
   if (i % 16 == 1) return special_bits[s % 16] + r % 3;
