@@ -186,7 +186,7 @@ test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 an
 # libFuzzer where clang has it, else the driver of the file's own.
 FUZZ_SECONDS ?= 60
 FUZZ_SRC := tests/fuzz/msl_fuzz.c $(wildcard softmetal/msl/*.c) $(BASE_SRC)
-FUZZ_IN  := tests/fuzz/msl_corpus tests/msl/accept tests/msl/reject
+FUZZ_IN  := tests/fuzz/msl_corpus tests/msl/accept tests/msl/reject tests/msl/run
 fuzz-msl: $(SETUP) ## damage MSL texts for FUZZ_SECONDS under the address sanitizer
 	@mkdir -p build/fuzz/found
 	@if clang -fsanitize=fuzzer,address -DMSL_LIBFUZZER -g -O1 \
