@@ -136,6 +136,10 @@ sm_symbol *sm_find_at(sm_parser *p, const sm_token **t) {
 
 sm_symbol *sm_bind(sm_parser *p, sm_symbol_kind kind, tm_name name,
                    tm_loc loc) {
+  if (!name) { /* nothing could ever mean it */
+    sm_error(p, loc, "expected a name here");
+    return NULL;
+  }
   tm_name key = key_here(p, name);
   sm_symbol *old = lookup(p, key);
   if (old && old->depth == p->depth) {
