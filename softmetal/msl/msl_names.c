@@ -120,6 +120,7 @@ static tm_name key_here(sm_parser *p, tm_name name) {
 }
 
 sm_symbol *sm_find_here(sm_parser *p, tm_name name) {
+  if (!name) return NULL; /* sm_bind says so */
   sm_symbol *s = lookup(p, key_here(p, name));
   return s && s->depth == p->depth ? s : NULL;
 }
