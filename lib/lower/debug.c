@@ -28,9 +28,18 @@ bool tm_low_assert(tm_low *l, tm_lv holds, tm_lv mask, const char *message) {
   return true;
 }
 
+/* A combine function runs on copies and on what lanes without an element
+ * hold, where an assertion would fail of itself. */
+static tm_lv refuse_in_combine(tm_low *l, const char *name) {
+  return tm_low_unsupported(l, "assert what the reduction or scan is given, "
+                            "or what it gives",
+                            "tl.%s cannot stand in a combine function", name);
+}
+
 tm_lv tm_fn_device_assert(tm_low *l, const tm_builtin_call *c) {
   const char *message;
   if (!l->spec->debug) return TM_NONE_LV;
+  if (l->combining) return refuse_in_combine(l, "device_assert");
   tm_lv condition = tm_want_tensor(l, c->args[0], "the condition");
   if (!condition || !tm_want_text(l, c->args[1], "the message", &message) ||
       !tm_low_assert(l, condition, c->args[2], message ? message : ""))
@@ -40,6 +49,7 @@ tm_lv tm_fn_device_assert(tm_low *l, const tm_builtin_call *c) {
 
 tm_lv tm_fn_expect_zero(tm_low *l, const tm_builtin_call *c) {
   if (!l->spec->debug) return c->args[0];
+  if (l->combining) return refuse_in_combine(l, "expect_zero");
   tm_lv x = tm_want_tensor(l, c->args[0], "x");
   if (!x || tm_lv_is_poison(x) ||
       !tm_low_assert(l, tm_sem_compare(l, TM_PY_EQ, x, tm_lv_int(l, 0)),

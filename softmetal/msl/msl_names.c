@@ -95,7 +95,7 @@ static tm_name joined(sm_parser *p, tm_name prefix, tm_name name) {
 }
 
 sm_symbol *sm_find_in(sm_parser *p, tm_name prefix, tm_name name) {
-  return lookup(p, joined(p, prefix, name));
+  return name ? lookup(p, joined(p, prefix, name)) : NULL;
 }
 
 sm_symbol *sm_find(sm_parser *p, tm_name name) {
