@@ -605,9 +605,7 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   TMI_CHECK(options.defines != NULL || !options.n_defines, error);
   const tm_function_def *def = tm_module_kernel(module, name);
   if (!def)
-    return tmi_fail(error, TM_E_NOT_FOUND,
-                    "module '%s' has no kernel named '%s'", module->name,
-                    name);
+    return tmi_fail_no_kernel(module, name, error);
   if (def->params.len > MOST_PARAMS)
     return tmi_fail(error, TM_E_LIMIT, "kernel '%s' has more than %d "
                     "parameters", name, MOST_PARAMS);

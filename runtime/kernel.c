@@ -375,9 +375,7 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
   if (status) return status;
   j.function = tm_module_kernel(module, name);
   if (!j.function)
-    return tmi_fail(error, TM_E_NOT_FOUND,
-                    "module '%s' has no kernel named '%s'", module->name,
-                    name);
+    return tmi_fail_no_kernel(module, name, error);
   status = tmi_context_chip(context, j.options.chip, &j.chip, error);
   if (status) return status;
   status = run_job(&j, error);

@@ -28,6 +28,11 @@ tmi_module_box *tmi_module_box_of(const tm_module *module);
 void tmi_module_retain(const tm_module *module);
 void tmi_module_release(const tm_module *module);
 
+/* TM_E_NOT_FOUND; or, where the kernel is inside a function or class, why it
+ * cannot be compiled. */
+tm_status tmi_fail_no_kernel(const tm_module *module, const char *name,
+                             tm_error **error);
+
 /* Parses text (copied) as the first module of a new box. */
 tm_status tmi_module_open(tm_module **module, const char *name,
                           const char *file_name, const char *text,

@@ -223,6 +223,19 @@ static size_t each_kernel(const tm_module *module, size_t wanted,
   return count;
 }
 
+tm_status tmi_fail_no_kernel(const tm_module *module, const char *name,
+                             tm_error **error) {
+  const tm_function_def *inner = tm_module_inner_kernel(module, name);
+  if (inner)
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "module '%s': kernel '%s' (line %u) is inside a function "
+                    "or class: define it at module level, and pass what it "
+                    "takes from around it as constexpr",
+                    module->name, name, (unsigned)inner->loc.line);
+  return tmi_fail(error, TM_E_NOT_FOUND,
+                  "module '%s' has no kernel named '%s'", module->name, name);
+}
+
 size_t tm_module_kernel_count(const tm_module *module) {
   const char *none = NULL;
   return module ? each_kernel(module, SIZE_MAX, &none) : 0;

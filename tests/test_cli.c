@@ -263,6 +263,17 @@ static void failures_show_the_line_and_a_caret(void **state) {
   assert_non_null(strstr(err, "load")); /* the nearest name */
 }
 
+static void a_kernel_inside_a_function_says_so(void **state) {
+  (void)state;
+  static const char text[] = "import triton\n\n\ndef make():\n\n"
+                             "    @triton.jit\n    def k(x):\n        pass\n";
+  write_file("inner.py", text, sizeof text - 1);
+  assert_int_equal(tool("compile %s/inner.py -k k -s '*fp32'", folder), 1);
+  assert_non_null(strstr(err, "(line 7) is inside a function or class"));
+  assert_int_equal(tool("compile %s/inner.py -k q -s '*fp32'", folder), 1);
+  assert_non_null(strstr(err, "has no kernel named 'q'"));
+}
+
 static void missing_and_unknown_parameters_are_named(void **state) {
   (void)state;
   assert_int_equal(tool(ADD "-s '*fp32, *fp32, *fp32, i32'"), 1);
@@ -540,6 +551,7 @@ int main(void) {
     cmocka_unit_test(chips_give_the_same_text_every_time),
       cmocka_unit_test(defines_set_constexprs_by_name),
       cmocka_unit_test(failures_show_the_line_and_a_caret),
+      cmocka_unit_test(a_kernel_inside_a_function_says_so),
       cmocka_unit_test(missing_and_unknown_parameters_are_named),
       cmocka_unit_test(check_lists_kernels_and_finds_errors),
       cmocka_unit_test(run_adds_arrays_from_files),

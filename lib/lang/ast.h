@@ -319,6 +319,10 @@ tm_module *tm_modules_find(const tm_modules *set, const char *name);
  * to jit(f), and names of those, also imported from modules of the set; NULL.
  * Threads: only reads. */
 tm_function_def *tm_module_kernel(const tm_module *module, const char *name);
+/* A kernel of that name inside a function or class, which cannot be compiled
+ * (what its names mean depends on the call around it); NULL. */
+const tm_function_def *tm_module_inner_kernel(const tm_module *module,
+                                              const char *name);
 /* The last module-level statement that binds name; NULL. */
 const tm_stmt *tm_module_binding(const tm_module *module, tm_name name);
 /* "pkg.ops" for `from . import x` (dots 1) inside module pkg.ops.norm; the

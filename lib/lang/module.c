@@ -283,6 +283,15 @@ tm_function_def *tm_module_kernel(const tm_module *module, const char *name) {
   return bound ? kernel_of(module, bound, UINT32_MAX, &s) : NULL;
 }
 
+const tm_function_def *tm_module_inner_kernel(const tm_module *module,
+                                              const char *name) {
+  for (uint32_t i = 0; i < module->all_functions.len; i++) {
+    const tm_function_def *f = module->all_functions.data[i];
+    if (f->is_jit && f->name && strcmp(f->name, name) == 0) return f;
+  }
+  return NULL;
+}
+
 /* ---- imports ------------------------------------------------------------ */
 
 static const char *absolute(const tm_module *module, uint32_t dots,

@@ -41,6 +41,14 @@ static void no_kernel(tm_diags *diags, const tm_module *module,
     tm_diag_hint(diags, d, "decorate it with @triton.jit");
     return;
   }
+  const tm_function_def *inner = tm_module_inner_kernel(module, name);
+  if (inner) {
+    d = tm_error_at(diags, TM_DIAG_UNSUPPORTED, inner->loc,
+                    "%s is defined inside a function or class", name);
+    tm_diag_hint(diags, d, "define kernels at module level, and pass what "
+                 "they take from around them as constexpr");
+    return;
+  }
   d = tm_error_at(diags, TM_DIAG_SEMANTIC, loc, "module %s has no kernel '%s'",
                   module->name, name);
   if (near.best) tm_diag_hint(diags, d, "did you mean %s?", near.best);
