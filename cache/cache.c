@@ -385,10 +385,10 @@ static bool put_locked(tm_store *store, tm_store_link *link, const char *kind,
   return good;
 }
 
-void tm_store_put(tm_store *store, const char *kind, const void *key,
+bool tm_store_put(tm_store *store, const char *kind, const void *key,
                   size_t key_size, const void *value, size_t value_size,
                   const char *label) {
-  if (!store->path) return;
+  if (!store->path) return false;
   bool good = false;
   tm_store_link *link = NULL;
   /* A row over half of the limit would only push all others out. */
@@ -401,6 +401,7 @@ void tm_store_put(tm_store *store, const char *kind, const void *key,
     tmi_store_unlock(link);
   }
   atomic_fetch_add(good ? &store->stores : &store->failures, 1);
+  return good;
 }
 
 /* ---- looking after it --------------------------------------------------- */

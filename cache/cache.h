@@ -41,8 +41,8 @@ void tm_store_close(tm_store *store);
  * *value is malloc'ed, the caller frees it. */
 bool tm_store_get(tm_store *store, const char *kind, const void *key,
                   size_t key_size, void **value, size_t *value_size);
-/* Stores or replaces. label is shown by lists: kernel and chip. */
-void tm_store_put(tm_store *store, const char *kind, const void *key,
+/* Stores or replaces; false: it could not. label is shown by lists: kernel and chip. */
+bool tm_store_put(tm_store *store, const char *kind, const void *key,
                   size_t key_size, const void *value, size_t value_size,
                   const char *label);
 

@@ -96,15 +96,12 @@ bool tm_store_copy(tm_store *from, tm_store *to, const char *kind,
   for (;;) {
     copy row = {0};
     step found = next_row(from, kind, &id, &first, &row);
-    if (found == GOOD) {
-      uint64_t before = atomic_load(&to->stores);
-      tm_store_put(to, row.kind, row.key, row.key_size, row.value,
-                   row.value_size, row.label);
-      ++*(atomic_load(&to->stores) > before ? copied : left_out);
-    }
-    if (found == SKIPPED) ++*left_out;
+    bool stored = found == GOOD &&
+                  tm_store_put(to, row.kind, row.key, row.key_size, row.value,
+                               row.value_size, row.label);
     free_copy(&row);
     if (found == DONE || found == FAILED) return found == DONE;
+    ++*(stored ? copied : left_out);
   }
 }
 

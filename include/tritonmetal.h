@@ -1157,17 +1157,20 @@ TM_API tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,
  * that were compiled for Apple's chips anywhere, on Linux too, can be shipped
  * in one file: on the user's Mac nothing is left to compile but Metal's part.
  *
- * Export writes all kernels of the cache to a file at path, replacing one
- * that is there; import adds those of a pack to the cache. *kernels (may be
- * NULL) is how many. Kernels of another version of the compiler are taken
- * along and never found. A pack is trusted as a program is: import only what
- * you would run.
- * Errors: TM_E_ARGUMENT, TM_E_IO (a file cannot be read or written, is no
- * pack, or is damaged: sound rows are imported all the same), TM_E_MEMORY.
+ * Kernels of another version of the compiler are taken along and never found.
+ * A pack is trusted as a program is: import only what you would run.
+ *
+ * Writes all kernels of the cache to a file at path, at once, replacing one
+ * that is there; *kernels (may be NULL) is how many.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (the cache cannot be read, the file cannot
+ * be written), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_export(tm_context *context, const char *path,
                                  uint64_t *kernels, tm_error **error);
-/* The way back; see above.
+/* Adds the kernels of the pack at path to the cache; *kernels (may be NULL)
+ * is how many. The file is only read.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (no such file, no pack, damaged rows, which
+ * are left out; the cache cannot be written), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_import(tm_context *context, const char *path,
                                  uint64_t *kernels, tm_error **error);

@@ -8,7 +8,12 @@
  *   kernel.c       tm_compile: cache or compiler; pipelines
  *   kernel_row.c   a compiled kernel as bytes
  *   kernel_spec.c  signatures, specs and defines to what the compiler takes
+ *   kernel_args.c  a specialization: its bytes in the key, its arguments
+ *   specialize.c   what an argument of a launch says of its variant
+ *   arg_list.c     descriptors and tuples among the arguments, flat
+ *   tensor_descriptor.c  descriptors that the host makes, checked
  *   launch.c       arguments to a dispatch
+ *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
  *   function.c     variants by arguments

@@ -126,14 +126,28 @@ static const char *passes_to_skip(uint32_t optimization_level) {
   return optimization_level < 2 ? "cse,licm" : NULL;
 }
 
+/* What every compile of one kernel has in common. */
+static tm_request request_of(const tm_context *context,
+                             const tm_module *module, const char *name,
+                             const tm_spec *spec, const tm_chip *chip) {
+  return (tm_request){
+      .module = module,
+      .kernel = name,
+      .spec = *spec,
+      .chip = chip,
+      .skip_passes = passes_to_skip(context->settings.optimization_level),
+      .layout_seed = context->settings.layout_seed};
+}
+
+/* The request that made a kernel, to compile it again. */
+static tm_request request_again(const tm_kernel *kernel) {
+  return request_of(kernel->context, kernel->module, kernel->facts.name,
+                    &kernel->spec, kernel->chip);
+}
+
 static tm_status compile(job *j, tm_program *out, tm_error **error) {
-  tm_request request = {
-      .module = j->module,
-      .kernel = j->name,
-      .spec = j->spec,
-      .chip = j->chip,
-      .skip_passes = passes_to_skip(j->context->settings.optimization_level),
-      .layout_seed = j->context->settings.layout_seed};
+  tm_request request =
+      request_of(j->context, j->module, j->name, &j->spec, j->chip);
   tm_result result;
   if (!tm_compile_kernel(j->arena, j->diags, &request, &result))
     return tmi_fail_diags(error, j->diags);
@@ -563,14 +577,8 @@ static bool count_launch(tm_kernel *kernel, const tm_cost_launch *launch,
   if (tm_arena_guard(&arena, guard)) {
     tm_diags_init(&diags, &arena);
     share_sources(kernel->module, &diags);
-    tm_request request = {
-        .module = kernel->module,
-        .kernel = kernel->facts.name,
-        .spec = kernel->spec,
-        .chip = kernel->chip,
-        .launch = launch,
-        .skip_passes = passes_to_skip(
-            kernel->context->settings.optimization_level)};
+    tm_request request = request_again(kernel);
+    request.launch = launch;
     tm_result result;
     ok = tm_compile_kernel(&arena, &diags, &request, &result);
     if (ok) *cost = result.cost;
@@ -633,15 +641,8 @@ static void make_texts(tm_kernel *kernel) {
   if (tm_arena_guard(&arena, guard)) {
     tm_diags_init(&diags, &arena);
     share_sources(kernel->module, &diags);
-    tm_request request = {
-        .module = kernel->module,
-        .kernel = kernel->facts.name,
-        .spec = kernel->spec,
-        .chip = kernel->chip,
-        .keep = TM_KEEP_AST | TM_KEEP_TTIR | TM_KEEP_LAYOUT,
-        .skip_passes = passes_to_skip(
-            kernel->context->settings.optimization_level),
-        .layout_seed = kernel->context->settings.layout_seed};
+    tm_request request = request_again(kernel);
+    request.keep = TM_KEEP_AST | TM_KEEP_TTIR | TM_KEEP_LAYOUT;
     tm_result result;
     if (tm_compile_kernel(&arena, &diags, &request, &result) &&
         tm_arena_guard(&kernel->arena, kept)) {

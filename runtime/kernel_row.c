@@ -14,7 +14,7 @@
 enum {
   MAGIC = 0x314b4d54,  /* "TMK1" */
   FORMAT = 2,          /* raised when the fields change */
-  MOST_ARGS = 1024,    /* a kernel has at most 31 buffers, scalars are few */
+  MOST_ARGS = 1024,    /* more than people write; addresses count, too */
   MOST_SITES = 65536,  /* operands of prints and assertions */
   MOST_TEXT = 32 << 20,
   MOST_SCALARS = 4096, /* setBytes:length:atIndex: */

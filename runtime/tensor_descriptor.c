@@ -8,7 +8,6 @@
  */
 #include "context.h"
 
-
 static tm_status check_type(const tm_descriptor *d, const char *who,
                             tm_error **error) {
   bool is_float = d->dtype >= TM_DTYPE_F16 && d->dtype <= TM_DTYPE_F8E5M2;

@@ -14,7 +14,7 @@
 #include "value.h"
 
 bool tm_low_assert(tm_low *l, tm_lv holds, tm_lv mask, const char *message) {
-  if (!l->spec->debug || l->combining) return true;
+  if (!l->spec->debug) return true;
   holds = tm_sem_cast(l, holds, tm_lt_scalar(l, TM_DT_I1));
   if (mask->kind != TM_LV_NONE) {
     mask = tm_want_tensor(l, mask, "mask");

@@ -5,7 +5,8 @@
  *     // comment: what it is, threads, memory, layouts
  *     #include <metal_stdlib>
  *     using namespace metal;
- *     struct add_kernel_args { int n; };      scalars, with explicit padding
+ *     struct add_kernel_args { int n; };      scalars, and the addresses of
+ *                                             buffers that have no slot
  *     helper functions                     emitter_prelude.c, emitter_reduce.c
  *     [[max_total_threads_per_threadgroup(128)]]
  *     kernel void add_kernel(buffers, arguments, positions) {
