@@ -19,19 +19,18 @@ host_value *host_dotted(host *h, const char *a, const char *b) {
   return v;
 }
 
+static bool import_binds(const tm_import *import, tm_name name) {
+  return strcmp(import->alias, name) == 0;
+}
+
 /* A name that an import statement binds: what it stands for, dotted. */
 static host_value *imported(host *h, const tm_module *module,
                             const tm_stmt *stmt, tm_name name) {
   for (uint32_t i = 0; i < stmt->imports.len; i++) {
     const tm_import *import = &stmt->imports.data[i];
-    const char *bound = import->alias ? import->alias : import->path;
-    size_t first = strcspn(bound, ".");
-    if (strncmp(bound, name, first) || name[first]) continue;
-    if (stmt->kind == TM_STMT_IMPORT)
-      return host_dotted(h, import->alias && strcmp(import->alias, import->path)
-                           ? import->path
-                           : name,
-                    "");
+    if (!import_binds(import, name)) continue;
+    if (stmt->kind == TM_STMT_IMPORT) /* without `as`, a.b binds a */
+      return host_dotted(h, import->has_as ? import->path : name, "");
     const char *from =
         tm_module_absolute(module, stmt->dots, stmt->name ? stmt->name : "");
     const tm_module *other =
@@ -83,12 +82,8 @@ static bool touches(const tm_stmt *s, tm_name name) {
     case TM_STMT_FUNCTION: return strcmp(s->function->name, name) == 0;
     case TM_STMT_CLASS: return strcmp(s->name, name) == 0;
     case TM_STMT_IMPORT: case TM_STMT_IMPORT_FROM:
-      for (uint32_t i = 0; i < s->imports.len; i++) {
-        const tm_import *import = &s->imports.data[i];
-        const char *bound = import->alias ? import->alias : import->path;
-        size_t n = strcspn(bound, ".");
-        if (!strncmp(bound, name, n) && !name[n]) return true;
-      }
+      for (uint32_t i = 0; i < s->imports.len; i++)
+        if (import_binds(&s->imports.data[i], name)) return true;
       return false;
     case TM_STMT_EXPR: return calls_method_of(s->e, name);
     case TM_STMT_ASSIGN:

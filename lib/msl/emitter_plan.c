@@ -448,7 +448,6 @@ static void index_uses(emitter *e, tm_inst inst, void *data) {
     if (d->op == TM_CMPI) fine = true;
     /* An index of the kernel's own array may wrap: a mask tells then. */
     if (d->op == TM_ADDPTR) fine = !msl_is_shared(e, d->results);
-    if (is_hash(e, inst, 0)) fine = false;
     if (d->op == TM_FOR && i < 3) fine = true;
     if (d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE ||
         d->op == TM_YIELD || d->op == TM_CONDITION)
