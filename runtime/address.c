@@ -64,7 +64,8 @@ bool tmi_exposed_use(tm_context *context, tmi_batch *batch) {
   void *pool = tm_mtl.pool_push();
   for (size_t i = 0; kept && i < exposed->n; i++) {
     kept = tmi_batch_keep_buffer(batch, exposed->list[i]);
-    if (kept) tm_metal_use_buffer(batch->encoder, exposed->list[i]->object);
+    tm_id object = exposed->list[i]->object;
+    if (kept) tm_metal_use_buffer(batch->encoder.object, object);
   }
   tm_mtl.pool_pop(pool);
   pthread_mutex_unlock(&exposed->lock);

@@ -12,7 +12,8 @@
  *   specialize.c   what an argument of a launch says of its variant
  *   arg_list.c     descriptors and tuples among the arguments, flat
  *   tensor_descriptor.c  descriptors that the host makes, checked
- *   launch.c       arguments to a dispatch
+ *   launch_args.c  arguments of a launch, checked and packed
+ *   launch.c       a checked launch into a stream's batch
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
@@ -272,18 +273,28 @@ typedef struct tmi_log_use {
   tm_kernel *kernel;
 } tmi_log_use;
 
+/* What an encoder has set, so that it is not set again. */
+typedef struct tmi_binding {
+  tm_id object;
+  uint64_t offset;
+} tmi_binding;
+typedef struct tmi_encoder {
+  tm_id object;          /* MTLComputeCommandEncoder */
+  tm_id pipeline;
+  tmi_binding bound[TM_MOST_BUFFER_INDEX + 1];
+} tmi_encoder;
+
 /* Dispatches that go to the GPU together, and what they keep alive. */
 typedef struct tmi_batch {
   struct tmi_batch *next;
   uint64_t id;           /* unique in the process */
-  tm_id command, encoder;/* +1; encoder NULL: committed */
+  tm_id command;         /* +1 */
+  tmi_encoder encoder;   /* object +1; NULL: committed */
   TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
   TM_VEC(tm_kernel *) kernels;
   TM_VEC(tmi_log_use) logs; /* memory by realloc */
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
-  tm_id pipeline;        /* what the encoder has set */
-  struct { tm_id object; uint64_t offset; } bound[TM_MOST_BUFFER_INDEX + 1];
 } tmi_batch;
 
 struct tm_stream {
@@ -324,8 +335,33 @@ void tmi_log_read(tm_stream *stream, tmi_batch *batch, bool ran);
 /* Hands lines to the context's print callback, if it has one. No lock. */
 void tmi_log_deliver(tm_stream *stream);
 
+/* ---- launch_args.c ------------------------------------------------------- */
+
+/* A launch that is checked: what an encoder must be told. */
+typedef struct tmi_dispatch {
+  tm_kernel *kernel;     /* loaded; borrowed, as its buffers are */
+  tm_grid grid;
+  const tm_arg *args;    /* kernel->program.n_args of them */
+  uint64_t scalars[TM_MOST_SET_BYTES / sizeof(uint64_t)];
+} tmi_dispatch;
+
+/* Checks a launch and packs its numbers; loads the kernel. The dispatch may be
+ * of another kernel, made for buffers that share memory. No lock. */
+tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
+                               tm_grid grid, const tm_arg *args,
+                               size_t n_args, tmi_dispatch *out,
+                               tm_error **error);
+
 /* ---- launch.c ----------------------------------------------------------- */
 
+/* Sends a dispatch to an encoder. log: of a kernel that prints or asserts; else
+ * NULL. */
+void tmi_dispatch_encode(const tmi_dispatch *dispatch, tmi_encoder *encoder,
+                         const tm_buffer *log);
+/* Puts a dispatch into the stream's open batch, which keeps what it uses until
+ * it has ended. Lock held. */
+tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *dispatch,
+                             tm_error **error);
 tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                      const tm_arg *args, size_t n_args, tm_error **error);
 

@@ -1,286 +1,75 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * launch.c - arguments to a dispatch.
+ * launch.c - a checked launch into a stream's open batch.
  *
- * Everything is checked before a message is sent, since Metal answers a bad
- * call with an exception or silence. Numbers are packed into the kernel's
- * constant struct on the stack and go by setBytes. The encoder remembers its
- * pipeline and bindings, so that a launch in a row sends only what differs;
- * nothing is allocated once a stream's batches have grown to their size.
- *
- * Metal's compiler takes it that the buffers of two bindings share no memory,
- * not even to read (MSL 5.2). A launch whose buffers do, in place say, goes to
- * a second compile of the kernel in which every buffer comes by its address.
+ * The encoder remembers its pipeline and bindings, so that a launch in a row
+ * sends only what differs; nothing is allocated once a stream's batches have
+ * grown to their size.
  */
 #include "context.h"
 
-#include <math.h>
-#include <string.h>
-
-/* ---- numbers ------------------------------------------------------------ */
-
-/* Rounds x to a float of `exponent` and `fraction` bits, to nearest even,
- * with subnormals and infinities, as IEEE 754 does. Directly from double:
- * through float it would round twice. */
-static uint32_t narrow_float(double x, int exponent, int fraction) {
-  uint32_t sign = signbit(x) ? 1u << (exponent + fraction) : 0;
-  uint32_t infinity = ((1u << exponent) - 1) << fraction;
-  if (isnan(x)) return sign | infinity | 1u << (fraction - 1);
-  x = fabs(x);
-  int bias = (1 << (exponent - 1)) - 1, e;
-  if (x == 0) return sign;
-  if (isinf(x)) return sign | infinity;
-  frexp(x, &e); /* x = m * 2^e, m in [0.5, 1) */
-  int lowest = 1 - bias;                  /* exponent of normal numbers */
-  int scale = (e - 1 < lowest ? lowest : e - 1) - fraction;
-  double units = nearbyint(ldexp(x, -scale)); /* exact but for the rounding */
-  uint64_t bits = (uint64_t)units;
-  if (e - 1 >= lowest)
-    bits += (uint64_t)(e - 1 + bias - 1) << fraction; /* carries into it */
-  return bits >= infinity ? sign | infinity : sign | (uint32_t)bits;
-}
-
-static tm_status wrong_arg(const tm_kernel *kernel, size_t i,
-                           const char *found, tm_error **error) {
-  const tm_kernel_arg *arg = &kernel->facts.args[i];
-  return tmi_fail(error, TM_E_ARGUMENT,
-                  "kernel '%s': argument %zu ('%s', %s) is given %s",
-                  kernel->facts.name, i, arg->name, arg->type, found);
-}
-
-/* Does the integer fit the type? u64 takes what an int64_t holds as bits
- * when it says that it is u64. */
-static bool int_fits(const tmi_slot *slot, const tm_arg *arg) {
-  int64_t x = arg->u.i;
-  if (slot->scalar == TM_I1) return x == 0 || x == 1;
-  if (slot->size == 8)
-    return slot->is_unsigned ? x >= 0 || arg->dtype == TM_DTYPE_U64
-                             : x >= 0 || arg->dtype != TM_DTYPE_U64;
-  int bits = slot->size * 8;
-  if (slot->is_unsigned) return x >= 0 && x >> bits == 0;
-  return x >= -(INT64_C(1) << (bits - 1)) && x < INT64_C(1) << (bits - 1);
-}
-
-static tm_status pack_int(const tm_kernel *kernel, size_t i,
-                          const tm_arg *arg, unsigned char *out,
-                          tm_error **error) {
-  const tmi_slot *slot = &kernel->slots[i];
-  if (arg->tag != TM_GIVE_INT && arg->tag != TM_GIVE_BOOL)
-    return wrong_arg(kernel, i, "something that is not an integer", error);
-  if (!int_fits(slot, arg))
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s': argument %zu ('%s') is %lld, which %s "
-                    "cannot hold",
-                    kernel->facts.name, i, kernel->facts.args[i].name,
-                    (long long)arg->u.i, kernel->facts.args[i].type);
-  if (slot->divisibility && arg->u.i % slot->divisibility)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s': argument %zu ('%s') is %lld; it was "
-                    "compiled for multiples of %d",
-                    kernel->facts.name, i, kernel->facts.args[i].name,
-                    (long long)arg->u.i, slot->divisibility);
-  uint64_t bits = (uint64_t)arg->u.i;
-  memcpy(out + slot->offset, &bits, slot->size); /* little-endian hosts */
-  return TM_OK;
-}
-
-static tm_status pack_float(const tm_kernel *kernel, size_t i,
-                            const tm_arg *arg, unsigned char *out,
-                            tm_error **error) {
-  const tmi_slot *slot = &kernel->slots[i];
-  double x;
-  if (arg->tag == TM_GIVE_FLOAT)
-    x = arg->u.f;
-  else if (arg->tag == TM_GIVE_INT)
-    x = (double)arg->u.i;
-  else
-    return wrong_arg(kernel, i, "something that is not a number", error);
-  uint32_t bits;
-  float single = (float)x;
-  switch (slot->scalar) {
-    case TM_F16: bits = narrow_float(x, 5, 10); break;
-    case TM_BF16: bits = narrow_float(x, 8, 7); break;
-    case TM_F32: memcpy(&bits, &single, sizeof bits); break;
-    default:
-      return wrong_arg(kernel, i, "a number of a type that no GPU takes",
-                       error);
-  }
-  memcpy(out + slot->offset, &bits, slot->size);
-  return TM_OK;
-}
-
-/* ---- checks ------------------------------------------------------------- */
-
-static tm_status check_buffer(const tm_stream *stream, const tm_kernel *kernel,
-                              size_t i, const tm_arg *arg, tm_error **error) {
-  const tmi_slot *slot = &kernel->slots[i];
-  if (arg->tag != TM_GIVE_BUFFER)
-    return wrong_arg(kernel, i, "something that is not a buffer", error);
-  const tm_buffer *buffer = arg->u.buffer;
-  if (!buffer) return wrong_arg(kernel, i, "no buffer (NULL)", error);
-  if (buffer->context != stream->context)
-    return wrong_arg(kernel, i, "a buffer of another context", error);
-  if (arg->dtype != TM_DTYPE_NONE &&
-      arg->dtype != kernel->facts.args[i].dtype)
-    return wrong_arg(kernel, i, "a tensor of another type", error);
-  if (arg->offset >= buffer->size)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s': argument %zu ('%s') starts at byte %llu of "
-                    "a buffer of %llu",
-                    kernel->facts.name, i, kernel->facts.args[i].name,
-                    (unsigned long long)arg->offset,
-                    (unsigned long long)buffer->size);
-  uint64_t start = buffer->offset + arg->offset;
-  unsigned needed = slot->divisibility > slot->size ? slot->divisibility
-                                                    : slot->size;
-  if (needed && start % needed)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s': argument %zu ('%s') starts at byte %llu; %s",
-                    kernel->facts.name, i, kernel->facts.args[i].name,
-                    (unsigned long long)start,
-                    slot->divisibility
-                        ? "it was compiled for multiples of 16"
-                        : "that is not a multiple of its element's size");
-  return TM_OK;
-}
-
-/* Do two buffers, each from where it is given to its end, share memory? */
-static bool share_memory(const tm_arg *a, const tm_arg *b) {
-  const tm_buffer *x = a->u.buffer, *y = b->u.buffer;
-  uint64_t from_x, from_y;
-  if (x->contents && y->contents) {
-    from_x = (uint64_t)(uintptr_t)x->contents;
-    from_y = (uint64_t)(uintptr_t)y->contents;
-  } else if (x->object == y->object) {
-    from_x = x->offset;
-    from_y = y->offset;
-  } else {
-    return false;
-  }
-  return from_x + a->offset < from_y + y->size &&
-         from_y + b->offset < from_x + x->size;
-}
-
-static bool any_share_memory(const tm_kernel *kernel, const tm_arg *args) {
-  for (uint32_t i = 0; i < kernel->program.n_args; i++) {
-    if (!kernel->slots[i].is_buffer) continue;
-    for (uint32_t k = 0; k < i; k++)
-      if (kernel->slots[k].is_buffer && share_memory(&args[i], &args[k]))
-        return true;
-  }
-  return false;
-}
-
-static tm_status pack_address(const tm_kernel *kernel, size_t i,
-                              const tm_arg *arg, unsigned char *out,
-                              tm_error **error) {
-  uint64_t address = tmi_buffer_address(arg->u.buffer);
-  if (!address)
-    return tmi_fail(error, TM_E_UNSUPPORTED,
-                    "kernel '%s': argument %zu ('%s') must go by address, and "
-                    "this Metal gives no buffer addresses: they need macOS 13",
-                    kernel->facts.name, i, kernel->facts.args[i].name);
-  address += arg->offset;
-  memcpy(out + kernel->slots[i].offset, &address, sizeof address);
-  return TM_OK;
-}
-
-/* Checks all arguments and packs the numbers. */
-static tm_status read_args(const tm_stream *stream, const tm_kernel *kernel,
-                           const tm_arg *args, unsigned char *scalars,
-                           tm_error **error) {
-  tm_status status = TM_OK;
-  for (uint32_t i = 0; i < kernel->program.n_args && !status; i++) {
-    const tmi_slot *slot = &kernel->slots[i];
-    if (slot->is_buffer) {
-      status = check_buffer(stream, kernel, i, &args[i], error);
-      if (!status && slot->by_address)
-        status = pack_address(kernel, i, &args[i], scalars, error);
-    } else if (slot->scalar >= TM_FP8E4NV && slot->scalar <= TM_F64)
-      status = pack_float(kernel, i, &args[i], scalars, error);
-    else
-      status = pack_int(kernel, i, &args[i], scalars, error);
-  }
-  return status;
-}
-
-static tm_status check_grid(const tm_kernel *kernel, tm_grid grid,
-                            tm_error **error) {
-  if (!grid.x || !grid.y || !grid.z)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s': the grid (%u, %u, %u) has no programs",
-                    kernel->facts.name, (unsigned)grid.x, (unsigned)grid.y,
-                    (unsigned)grid.z);
-  if ((uint64_t)grid.x * kernel->program.threads > TM_MOST_GRID_THREADS)
-    return tmi_fail(error, TM_E_LIMIT,
-                    "kernel '%s': %u programs of %u threads are more than "
-                    "2^32 - 1 threads: use a second dimension",
-                    kernel->facts.name, (unsigned)grid.x,
-                    (unsigned)kernel->program.threads);
-  return TM_OK;
-}
-
 /* ---- encoding ----------------------------------------------------------- */
 
-static bool keep_all(tmi_batch *batch, tm_kernel *kernel,
-                     const tm_arg *args) {
+static bool keep_all(tmi_batch *batch, const tmi_dispatch *d) {
+  tm_kernel *kernel = d->kernel;
   if (!tmi_batch_keep_kernel(batch, kernel)) return false;
   for (uint32_t i = 0; i < kernel->program.n_args; i++)
     if (kernel->slots[i].is_buffer &&
-        !tmi_batch_keep_buffer(batch, args[i].u.buffer))
+        !tmi_batch_keep_buffer(batch, d->args[i].u.buffer))
       return false;
   return true;
 }
 
-/* log: of a kernel that prints or asserts; else NULL. */
-static void encode(tmi_batch *batch, const tm_kernel *kernel, tm_grid grid,
-                   const tm_arg *args, const unsigned char *scalars,
-                   const tm_buffer *log) {
+/* A buffer argument: by address, or where it is not bound already. */
+static void encode_buffer(tmi_encoder *encoder, const tmi_slot *slot,
+                          const tm_arg *arg) {
+  tm_id object = arg->u.buffer->object;
+  if (slot->by_address) {
+    tm_metal_use_buffer(encoder->object, object);
+    return;
+  }
+  uint64_t offset = arg->u.buffer->offset + arg->offset;
+  tmi_binding *bound = &encoder->bound[slot->slot];
+  if (bound->object == object && bound->offset == offset) return;
+  *bound = (tmi_binding){object, offset};
+  tm_metal_set_buffer(encoder->object, object, offset, slot->slot);
+}
+
+void tmi_dispatch_encode(const tmi_dispatch *d, tmi_encoder *encoder,
+                         const tm_buffer *log) {
+  const tm_kernel *kernel = d->kernel;
   const tm_program *program = &kernel->program;
   void *pool = tm_mtl.pool_push();
-  if (batch->pipeline != kernel->pipeline.object) {
-    batch->pipeline = kernel->pipeline.object;
-    tm_metal_set_pipeline(batch->encoder, batch->pipeline);
+  if (encoder->pipeline != kernel->pipeline.object) {
+    encoder->pipeline = kernel->pipeline.object;
+    tm_metal_set_pipeline(encoder->object, encoder->pipeline);
   }
-  for (uint32_t i = 0; i < program->n_args; i++) {
-    const tmi_slot *slot = &kernel->slots[i];
-    if (!slot->is_buffer) continue;
-    tm_id object = args[i].u.buffer->object;
-    if (slot->by_address) {
-      tm_metal_use_buffer(batch->encoder, object);
-      continue;
-    }
-    uint64_t offset = args[i].u.buffer->offset + args[i].offset;
-    if (batch->bound[slot->slot].object == object &&
-        batch->bound[slot->slot].offset == offset)
-      continue;
-    batch->bound[slot->slot].object = object;
-    batch->bound[slot->slot].offset = offset;
-    tm_metal_set_buffer(batch->encoder, object, offset, slot->slot);
-  }
+  for (uint32_t i = 0; i < program->n_args; i++)
+    if (kernel->slots[i].is_buffer)
+      encode_buffer(encoder, &kernel->slots[i], &d->args[i]);
   if (program->scalars_size) {
-    batch->bound[program->scalars_slot].object = NULL;
-    tm_metal_set_bytes(batch->encoder, scalars, program->scalars_size,
+    encoder->bound[program->scalars_slot].object = NULL;
+    tm_metal_set_bytes(encoder->object, d->scalars, program->scalars_size,
                        program->scalars_slot);
   }
   if (log) {
-    batch->bound[program->log_slot].object = NULL;
-    tm_metal_set_buffer(batch->encoder, log->object, log->offset,
+    encoder->bound[program->log_slot].object = NULL;
+    tm_metal_set_buffer(encoder->object, log->object, log->offset,
                         program->log_slot);
   }
-  tm_metal_dispatch(batch->encoder, (tm_mtl_size){grid.x, grid.y, grid.z},
+  tm_metal_dispatch(encoder->object,
+                    (tm_mtl_size){d->grid.x, d->grid.y, d->grid.z},
                     (tm_mtl_size){program->threads, 1, 1});
   tm_mtl.pool_pop(pool);
 }
 
-static tm_status encode_locked(tm_stream *stream, tm_kernel *kernel,
-                               tm_grid grid, const tm_arg *args,
-                               const unsigned char *scalars,
-                               tm_error **error) {
+tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
+                             tm_error **error) {
   tmi_batch *batch;
+  tm_kernel *kernel = d->kernel;
   tm_status status = tmi_stream_batch(stream, &batch, error);
   if (status) return status;
-  if (!keep_all(batch, kernel, args)) return tmi_fail_memory(error);
+  if (!keep_all(batch, d)) return tmi_fail_memory(error);
   tm_buffer *log = NULL;
   if (kernel->program.uses_log &&
       (status = tmi_log_attach(stream, batch, kernel, &log, error)))
@@ -288,40 +77,18 @@ static tm_status encode_locked(tm_stream *stream, tm_kernel *kernel,
   if (kernel->program.uses_addresses &&
       !tmi_exposed_use(stream->context, batch))
     return tmi_fail_memory(error);
-  encode(batch, kernel, grid, args, scalars, log);
+  tmi_dispatch_encode(d, &batch->encoder, log);
   return tmi_stream_count(stream, error);
 }
 
 tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                      const tm_arg *args, size_t n_args, tm_error **error) {
-  if (kernel->context != stream->context)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s' is of another context than the stream",
-                    kernel->facts.name);
-  if (n_args != kernel->program.n_args)
-    return tmi_fail(error, TM_E_ARGUMENT,
-                    "kernel '%s' takes %u arguments and is given %zu "
-                    "(compile-time values are not passed again)",
-                    kernel->facts.name, (unsigned)kernel->program.n_args,
-                    n_args);
-  tm_status status = check_grid(kernel, grid, error);
+  tmi_dispatch dispatch;
+  tm_status status = tmi_dispatch_prepare(stream->context, kernel, grid, args,
+                                          n_args, &dispatch, error);
   if (status) return status;
-  /* 8-aligned; gaps between fields stay zero. */
-  uint64_t scalars[TM_MOST_SET_BYTES / sizeof(uint64_t)];
-  memset(scalars, 0, kernel->program.scalars_size);
-  status = read_args(stream, kernel, args, (unsigned char *)scalars, error);
-  if (status) return status;
-  if (!kernel->spec.may_overlap && any_share_memory(kernel, args)) {
-    status = tmi_kernel_overlapping(kernel, &kernel, error);
-    if (status) return status;
-    return tmi_launch(stream, kernel, grid, args, n_args, error);
-  }
-  if (!atomic_load_explicit(&kernel->is_loaded, memory_order_acquire)) {
-    if ((status = tm_kernel_load(kernel, error))) return status;
-  }
   pthread_mutex_lock(&stream->lock);
-  status = encode_locked(stream, kernel, grid, args,
-                         (const unsigned char *)scalars, error);
+  status = tmi_dispatch_queue(stream, &dispatch, error);
   pthread_mutex_unlock(&stream->lock);
   if (stream->context->settings.debug_level >= 2)
     tmi_log(stream->context, 2, "launch %s, grid %u x %u x %u",

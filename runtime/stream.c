@@ -204,8 +204,8 @@ static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
 static void commit(tm_stream *stream) {
   tmi_batch *batch = stream->open;
   if (!batch) return;
-  tm_metal_encoder_end(batch->encoder);
-  batch->encoder = NULL;
+  tm_metal_encoder_end(batch->encoder.object);
+  batch->encoder.object = NULL;
   stream->open = NULL;
   tm_metal_command_commit(batch->command);
   batch->next = NULL;
@@ -225,8 +225,7 @@ static tmi_batch *spare_batch(tm_stream *stream) {
     batch = calloc(1, sizeof *batch);
   if (batch) {
     batch->next = NULL;
-    batch->pipeline = NULL;
-    memset(batch->bound, 0, sizeof batch->bound);
+    memset(&batch->encoder, 0, sizeof batch->encoder);
   }
   return batch;
 }
@@ -260,8 +259,8 @@ tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
   if (!batch) return tmi_fail_memory(error);
   batch->command = tm_metal_command_new(stream->queue);
   if (!batch->command) return give_up(stream, batch, error);
-  batch->encoder = tm_metal_encoder_new(batch->command);
-  if (!batch->encoder) return give_up(stream, batch, error);
+  batch->encoder.object = tm_metal_encoder_new(batch->command);
+  if (!batch->encoder.object) return give_up(stream, batch, error);
   batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
   *out = stream->open = batch;
   return TM_OK;
