@@ -26,7 +26,8 @@ LLVM_CFLAGS = $(addprefix -I,$(LLVM_INCLUDE))
 
 ifeq ($(UNAME),Darwin)
   BREW        := $(shell brew --prefix 2>/dev/null)
-  CPPFLAGS    += -I$(BREW)/include -I$(BREW)/opt/sqlite/include
+  # _setjmp is not declared under strict POSIX.
+  CPPFLAGS    += -D_DARWIN_C_SOURCE -I$(BREW)/include -I$(BREW)/opt/sqlite/include
   LDFLAGS     += -L$(BREW)/lib -L$(BREW)/opt/sqlite/lib
   SHARED      := libtritonmetal.$(SOVERSION).dylib
   SHARED_LINK := libtritonmetal.dylib
@@ -42,7 +43,8 @@ else
                     /usr/lib/llvm-$(v)/include)))
 endif
 
-LIBS      := -lsqlite3 -lxxhash -lcjson -lpthread -lm $(if $(filter Linux,$(UNAME)),-ldl)
+# xxHash is inlined from its header.
+LIBS      := -lsqlite3 -lcjson -lpthread -lm $(if $(filter Linux,$(UNAME)),-ldl)
 SOFT_LIBS := -l:libobjc.so.4 -lpthread -lm -ldl
 
 # ---- sources --------------------------------------------------------------
@@ -244,6 +246,10 @@ install-softmetal: $(SETUP) ## install softmetal alone (library, header, .pc)
 	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' \
 	  pkgconfig/softmetal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/softmetal.pc
 .PHONY: install-softmetal
+
+cross-macos: $(SETUP) ## build and check dylibs for macOS, arm64 and x86-64, anywhere
+	@sh tools/cross_macos.sh
+.PHONY: cross-macos
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \

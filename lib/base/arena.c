@@ -45,7 +45,7 @@ static TM_NORETURN void exhausted(tm_arena *arena) {
   /* An unarmed arena has no boundary to report to; every public entry arms
    * its arenas before the first allocation. */
   if (!arena->guard) abort();
-  longjmp(*arena->guard, 1);
+  TM_LONGJMP(*arena->guard, 1);
 }
 
 static void add_block(tm_arena *arena, size_t need) {

@@ -65,7 +65,16 @@ void tm_arena_free(tm_arena *arena);
  * in the failure branch must be volatile. Disarm with arena.guard = NULL
  * before the jmp_buf goes out of scope. */
 #define tm_arena_guard(arena, buf) \
-  ((arena)->guard = &(buf), setjmp(buf) == 0)
+  ((arena)->guard = &(buf), TM_SETJMP(buf) == 0)
+/* On BSD systems plain setjmp and longjmp also save and restore the signal
+ * mask, a system call each. */
+#if defined(__APPLE__)
+#define TM_SETJMP(buf) _setjmp(buf)
+#define TM_LONGJMP(buf, value) _longjmp(buf, value)
+#else
+#define TM_SETJMP(buf) setjmp(buf)
+#define TM_LONGJMP(buf, value) longjmp(buf, value)
+#endif
 
 /* size bytes of zeroed memory, 16-byte aligned; never NULL. size 0 is fine. */
 void *tm_alloc(tm_arena *arena, size_t size);
