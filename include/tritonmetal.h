@@ -851,14 +851,17 @@ TM_API tm_status tm_buffer_create(tm_buffer **buffer, tm_context *context,
                                   uint64_t size,
                                   const tm_buffer_options *options,
                                   tm_error **error);
-/* Makes a buffer of the caller's own memory, without copying. pointer must be
- * the start of a memory page (sysconf(_SC_PAGESIZE); mmap and posix_memalign
- * give such), and the memory must stay until the buffer is destroyed and the
- * work on it is done. The GPU sees whole pages: the last one to its end. To
- * pass a part, wrap all and use the argument's offset. The buffer is the
- * caller's.
- * Errors: TM_E_ARGUMENT (NULL, not aligned, size 0), TM_E_LIMIT, TM_E_MEMORY,
- * TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+/* Makes a buffer of size bytes of the caller's own memory, at any address,
+ * without copying. The memory must stay until the buffer is destroyed and the
+ * work on it is done. Metal maps whole pages (sysconf(_SC_PAGESIZE)): the
+ * buffer starts at an offset in those that enclose the memory
+ * (tm_buffer_metal), and kernels reach its own bytes only. An address that is
+ * no multiple of 16 fits only kernels that were promised none. Memory that
+ * Metal does not map, such as that of a device, is copied instead:
+ * tm_buffer_is_copy tells. The buffer is the caller's.
+ * Errors: TM_E_ARGUMENT (NULL, size 0), TM_E_LIMIT (its pages are over the
+ * device's largest buffer), TM_E_MEMORY, TM_E_NO_DEVICE,
+ * TM_E_MISSING_LIBRARY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_buffer_wrap(tm_buffer **buffer, tm_context *context,
                                 void *pointer, uint64_t size,
@@ -872,6 +875,15 @@ TM_API tm_status tm_buffer_wrap(tm_buffer **buffer, tm_context *context,
 TM_API tm_status tm_buffer_import(tm_buffer **buffer, tm_context *context,
                                   void *mtl_buffer, uint64_t offset,
                                   uint64_t size, tm_error **error);
+/* Not 0: tm_buffer_wrap or tm_buffer_from_dlpack could not map the caller's
+ * memory, and the buffer is a copy of it as it was then. 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API uint32_t tm_buffer_is_copy(const tm_buffer *buffer);
+/* Copies a buffer that is a copy back to the caller's memory; does nothing for
+ * others. Synchronize first, with the streams that write it.
+ * Errors: TM_E_ARGUMENT (NULL, the memory is read-only).
+ * Threads: one per buffer. Since: 0.1 */
+TM_API tm_status tm_buffer_write_back(tm_buffer *buffer, tm_error **error);
 /* The first byte for the host; NULL for NULL. The host must not touch it
  * between a launch that uses it and the synchronize that follows. Borrowed
  * from the buffer.
@@ -909,8 +921,12 @@ typedef struct tm_memory_facts {
   uint64_t requests;       /* tm_buffer_create calls that succeeded */
   uint64_t reuses;         /* of these, served from the pool */
   uint64_t device_limit;   /* recommendedMaxWorkingSetSize; 0: no device yet */
+  uint64_t pooled_blocks;  /* how many pieces of memory `pooled` is */
+  uint64_t copies;         /* bytes of live buffers that are copies of memory
+                              that could not be wrapped; in `used` too */
 } tm_memory_facts;
-#define TM_MEMORY_FACTS_INIT { sizeof(tm_memory_facts), 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TM_MEMORY_FACTS_INIT \
+  { sizeof(tm_memory_facts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Fills facts with the context's use of GPU memory.
  * Errors: TM_E_ARGUMENT.
@@ -920,6 +936,13 @@ TM_API tm_status tm_memory_info(tm_context *context, tm_memory_facts *facts,
 /* Returns the memory kept for reuse to the system.
  * Threads: any. Since: 0.1 */
 TM_API void tm_memory_trim(tm_context *context);
+/* Returns memory kept for reuse, the largest pieces first, until at most keep
+ * bytes are kept; NULL is fine.
+ * Threads: any. Since: 0.1 */
+TM_API void tm_memory_trim_to(tm_context *context, uint64_t keep);
+/* Starts used_peak again, at what is used now; NULL is fine.
+ * Threads: any. Since: 0.1 */
+TM_API void tm_memory_reset_peak(tm_context *context);
 
 /* ---- streams and launches --------------------------------------------- */
 

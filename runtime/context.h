@@ -4,7 +4,9 @@
  *
  *   context.c      tm_context: settings, cache, the device when it is needed
  *   environment.c  the compatibility check
- *   memory_pool.c  tm_buffer and the pool of freed memory
+ *   buffer_api.c   tm_buffer: pooled, wrapped, imported
+ *   memory_pool.c  the pool of freed memory, by size class
+ *   address.c      buffers that kernels reach by address
  *   kernel.c       tm_compile: cache or compiler; pipelines
  *   kernel_row.c   a compiled kernel as bytes
  *   kernel_spec.c  signatures, specs and defines to what the compiler takes
@@ -53,7 +55,25 @@ typedef struct tmi_pool {
   pthread_mutex_t lock;
   tmi_block *free[TMI_SIZE_CLASSES];
   uint64_t used, used_peak, pooled, wrapped, buffers, requests, reuses;
+  uint64_t pooled_blocks, copies;
 } tmi_pool;
+
+void tmi_pool_init(tmi_pool *pool);
+/* Releases what is kept until at most so many bytes are. */
+void tmi_pool_trim(tmi_pool *pool, uint64_t keep);
+void tmi_pool_free(tmi_pool *pool);
+/* A buffer begins, its memory from the pool or not; a buffer ends. */
+void tmi_pool_count(tmi_pool *pool, const tm_buffer *buffer, bool reused);
+void tmi_pool_discount(tmi_pool *pool, const tm_buffer *buffer);
+/* Sets the buffer's size, class and capacity; false: over a limit. */
+bool tmi_memory_class(const tm_context *context, tm_buffer *buffer,
+                      uint64_t size);
+/* Then its object and contents; false without memory. */
+bool tmi_memory_find(tm_context *context, tm_buffer *buffer, bool *reused);
+/* Gives the memory back, to the pool or to Metal. */
+void tmi_memory_free(tm_context *context, tm_buffer *buffer);
+
+/* ---- buffer_api.c ------------------------------------------------------------- */
 
 struct tm_buffer {
   atomic_int references;
@@ -61,12 +81,29 @@ struct tm_buffer {
   tm_id object;        /* +1 */
   unsigned char *contents; /* at offset; NULL: private storage */
   uint64_t offset, size;   /* in the MTLBuffer, bytes */
-  uint64_t capacity;   /* pooled: bytes of its class; else bytes counted */
+  uint64_t capacity;   /* pooled: bytes of its class; wrapped: of its pages */
   int size_class;      /* -1: wrapped or imported, not pooled */
+  void *host;          /* this is a copy of the caller's memory there; or NULL */
+  bool is_read_only;   /* no kernel may write it */
+  void (*ended)(void *payload); /* called once when it has ended; or NULL */
+  void *payload;
+  tm_buffer *next_ended;  /* in tm_context.ended */
+  tm_buffer *next_mapped; /* in tm_context.mapped */
   _Atomic uint64_t batch; /* the last batch that retains it */
   bool is_exposed;        /* kernels may have its address; see address.c */
   _Atomic uint64_t address; /* the GPU's, once asked for; see address.c */
 };
+
+void tmi_buffer_release(tm_buffer *buffer);
+/* Frees the buffers with a function to call that have ended, and calls it: to
+ * be called without a lock after whatever may have released some. */
+void tmi_buffers_end(tm_context *context);
+/* As the public functions, for arguments that have been looked at. */
+tm_status tmi_buffer_wrap(tm_buffer **out, tm_context *context, void *pointer,
+                          uint64_t size, tm_error **error);
+tm_status tmi_buffer_import(tm_buffer **out, tm_context *context,
+                            void *mtl_buffer, uint64_t offset, uint64_t size,
+                            tm_error **error);
 
 /* ---- address.c ---------------------------------------------------------- */
 
@@ -87,12 +124,6 @@ void tmi_exposed_forget(tm_buffer *buffer);
  * has ended; false without memory. The stream's lock is held. */
 bool tmi_exposed_use(tm_context *context, struct tmi_batch *batch);
 
-void tmi_pool_init(tmi_pool *pool);
-/* Releases all that is kept. */
-void tmi_pool_trim(tmi_pool *pool);
-void tmi_pool_free(tmi_pool *pool);
-void tmi_buffer_release(tm_buffer *buffer);
-
 /* ---- context.c ---------------------------------------------------------- */
 
 struct tm_context {
@@ -104,6 +135,8 @@ struct tm_context {
   tm_metal_device device;   /* valid when has_device */
   const tm_chip *device_chip;
   tmi_pool pool;
+  _Atomic(tm_buffer *) ended; /* buffers whose `ended` is to be called */
+  tm_buffer *mapped;        /* wrapped, not destroyed; under the pool's lock */
   tmi_exposed exposed;
   tm_arena texts;           /* of the environment */
   bool has_environment;

@@ -90,6 +90,7 @@ tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
   pthread_mutex_lock(&stream->lock);
   status = tmi_dispatch_queue(stream, &dispatch, error);
   pthread_mutex_unlock(&stream->lock);
+  tmi_buffers_end(stream->context);
   if (stream->context->settings.debug_level >= 2)
     tmi_log(stream->context, 2, "launch %s, grid %u x %u x %u",
             kernel->facts.name, (unsigned)grid.x, (unsigned)grid.y,

@@ -123,6 +123,9 @@ static tm_status check_buffer(const tm_kernel *kernel, size_t i,
   if (arg->dtype != TM_DTYPE_NONE &&
       arg->dtype != kernel->facts.args[i].dtype)
     return wrong_arg(kernel, i, "a tensor of another type", error);
+  if (buffer->is_read_only && kernel->facts.args[i].writes)
+    return wrong_arg(kernel, i, "read-only memory, which the kernel writes",
+                     error);
   if (arg->offset >= buffer->size)
     return tmi_fail(error, TM_E_ARGUMENT,
                     "kernel '%s': argument %zu ('%s') starts at byte %llu of "
@@ -154,6 +157,11 @@ static bool share_memory(const tm_arg *a, const tm_arg *b) {
   } else if (x->object == y->object) {
     from_x = x->offset;
     from_y = y->offset;
+  } else if (!x->contents && !y->contents) {
+    /* Private storage of one heap may be aliased. */
+    from_x = tmi_buffer_address(a->u.buffer);
+    from_y = tmi_buffer_address(b->u.buffer);
+    if (!from_x || !from_y) return false;
   } else {
     return false;
   }

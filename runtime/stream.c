@@ -320,6 +320,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   tm_status status = report(stream, error);
   pthread_mutex_unlock(&stream->lock);
   tmi_log_deliver(stream);
+  tmi_buffers_end(stream->context);
   return status;
 }
 
@@ -340,6 +341,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
                       stream->in_flight, (unsigned long long)timeout_ms);
   pthread_mutex_unlock(&stream->lock);
   tmi_log_deliver(stream);
+  tmi_buffers_end(stream->context);
   return status;
 }
 
@@ -351,6 +353,7 @@ void tm_stream_destroy(tm_stream *stream) {
   if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);
   pthread_mutex_unlock(&stream->lock);
   tmi_log_deliver(stream);
+  tmi_buffers_end(stream->context);
   /* Batches that have not ended are left to leak with all they keep: memory
    * that the GPU may still write to must not be used for anything else. */
   while (stream->spare) {
