@@ -947,7 +947,14 @@ TM_API void tm_memory_reset_peak(tm_context *context);
 /* ---- streams and launches --------------------------------------------- */
 
 /* Launches in order: each sees what the ones before it on the same stream
- * wrote. Streams are independent of each other. */
+ * wrote. Launches that share no buffer, or only read what they share, may run
+ * at the same time. Streams are independent of each other; events order them.
+ *
+ * Launches are gathered and handed to the GPU together: when there are enough
+ * of them, when they use enough memory, at the next call on the stream when
+ * the oldest has waited for long, and by every call that waits or asks for an
+ * end (tm_stream_flush, tm_stream_synchronize, tm_stream_on_done,
+ * tm_event_record). */
 typedef struct tm_stream tm_stream;
 
 #define TM_WAIT_FOREVER UINT64_MAX
@@ -958,8 +965,20 @@ typedef struct tm_stream_options {
                             wait for fewer submissions */
   uint64_t stall_ms;     /* how long a launch may wait when too much is in
                             flight before it fails; 0: 60000 */
+  void *queue;           /* an id<MTLCommandQueue> of the context's device to
+                            submit to, which is retained; NULL: the stream's
+                            own. Only the stream's own launches are ordered
+                            with each other. Eight command buffers are in
+                            flight at most; a queue that the host has filled
+                            up makes a launch wait without a deadline */
+  uint64_t batch_bytes;  /* hand over when the buffers of what was launched
+                            have so many bytes; 0: 64 MiB */
+  uint32_t batch_us;     /* hand over, at the next call, what was launched so
+                            many microseconds ago; 0: 1000 */
+  tm_switch concurrent;  /* off: launches never overlap. Default on */
 } tm_stream_options;
-#define TM_STREAM_OPTIONS_INIT { sizeof(tm_stream_options), 0, 0 }
+#define TM_STREAM_OPTIONS_INIT \
+  { sizeof(tm_stream_options), 0, 0, NULL, 0, 0, TM_SWITCH_DEFAULT }
 
 /* Makes a stream on the context's device. The stream is the caller's.
  * Errors: TM_E_ARGUMENT, TM_E_MEMORY, TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
@@ -992,6 +1011,27 @@ TM_API size_t tm_stream_read_printed(tm_stream *stream, char *out,
  * NULL is fine. Errors of work that nobody synchronized with are lost.
  * Threads: one per stream. Since: 0.1 */
 TM_API void tm_stream_destroy(tm_stream *stream);
+
+/* What a stream has done since it was made. */
+typedef struct tm_stream_facts {
+  size_t struct_size;
+  uint64_t launches;  /* handed over, or in the open batch */
+  uint64_t barriers;  /* of these, launches that had to wait for others that
+                         were handed over with them */
+  uint64_t batches;   /* command buffers handed to the GPU, because of */
+  uint64_t by_count, by_bytes, by_time; /* batch, batch_bytes, batch_us, */
+  uint64_t by_call;   /* or a call */
+  uint64_t in_flight; /* batches that have not ended */
+  uint64_t open;      /* launches that are not handed over yet */
+} tm_stream_facts;
+#define TM_STREAM_FACTS_INIT \
+  { sizeof(tm_stream_facts), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Fills facts, whose struct_size the caller has set.
+ * Errors: TM_E_ARGUMENT.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_info(tm_stream *stream, tm_stream_facts *facts,
+                                tm_error **error);
 
 /* How many programs (threadgroups) run, in each direction. */
 typedef struct tm_grid {

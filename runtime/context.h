@@ -16,6 +16,7 @@
  *   tensor_descriptor.c  descriptors that the host makes, checked
  *   launch_args.c  arguments of a launch, checked and packed
  *   launch.c       a checked launch into a stream's batch
+ *   hazard.c       which launches must wait for others
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
@@ -172,6 +173,7 @@ tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
 /* One run-time argument, as a launch reads it. */
 typedef struct tmi_slot {
   bool is_buffer, is_unsigned;
+  bool reads, writes;    /* is_buffer: what the kernel does with it */
   bool by_address;       /* is_buffer: its address is at offset, no binding */
   uint8_t slot;          /* is_buffer: index of the binding */
   uint8_t divisibility;  /* 16: promised; else 0 */
@@ -298,6 +300,51 @@ tm_status tmi_spec_read(const tm_context *context,
                         const tm_compile_options *options, tm_arena *arena,
                         tm_diags *diags, tm_spec *spec, tm_error **error);
 
+/* ---- launch_args.c ------------------------------------------------------- */
+
+/* A launch that is checked: what an encoder must be told. */
+typedef struct tmi_dispatch {
+  tm_kernel *kernel;     /* loaded; borrowed, as its buffers are */
+  tm_grid grid;
+  const tm_arg *args;    /* kernel->program.n_args of them */
+  uint64_t scalars[TM_MOST_SET_BYTES / sizeof(uint64_t)];
+} tmi_dispatch;
+
+/* Checks a launch and packs its numbers; loads the kernel. The dispatch may be
+ * of another kernel, made for buffers that share memory. No lock. */
+tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
+                               tm_grid grid, const tm_arg *args,
+                               size_t n_args, tmi_dispatch *out,
+                               tm_error **error);
+
+/* ---- hazard.c ------------------------------------------------------------ */
+
+enum { TMI_HAZARD_RANGES = 256 };
+
+typedef struct tmi_range { uint64_t start, end; } tmi_range;
+/* In order, none touching another. */
+typedef struct tmi_ranges {
+  uint32_t n;
+  tmi_range list[TMI_HAZARD_RANGES];
+} tmi_ranges;
+
+/* What the launches since the last barrier read and write. */
+typedef struct tmi_hazards {
+  bool any;              /* there was one */
+  bool everything;       /* one of them may reach any memory */
+  tmi_ranges read, written;
+} tmi_hazards;
+
+void tmi_hazards_clear(tmi_hazards *hazards);
+/* Would reading, or writing, [start, end) conflict with what was noted? */
+bool tmi_hazards_conflict(const tmi_hazards *hazards, uint64_t start,
+                          uint64_t end, bool writes);
+/* Notes it; false: there is no room. */
+bool tmi_hazards_note(tmi_hazards *hazards, uint64_t start, uint64_t end,
+                      bool writes);
+/* Notes a launch. True: a barrier must go before it. */
+bool tmi_hazards_launch(tmi_hazards *hazards, const tmi_dispatch *dispatch);
+
 /* ---- stream.c ----------------------------------------------------------- */
 
 /* The log of one launch; the batch keeps the kernel. */
@@ -322,12 +369,13 @@ typedef struct tmi_batch {
   struct tmi_batch *next;
   uint64_t id;           /* unique in the process */
   tm_id command;         /* +1 */
-  tmi_encoder encoder;   /* object +1; NULL: committed */
+  tmi_encoder encoder;   /* object +1; NULL: none is open */
   TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
   TM_VEC(tm_kernel *) kernels;
   TM_VEC(tmi_log_use) logs; /* memory by realloc */
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
+  double opened;         /* tmi_seconds of its first launch */
 } tmi_batch;
 
 struct tm_stream {
@@ -335,6 +383,8 @@ struct tm_stream {
   pthread_mutex_t lock;
   tm_id queue;           /* +1 */
   uint32_t batch_limit;  /* launches */
+  uint64_t byte_limit;   /* of the buffers that they use */
+  double age_limit;      /* seconds that a batch may be open */
   uint64_t stall_ms;
   tmi_batch *open;       /* being filled; or NULL */
   tmi_batch *first, *last; /* in flight, oldest first */
@@ -345,6 +395,11 @@ struct tm_stream {
   size_t printed_size, printed_room;
   uint64_t printed_lost; /* bytes that did not fit */
   uint64_t done;         /* every batch up to this id has ended */
+  tm_id fence;           /* +1; orders its encoders */
+  bool fence_is_set;     /* an encoder has updated it */
+  bool concurrent;       /* encoders are; hazards is in use */
+  tmi_hazards hazards;   /* of the open encoder */
+  tm_stream_facts facts; /* counts */
 };
 
 /* The open batch with its encoder, made when there is none. Lock held. */
@@ -353,6 +408,9 @@ tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **batch,
 /* Makes batch keep the objects until it has ended; false without memory. */
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
+/* Sends a barrier if the dispatch must wait for others. Lock held. */
+void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
+                      const tmi_dispatch *dispatch);
 /* Counts a dispatch and commits when the batch is full. Lock held. */
 tm_status tmi_stream_count(tm_stream *stream, tm_error **error);
 
@@ -367,23 +425,6 @@ tm_status tmi_log_attach(tm_stream *stream, tmi_batch *batch,
 void tmi_log_read(tm_stream *stream, tmi_batch *batch, bool ran);
 /* Hands lines to the context's print callback, if it has one. No lock. */
 void tmi_log_deliver(tm_stream *stream);
-
-/* ---- launch_args.c ------------------------------------------------------- */
-
-/* A launch that is checked: what an encoder must be told. */
-typedef struct tmi_dispatch {
-  tm_kernel *kernel;     /* loaded; borrowed, as its buffers are */
-  tm_grid grid;
-  const tm_arg *args;    /* kernel->program.n_args of them */
-  uint64_t scalars[TM_MOST_SET_BYTES / sizeof(uint64_t)];
-} tmi_dispatch;
-
-/* Checks a launch and packs its numbers; loads the kernel. The dispatch may be
- * of another kernel, made for buffers that share memory. No lock. */
-tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
-                               tm_grid grid, const tm_arg *args,
-                               size_t n_args, tmi_dispatch *out,
-                               tm_error **error);
 
 /* ---- launch.c ----------------------------------------------------------- */
 

@@ -422,6 +422,12 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
     tm_kernel_destroy(j.made);
     return status;
   }
+  /* It does the same with each; told by address it can only say this of all of
+   * them together. */
+  for (uint32_t i = 0; i < kernel->program.n_args; i++) {
+    j.made->slots[i].reads = kernel->slots[i].reads;
+    j.made->slots[i].writes = kernel->slots[i].writes;
+  }
   tmi_log(kernel->context, 1, "%s: compiled once more, for buffers that "
           "overlap", kernel->facts.name);
   atomic_store_explicit(&kernel->overlapping, j.made, memory_order_release);

@@ -134,6 +134,8 @@ static bool join_one(joint *j, bool is_buffer, const char *type,
       is_buffer && arg->reads, is_buffer && arg->writes, divisibility};
   kernel->slots[j->next] = (tmi_slot){
       .is_buffer = is_buffer,
+      .reads = is_buffer && arg->reads,
+      .writes = is_buffer && arg->writes,
       .by_address = arg->kind == TM_ARG_ADDRESS,
       .is_unsigned = type[0] == 'u',
       .slot = (uint8_t)arg->slot,

@@ -77,6 +77,7 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
   if (kernel->program.uses_addresses &&
       !tmi_exposed_use(stream->context, batch))
     return tmi_fail_memory(error);
+  tmi_stream_order(stream, batch, d);
   tmi_dispatch_encode(d, &batch->encoder, log);
   return tmi_stream_count(stream, error);
 }

@@ -2,14 +2,18 @@
 /*
  * stream.c - batches of dispatches, in flight and ended.
  *
- *   launch -> open batch (command buffer + serial encoder)
- *   full, flushed or synchronized -> committed, in flight
+ *   launch -> open batch (command buffer + concurrent encoder)
+ *   full, old, flushed or synchronized -> committed, in flight
  *   ended -> what it kept alive is released, its arrays are used again
  *
  * A batch is committed when it has enough launches, or launches over enough
- * memory that the GPU has work for a while. Command buffers do not retain
- * what they use, the batch does. At most IN_FLIGHT batches are committed at
- * a time, well under the number at which Metal blocks without a deadline.
+ * memory that the GPU has work for a while, or, at the next call, when it has
+ * been open for long. Command buffers do not retain what they use, the batch
+ * does. At most IN_FLIGHT batches are committed at a time, well under the
+ * number at which Metal blocks without a deadline.
+ *
+ * Within an encoder a launch that needs what earlier ones do gets a barrier
+ * (hazard.c) and others overlap; encoders are ordered by the stream's fence.
  *
  * Waiting is by looking at the command buffer's status, since Metal's own
  * waits have no deadline: a wedged GPU must not hang the program. The lock is
@@ -26,6 +30,7 @@
 enum {
   BATCH_LAUNCHES = 40,       /* by default; MLX uses 20 to 50 */
   BATCH_BYTES = 64 << 20,    /* MLX: 40 to 50 MB */
+  BATCH_US = 1000,           /* many times what a launch costs */
   IN_FLIGHT = 8,             /* of TM_QUEUE_COMMAND_BUFFERS */
   STALL_MS = 60000,
   SPINS = 200,               /* looks before the first sleep */
@@ -200,12 +205,18 @@ static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
 
 /* ---- committing --------------------------------------------------------- */
 
-/* Commits the open batch. Lock held. */
-static void commit(tm_stream *stream) {
+static void end_encoder(tm_stream *stream, tmi_batch *batch) {
+  if (!batch->encoder.object) return;
+  tm_metal_encoder_end(batch->encoder.object, stream->fence);
+  stream->fence_is_set = true;
+  batch->encoder.object = NULL;
+}
+
+/* Commits the open batch and counts why. Lock held. */
+static void commit(tm_stream *stream, uint64_t *reason) {
   tmi_batch *batch = stream->open;
   if (!batch) return;
-  tm_metal_encoder_end(batch->encoder.object);
-  batch->encoder.object = NULL;
+  end_encoder(stream, batch);
   stream->open = NULL;
   tm_metal_command_commit(batch->command);
   batch->next = NULL;
@@ -215,6 +226,8 @@ static void commit(tm_stream *stream) {
     stream->first = batch;
   stream->last = batch;
   stream->in_flight++;
+  stream->facts.batches++;
+  ++*reason;
 }
 
 static tmi_batch *spare_batch(tm_stream *stream) {
@@ -223,26 +236,35 @@ static tmi_batch *spare_batch(tm_stream *stream) {
     stream->spare = batch->next;
   else
     batch = calloc(1, sizeof *batch);
-  if (batch) {
-    batch->next = NULL;
-    memset(&batch->encoder, 0, sizeof batch->encoder);
-  }
+  if (batch) batch->next = NULL;
   return batch;
 }
 
-/* A failure while a batch is made: nothing is in it yet. */
-static tm_status give_up(tm_stream *stream, tmi_batch *batch,
-                         tm_error **error) {
-  empty_batch(batch);
-  batch->next = stream->spare;
-  stream->spare = batch;
-  return tmi_fail(error, TM_E_MEMORY, "Metal has no command buffer to give");
+/* A batch without an encoder becomes the open one. */
+static tm_status new_batch(tm_stream *stream, tm_error **error) {
+  tmi_batch *batch = spare_batch(stream);
+  if (!batch) return tmi_fail_memory(error);
+  batch->command = tm_metal_command_new(stream->queue);
+  if (!batch->command) {
+    batch->next = stream->spare;
+    stream->spare = batch;
+    return tmi_fail(error, TM_E_MEMORY,
+                    "Metal has no command buffer to give");
+  }
+  batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
+  batch->opened = tmi_seconds();
+  stream->open = batch;
+  return TM_OK;
 }
 
-tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
-                           tm_error **error) {
-  *out = stream->open;
-  if (stream->open) return TM_OK;
+/* The open batch, made when there is none or it is old. Lock held, and let
+ * go of while too much is in flight. */
+static tm_status open_batch(tm_stream *stream, tm_error **error) {
+  if (stream->open) {
+    if (tmi_seconds() - stream->open->opened < stream->age_limit)
+      return TM_OK;
+    commit(stream, &stream->facts.by_time);
+  }
   reap(stream);
   tm_status status = report(stream, error);
   if (status) return status;
@@ -253,28 +275,49 @@ tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
                     "in %llu ms",
                     stream->in_flight, (unsigned long long)stream->stall_ms);
   /* Another thread may have opened one meanwhile. */
-  *out = stream->open;
-  if (stream->open) return TM_OK;
-  tmi_batch *batch = spare_batch(stream);
-  if (!batch) return tmi_fail_memory(error);
-  batch->command = tm_metal_command_new(stream->queue);
-  if (!batch->command) return give_up(stream, batch, error);
-  batch->encoder.object = tm_metal_encoder_new(batch->command);
-  if (!batch->encoder.object) return give_up(stream, batch, error);
-  batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
-  *out = stream->open = batch;
+  return stream->open ? TM_OK : new_batch(stream, error);
+}
+
+/* An encoder for the open batch. */
+static tm_status open_encoder(tm_stream *stream, tmi_batch *batch,
+                              tm_error **error) {
+  memset(&batch->encoder, 0, sizeof batch->encoder);
+  batch->encoder.object =
+      tm_metal_encoder_new(batch->command, stream->concurrent,
+                           stream->fence_is_set ? stream->fence : NULL);
+  if (!batch->encoder.object)
+    return tmi_fail(error, TM_E_MEMORY, "Metal has no encoder to give");
+  tmi_hazards_clear(&stream->hazards);
   return TM_OK;
+}
+
+tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
+                           tm_error **error) {
+  tm_status status = open_batch(stream, error);
+  *out = stream->open;
+  if (status || stream->open->encoder.object) return status;
+  return open_encoder(stream, stream->open, error);
+}
+
+void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
+                      const tmi_dispatch *dispatch) {
+  if (!stream->concurrent || !tmi_hazards_launch(&stream->hazards, dispatch))
+    return;
+  tm_metal_barrier(batch->encoder.object);
+  stream->facts.barriers++;
 }
 
 tm_status tmi_stream_count(tm_stream *stream, tm_error **error) {
   tmi_batch *batch = stream->open;
   batch->launches++;
+  stream->facts.launches++;
   bool sync = stream->context->settings.force_sync;
-  if (!sync && batch->launches < stream->batch_limit &&
-      batch->bytes < BATCH_BYTES)
-    return TM_OK;
+  bool many = batch->launches >= stream->batch_limit;
+  if (!sync && !many && batch->bytes < stream->byte_limit) return TM_OK;
   uint64_t id = batch->id;
-  commit(stream);
+  commit(stream, sync   ? &stream->facts.by_call
+                 : many ? &stream->facts.by_count
+                        : &stream->facts.by_bytes);
   if (!sync) return TM_OK;
   if (!wait_until(stream, id, stream->stall_ms))
     return tmi_fail(error, TM_E_TIMEOUT, "the launch did not end in %llu ms",
@@ -284,28 +327,63 @@ tm_status tmi_stream_count(tm_stream *stream, tm_error **error) {
 
 /* ---- the public calls --------------------------------------------------- */
 
+static void free_stream(tm_stream *stream) {
+  while (stream->spare) {
+    tmi_batch *batch = stream->spare;
+    stream->spare = batch->next;
+    free_batch(batch);
+  }
+  tm_metal_release(stream->fence);
+  tm_metal_release(stream->queue);
+  pthread_mutex_destroy(&stream->lock);
+  free(stream->failure);
+  free(stream->printed);
+  free(stream);
+}
+
+/* The caller's queue or one of the stream's own, and a fence. */
+static tm_status open_queue(tm_stream *stream, void *queue,
+                            tm_error **error) {
+  const tm_metal_device *device = &stream->context->device;
+  if (queue && !tm_metal_queue_belongs(queue, device))
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "the object is not an MTLCommandQueue of this context's "
+                    "device");
+  stream->queue = queue ? tm_mtl.retain(queue) : tm_metal_queue_new(device);
+  if (!stream->queue)
+    return tmi_fail(error, TM_E_MEMORY, "Metal has no command queue to give");
+  stream->fence = tm_metal_fence_new(device);
+  if (!stream->fence)
+    return tmi_fail(error, TM_E_MEMORY, "Metal has no fence to give");
+  return TM_OK;
+}
+
 tm_status tm_stream_create(tm_stream **out, tm_context *context,
                            const tm_stream_options *given, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
   TMI_CHECK(context != NULL, error);
-  tm_stream_options options;
-  tm_status status = tmi_options(&options, sizeof options, sizeof options,
-                                 given, "tm_stream_options", error);
+  tm_stream_options o;
+  tm_status status = tmi_options(&o, sizeof o,
+                                 offsetof(tm_stream_options, queue), given,
+                                 "tm_stream_options", error);
   if (status) return status;
+  TMI_CHECK(o.concurrent <= TM_SWITCH_OFF, error);
   if ((status = tmi_context_device(context, error))) return status;
   tm_stream *stream = calloc(1, sizeof *stream);
   if (!stream) return tmi_fail_memory(error);
-  stream->queue = tm_metal_queue_new(&context->device);
-  if (!stream->queue) {
-    free(stream);
-    return tmi_fail(error, TM_E_MEMORY, "Metal has no command queue to give");
-  }
   pthread_mutex_init(&stream->lock, NULL);
   stream->context = context;
-  stream->batch_limit = options.batch ? options.batch : BATCH_LAUNCHES;
-  stream->stall_ms = options.stall_ms ? options.stall_ms : STALL_MS;
+  stream->batch_limit = o.batch ? o.batch : BATCH_LAUNCHES;
+  stream->byte_limit = o.batch_bytes ? o.batch_bytes : BATCH_BYTES;
+  stream->age_limit = 1e-6 * (o.batch_us ? o.batch_us : BATCH_US);
+  stream->stall_ms = o.stall_ms ? o.stall_ms : STALL_MS;
+  stream->concurrent = o.concurrent != TM_SWITCH_OFF;
+  if ((status = open_queue(stream, o.queue, error))) {
+    free_stream(stream);
+    return status;
+  }
   tmi_context_retain(context);
   *out = stream;
   return TM_OK;
@@ -315,7 +393,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(stream != NULL, error);
   pthread_mutex_lock(&stream->lock);
-  commit(stream);
+  commit(stream, &stream->facts.by_call);
   reap(stream);
   tm_status status = report(stream, error);
   pthread_mutex_unlock(&stream->lock);
@@ -329,7 +407,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
   tmi_begin(error);
   TMI_CHECK(stream != NULL, error);
   pthread_mutex_lock(&stream->lock);
-  commit(stream);
+  commit(stream, &stream->facts.by_call);
   uint64_t id = stream->last ? stream->last->id : 0;
   bool ended = !id || wait_until(stream, id, timeout_ms);
   /* A failure is told even when other work is not done yet. */
@@ -349,22 +427,26 @@ void tm_stream_destroy(tm_stream *stream) {
   if (!stream) return;
   tm_context *context = stream->context;
   pthread_mutex_lock(&stream->lock);
-  commit(stream);
+  commit(stream, &stream->facts.by_call);
   if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);
   pthread_mutex_unlock(&stream->lock);
   tmi_log_deliver(stream);
   tmi_buffers_end(stream->context);
   /* Batches that have not ended are left to leak with all they keep: memory
    * that the GPU may still write to must not be used for anything else. */
-  while (stream->spare) {
-    tmi_batch *batch = stream->spare;
-    stream->spare = batch->next;
-    free_batch(batch);
-  }
-  tm_metal_release(stream->queue);
-  pthread_mutex_destroy(&stream->lock);
-  free(stream->failure);
-  free(stream->printed);
-  free(stream);
+  free_stream(stream);
   tmi_context_release(context);
+}
+
+tm_status tm_stream_info(tm_stream *stream, tm_stream_facts *facts,
+                         tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(stream != NULL, error);
+  pthread_mutex_lock(&stream->lock);
+  reap(stream);
+  tm_stream_facts now = stream->facts;
+  now.in_flight = stream->in_flight;
+  now.open = stream->open ? stream->open->launches : 0;
+  pthread_mutex_unlock(&stream->lock);
+  return tmi_facts(facts, &now, sizeof now, sizeof now, "facts", error);
 }

@@ -35,6 +35,9 @@ enum {
   TM_STORAGE_SHARED_TRACKED = 0x0,
   TM_STORAGE_MODE_PRIVATE = 2, /* MTLStorageMode [mg] */
   TM_USAGE_READ_WRITE = 3,     /* MTLResourceUsage: Read 1, Write 2 [mg] */
+  TM_DISPATCH_SERIAL = 0,      /* MTLDispatchType [mg] */
+  TM_DISPATCH_CONCURRENT = 1,
+  TM_BARRIER_BUFFERS = 1,      /* MTLBarrierScope [mg] */
   /* MTLMathMode, MTLMathFloatingPointFunctions; macOS 15 [mg] */
   TM_MATH_SAFE = 0,
   TM_MATH_FUNCTIONS_PRECISE = 1,
@@ -107,7 +110,11 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(storage_mode, "storageMode")                                           \
   X(device, "device")                                                      \
   X(command_buffer, "commandBufferWithUnretainedReferences")               \
-  X(compute_encoder, "computeCommandEncoder")                              \
+  X(compute_encoder, "computeCommandEncoderWithDispatchType:")             \
+  X(memory_barrier, "memoryBarrierWithScope:")                             \
+  X(new_fence, "newFence")                                                 \
+  X(wait_fence, "waitForFence:")                                           \
+  X(update_fence, "updateFence:")                                          \
   X(end_encoding, "endEncoding")                                           \
   X(commit, "commit")                                                      \
   X(status, "status")                                                      \

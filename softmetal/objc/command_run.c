@@ -3,10 +3,13 @@
  * command_run.c - running a committed command buffer on its queue's thread.
  *
  * Commands run one after another, so a dispatch sees the writes of those
- * before it. A command that fails ends the buffer; later ones, event signals
- * among them, are not run, as on a Mac. With errorOptions the error carries
- * an MTLCommandBufferEncoderInfo per encoder: completed, faulted, affected
- * (of the buffer that failed, but not the culprit) or pending.
+ * before it. SOFTMETAL_SHUFFLE runs those of a concurrent encoder that no
+ * barrier separates in another order, one of those that a GPU may take.
+ *
+ * A command that fails ends the buffer; later ones, event signals among them,
+ * are not run, as on a Mac. With errorOptions the error carries an
+ * MTLCommandBufferEncoderInfo per encoder: completed, faulted, affected (of
+ * the buffer that failed, but not the culprit) or pending.
  */
 #define _GNU_SOURCE
 #include "metal_objects.h"
@@ -223,8 +226,31 @@ static void sample(sm_command_buffer *self, uint32_t encoder, bool start) {
                     start ? info->sample_start : info->sample_end);
 }
 
+/* Dispatches of a concurrent encoder that no barrier separates may run in any
+ * order; with a seed they run in another one. */
+static void shuffle_intervals(sm_command_buffer *self, uint64_t seed) {
+  sm_command *all = self->commands;
+  for (size_t i = 0, n; i < self->n_commands; i += n) {
+    for (n = 1; all[i].kind == SM_COMMAND_DISPATCH &&
+                i + n < self->n_commands &&
+                all[i + n].kind == SM_COMMAND_DISPATCH &&
+                all[i + n].interval == all[i].interval;)
+      n++;
+    for (size_t k = n; k > 1; k--) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth */
+      size_t other = i + (size_t)((seed >> 33) % k);
+      sm_command kept = all[i + k - 1];
+      all[i + k - 1] = all[other];
+      all[other] = kept;
+    }
+  }
+}
+
 static void run_all(run *r) {
   sm_command_buffer *self = r->buffer;
+  /* Counters are in the order of encoding. */
+  if (r->settings.shuffle_seed && !r->settings.counters)
+    shuffle_intervals(self, r->settings.shuffle_seed);
   if (self->misuse[0]) {
     mark_encoders(self, self->n_commands);
     fail(self, SM_CB_INVALID_RESOURCE, self->misuse);

@@ -8,7 +8,8 @@
  * endEncoding) is recorded as misuse, and the command buffer ends in an error
  * with that text. Commands run one after another, so barriers and fences ask
  * for nothing more; under checks, what a concurrent encoder's barriers do not
- * separate is compared (sm_command.interval).
+ * separate is compared, under SOFTMETAL_SHUFFLE it is reordered
+ * (sm_command.interval).
  */
 #include "metal_objects.h"
 
