@@ -911,6 +911,69 @@ TM_API void *tm_buffer_metal(const tm_buffer *buffer, uint64_t *offset);
  * Threads: one per buffer. Since: 0.1 */
 TM_API void tm_buffer_destroy(tm_buffer *buffer);
 
+/* Tensors of other libraries by DLPack (dlpack.h declares these structures):
+ * what is in memory of the CPU is wrapped, what is in an MTLBuffer imported,
+ * and nothing is copied unless tm_buffer_is_copy says so. */
+struct DLManagedTensor;
+struct DLManagedTensorVersioned;
+
+/* Makes a buffer of the memory that a tensor's elements are in, and of *tensor
+ * (may be NULL) the argument for its first element, with its element type.
+ * Shape and strides are in the structure, which lives as long as the buffer.
+ * On success the tensor is the library's: its deleter is called once, when the
+ * buffer is destroyed and the work on it is done, from any thread that is in
+ * a call of this library or of a deleter, which holds no lock then. On failure
+ * it stays the caller's. The buffer is the caller's.
+ * Errors: TM_E_ARGUMENT (NULL, no elements, impossible strides),
+ * TM_E_UNSUPPORTED (another device than CPU and Metal, elements that kernels
+ * cannot load), and those of tm_buffer_wrap or tm_buffer_import.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_from_dlpack(tm_buffer **buffer, tm_arg *tensor,
+                                       tm_context *context,
+                                       struct DLManagedTensor *managed,
+                                       tm_error **error);
+/* The same of the structure of DLPack 1.x. A tensor that is marked read-only
+ * is refused by launches of kernels that write it.
+ * Errors: those of tm_buffer_from_dlpack; TM_E_UNSUPPORTED (another major
+ * version).
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_from_dlpack_versioned(
+    tm_buffer **buffer, tm_arg *tensor, tm_context *context,
+    struct DLManagedTensorVersioned *managed, tm_error **error);
+
+/* A tensor in a buffer, as others are told of it. */
+typedef struct tm_tensor {
+  size_t struct_size;     /* set by TM_TENSOR_INIT */
+  tm_buffer *buffer;
+  uint64_t offset;        /* bytes to the first element */
+  uint32_t dtype;         /* tm_dtype of the elements */
+  uint32_t rank;          /* dimensions; 0: one element */
+  const int64_t *shape;   /* elements in each; copied */
+  const int64_t *strides; /* elements from one index to the next; copied.
+                             NULL: row-major without gaps */
+  uint32_t as_metal;      /* not 0: as an id<MTLBuffer> with an offset, for
+                             who uses Metal; 0: as memory of the CPU */
+} tm_tensor;
+#define TM_TENSOR_INIT { sizeof(tm_tensor), NULL, 0, 0, 0, NULL, NULL, 0 }
+
+/* Makes a DLPack structure of a tensor without copying it. It keeps the
+ * buffer, and is given up by its own deleter, from any thread. Synchronize
+ * first, with the streams that write it: DLPack knows no streams of ours.
+ * Errors: TM_E_ARGUMENT (NULL, not within the buffer, no element type),
+ * TM_E_UNSUPPORTED (private storage as CPU memory; a read-only buffer, which
+ * only the versioned structure can say), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_to_dlpack(struct DLManagedTensor **managed,
+                                     const tm_tensor *tensor,
+                                     tm_error **error);
+/* The same as the structure of DLPack 1.x, with its flags for read-only
+ * buffers and for copies.
+ * Errors: those of tm_buffer_to_dlpack but for read-only buffers.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_buffer_to_dlpack_versioned(
+    struct DLManagedTensorVersioned **managed, const tm_tensor *tensor,
+    tm_error **error);
+
 typedef struct tm_memory_facts {
   size_t struct_size;
   uint64_t used;           /* bytes of live buffers, as rounded to classes */

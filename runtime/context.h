@@ -6,6 +6,7 @@
  *   environment.c  the compatibility check
  *   buffer_api.c   tm_buffer: pooled, wrapped, imported
  *   memory_pool.c  the pool of freed memory, by size class
+ *   dlpack.c       tensors of other libraries as buffers, and back
  *   address.c      buffers that kernels reach by address
  *   kernel.c       tm_compile: cache or compiler; pipelines
  *   kernel_row.c   a compiled kernel as bytes
