@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
   bench_parse();
   bench_compile();
   bench_launches();
+  bench_functions();
   bench_kernels();
   bench_msl();
   bench_emitted();

@@ -67,6 +67,7 @@ void bench_launch(bench_gpu *gpu, tm_kernel *kernel, tm_grid grid,
 void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
+void bench_functions(void);
 void bench_kernels(void);
 void bench_msl(void); /* hand-written MSL, without libtritonmetal */
 void bench_emitted(void); /* the compiler's MSL beside hand-written MSL */

@@ -44,6 +44,52 @@ void bench_launches(void) {
   bench_gpu_close(&gpu);
 }
 
+/* Key and look-up: tm_function_kernel finds the variant and takes a reference,
+ * so this is a bit more than a launch pays. Then the launch itself. */
+void bench_functions(void) {
+  enum { LOOKS = 20000 };
+  if (!bench_wanted("function")) return;
+  bench_gpu gpu = bench_gpu_open();
+  tm_module *module = bench_module("vector_add.py");
+  tm_function *add;
+  tm_kernel *kernel;
+  tm_error *error = NULL;
+  bench_check(tm_function_create(&add, gpu.context, module, "add_kernel",
+                                 NULL, &error), error);
+  tm_buffer *x = bench_floats(&gpu, SMALL);
+  tm_arg args[5] = {tm_arg_tensor(x, 0, TM_DTYPE_F32),
+                    tm_arg_tensor(x, 0, TM_DTYPE_F32),
+                    tm_arg_tensor(bench_floats(&gpu, SMALL), 0, TM_DTYPE_F32),
+                    tm_arg_int(SMALL), tm_arg_int(SMALL)};
+  double looks[BURSTS], times[BURSTS];
+  for (int i = 0; i < BURSTS; i++) {
+    double start = bench_seconds();
+    for (int k = 0; k < LOOKS / BURSTS; k++) {
+      bench_check(tm_function_kernel(&kernel, add, args, 5, NULL, &error),
+                  error);
+      tm_kernel_destroy(kernel);
+    }
+    looks[i] = (bench_seconds() - start) / (LOOKS / BURSTS);
+    start = bench_seconds();
+    for (int k = 0; k < BURST; k++)
+      bench_check(tm_function_launch(gpu.stream, add, tm_grid_1d(1), args, 5,
+                                     NULL, &error),
+                  error);
+    times[i] = (bench_seconds() - start) / BURST;
+    bench_check(tm_stream_synchronize(gpu.stream, TM_WAIT_FOREVER, &error),
+                error);
+  }
+  bench_limit("function: key and look-up", 1e9 * bench_median(looks, BURSTS),
+              "ns", 50);
+  bench_limit("function: launch, host side",
+              1e6 * bench_median(times, BURSTS), "us", 2);
+  tm_function_destroy(add);
+  tm_buffer_destroy(args[2].u.buffer);
+  tm_buffer_destroy(x);
+  tm_module_destroy(module);
+  bench_gpu_close(&gpu);
+}
+
 /* Everything a program does from main() to the first sum. */
 int bench_first_answer(double started) {
   bench_gpu gpu = bench_gpu_open();

@@ -21,7 +21,7 @@
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
- *   function.c     variants by arguments
+ *   function.h     variants by arguments: function.c and others
  *
  * Every object counts references; those who need one retain it. Locks are
  * taken in the order function, stream, kernel, context, pool; none is held
@@ -236,10 +236,10 @@ typedef struct tmi_param {
   tm_arg define;          /* of the function's options; text owned */
 } tmi_param;
 
-/* Bytes that tell one specialization from another. */
+/* Words that tell one combination of arguments from another. */
 typedef struct tmi_key {
-  unsigned char *bytes;
-  size_t size, used;
+  uint64_t *words;
+  size_t room, used;
 } tmi_key;
 
 size_t tmi_text_size(const tm_arg *arg);
@@ -252,9 +252,20 @@ tm_arg tmi_arg_copy(tm_arena *arena, const tm_arg *arg);
 tm_status tmi_specialize(const char *kernel, tm_arena *scratch,
                          const tmi_param *p, const tm_arg *arg,
                          tm_param_spec *out, tm_error **error);
-/* False when the key is full. */
-bool tmi_key_put(tmi_key *key, const void *from, size_t n);
+/* All of these are false when the key is full. */
+bool tmi_key_put(tmi_key *key, uint64_t word);
 bool tmi_key_put_spec(tmi_key *key, const tm_param_spec *spec);
+/* The value itself: of what only the run time has, its tag and type. */
+bool tmi_key_put_value(tmi_key *key, const tm_arg *arg);
+/* Can tmi_specialize do without its arena for this argument? */
+static inline bool tmi_is_plain(const tm_arg *arg) {
+  return arg->tag < TM_GIVE_DESCRIPTOR || arg->tag == TM_GIVE_FUNCTION;
+}
+/* Describes and enters n parameters, whose arguments are plain. */
+tm_status tmi_key_put_plain(tmi_key *key, const char *kernel,
+                            const tmi_param *params, uint32_t n,
+                            const tm_arg *const *args, bool *fits,
+                            tm_error **error);
 
 /* ---- arg_list.c ------------------------------------------------------------ */
 

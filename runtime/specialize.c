@@ -35,18 +35,37 @@ static tm_param_spec run_time(uint32_t form, uint32_t dtype, bool multiple) {
   return spec;
 }
 
-static tm_param_spec describe_int(const tmi_param *p, const tm_arg *arg) {
+/* What a number or a pointer says, small enough for registers: launches make
+ * their keys of it. */
+typedef struct brief {
+  uint32_t form, dtype;
+  bool multiple; /* of 16 */
+} brief;
+
+static inline brief brief_int(const tmi_param *p, const tm_arg *arg) {
   int64_t x = arg->u.i;
   uint32_t dtype = p->annotated ? p->annotated : arg->dtype;
   bool look = !p->by_type_only;
   /* A type that somebody fixed stays; else a 1 becomes a constant. */
-  if (!dtype && look && x == 1) return constant(arg);
+  if (!dtype && look && x == 1) return (brief){TM_FORM_CONSTANT, 0, false};
   if (!dtype)
     dtype = x >= INT32_MIN && x <= INT32_MAX ? TM_DTYPE_I32 : TM_DTYPE_I64;
   bool is_float = dtype >= TM_DTYPE_F16;
   bool multiple = look && p->by_alignment && !is_float &&
                   dtype != TM_DTYPE_I1 && x % 16 == 0;
-  return run_time(TM_FORM_NUMBER, dtype, multiple);
+  return (brief){TM_FORM_NUMBER, dtype, multiple};
+}
+
+/* Of a buffer that is one, with a type. */
+static inline brief brief_buffer(const tmi_param *p, const tm_arg *arg) {
+  return (brief){TM_FORM_POINTER, arg->dtype,
+                 !p->by_type_only && p->by_alignment &&
+                     (arg->u.buffer->offset + arg->offset) % 16 == 0};
+}
+
+static tm_param_spec describe_brief(brief b, const tm_arg *arg) {
+  return b.form == TM_FORM_CONSTANT ? constant(arg)
+                                    : run_time(b.form, b.dtype, b.multiple);
 }
 
 static bool is_tuple(const tm_arg *arg) {
@@ -201,9 +220,7 @@ static tm_status describe_buffer(const describer *d, const tmi_param *p,
                     arg->u.buffer ? "a buffer without the type of its "
                                     "elements: use tm_arg_tensor"
                                   : "no buffer (NULL)");
-  *out = run_time(TM_FORM_POINTER, arg->dtype,
-                  !p->by_type_only && p->by_alignment &&
-                      (arg->u.buffer->offset + arg->offset) % 16 == 0);
+  *out = describe_brief(brief_buffer(p, arg), arg);
   return TM_OK;
 }
 
@@ -232,7 +249,7 @@ static tm_status describe(const describer *d, const tmi_param *p,
     case TM_GIVE_NAMED_TUPLE:
       return describe_tuple(d, p, arg, out);
     case TM_GIVE_INT:
-      *out = describe_int(p, arg);
+      *out = describe_brief(brief_int(p, arg), arg);
       return TM_OK;
     case TM_GIVE_FLOAT:
       *out = run_time(TM_FORM_NUMBER,
@@ -267,63 +284,138 @@ tm_status tmi_specialize(const char *kernel, tm_arena *scratch,
 
 /* ---- the key -------------------------------------------------------------- */
 
-bool tmi_key_put(tmi_key *key, const void *from, size_t n) {
-  if (n > key->size || key->used > key->size - n) return false;
-  if (n) memcpy(key->bytes + key->used, from, n);
-  key->used += n;
+static inline bool put(tmi_key *key, uint64_t word) {
+  if (key->used == key->room) return false;
+  key->words[key->used++] = word;
   return true;
 }
 
+bool tmi_key_put(tmi_key *key, uint64_t word) { return put(key, word); }
+
+/* Its length, then its bytes, in whole words. */
 static bool put_text(tmi_key *key, const char *text, size_t n) {
-  uint32_t length = (uint32_t)n;
-  return tmi_key_put(key, &length, sizeof length) && tmi_key_put(key, text, n);
+  if (!put(key, n)) return false;
+  for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    memcpy(&word, text + at, n - at < sizeof word ? n - at : sizeof word);
+    if (!put(key, word)) return false;
+  }
+  return true;
 }
 
+static inline uint64_t bits_of(const tm_arg *value) {
+  uint64_t bits = (uint64_t)value->u.i;
+  if (value->tag == TM_GIVE_DTYPE) bits = value->dtype;
+  if (value->tag == TM_GIVE_FLOAT) memcpy(&bits, &value->u.f, sizeof bits);
+  return bits;
+}
+
+/* What follows the word that has the value's tag. */
 static bool put_constant(tmi_key *key, const tm_arg *value) {
-  if (!tmi_key_put(key, &value->tag, sizeof value->tag)) return false;
   if (value->tag == TM_GIVE_NONE) return true;
   if (value->tag == TM_GIVE_TEXT || value->tag == TM_GIVE_FUNCTION)
     return put_text(key, value->u.text, tmi_text_size(value));
-  if (!is_tuple(value)) {
-    uint64_t bits = value->tag == TM_GIVE_DTYPE ? value->dtype
-                                                : (uint64_t)value->u.i;
-    if (value->tag == TM_GIVE_FLOAT)
-      memcpy(&bits, &value->u.f, sizeof bits);
-    return tmi_key_put(key, &bits, sizeof bits);
-  }
-  if (!tmi_key_put(key, &value->offset, sizeof value->offset)) return false;
+  if (!is_tuple(value)) return put(key, bits_of(value));
+  if (!put(key, value->offset)) return false;
   for (size_t i = 0; i < value->offset; i++) {
     const char *name = value->tag == TM_GIVE_NAMED_TUPLE
                            ? value->u.members[i].name : "";
     if (!put_text(key, name, strlen(name)) ||
-        !put_constant(key, item(value, i)))
+        !put(key, item(value, i)->tag) || !put_constant(key, item(value, i)))
+      return false;
+  }
+  return true;
+}
+
+static bool put_descriptor(tmi_key *key, const tm_descriptor *d) {
+  uint64_t pads = d->padding, rounds = d->round_f32_to_tf32 != 0;
+  if (!put(key, d->dtype | (uint64_t)d->rank << 32) ||
+      !put(key, pads | rounds << 32))
+    return false;
+  for (uint32_t k = 0; k < d->rank; k++)
+    if (!put(key, d->block_shape[k])) return false;
+  return true;
+}
+
+/* The first word of a description. */
+static inline uint64_t head_of(uint32_t form, uint32_t dtype, bool multiple,
+                               uint32_t tag) {
+  return form | dtype << 8 | (uint32_t)multiple << 16 | (uint64_t)tag << 32;
+}
+
+static bool put_spec(tmi_key *key, const tm_param_spec *spec) {
+  if (!put(key, head_of(spec->form, spec->dtype, spec->divisibility == 16,
+                        spec->value.tag)))
+    return false;
+  if (spec->form == TM_FORM_CONSTANT) return put_constant(key, &spec->value);
+  if (spec->form == TM_FORM_DESCRIPTOR)
+    return put_descriptor(key, spec->value.u.descriptor);
+  if (spec->form != TM_FORM_TUPLE) return true;
+  if (!put(key, spec->value.offset)) return false;
+  for (size_t i = 0; i < spec->value.offset; i++) {
+    const tm_named_spec *of = &spec->value.u.specs[i];
+    bool named = of->name != NULL;
+    if (!put(key, named) ||
+        !put_text(key, of->name, named ? strlen(of->name) : 0) ||
+        !tmi_key_put_spec(key, &of->spec))
       return false;
   }
   return true;
 }
 
 bool tmi_key_put_spec(tmi_key *key, const tm_param_spec *spec) {
-  const unsigned char head[3] = {(unsigned char)spec->form,
-                                 (unsigned char)spec->dtype,
-                                 (unsigned char)spec->divisibility};
-  if (!tmi_key_put(key, head, sizeof head)) return false;
-  if (spec->form == TM_FORM_CONSTANT) return put_constant(key, &spec->value);
-  if (spec->form == TM_FORM_DESCRIPTOR) {
-    const tm_descriptor *d = spec->value.u.descriptor;
-    const uint32_t rest[4] = {d->dtype, d->rank, d->padding,
-                              d->round_f32_to_tf32 != 0};
-    return tmi_key_put(key, rest, sizeof rest) &&
-           tmi_key_put(key, d->block_shape, d->rank * sizeof d->block_shape[0]);
+  return put_spec(key, spec);
+}
+
+bool tmi_key_put_value(tmi_key *key, const tm_arg *arg) {
+  if (!put(key, arg->tag | (uint64_t)arg->dtype << 32)) return false;
+  switch (arg->tag) {
+    case TM_GIVE_INT: case TM_GIVE_BOOL: case TM_GIVE_FLOAT:
+      return put(key, bits_of(arg));
+    case TM_GIVE_TEXT: case TM_GIVE_FUNCTION:
+      return put_text(key, arg->u.text, tmi_text_size(arg));
+    default: return true;
   }
-  if (spec->form != TM_FORM_TUPLE) return true;
-  if (!tmi_key_put(key, &spec->value.offset, sizeof spec->value.offset)) return false;
-  for (size_t i = 0; i < spec->value.offset; i++) {
-    const tm_named_spec *of = &spec->value.u.specs[i];
-    const unsigned char named = of->name != NULL;
-    if (!tmi_key_put(key, &named, 1) ||
-        !put_text(key, of->name, named ? strlen(of->name) : 0) ||
-        !tmi_key_put_spec(key, &of->spec))
-      return false;
-  }
+}
+
+/* Puts what put_spec would for the commonest arguments, without making the
+ * description first. False: it is not one of them, or the key is full. */
+static inline bool put_brief(tmi_key *key, const tmi_param *p,
+                             const tm_arg *arg) {
+  brief b;
+  bool is_int = arg->tag == TM_GIVE_INT;
+  if (p->is_constexpr && (is_int || arg->tag == TM_GIVE_BOOL))
+    b = (brief){TM_FORM_CONSTANT, 0, false};
+  else if (p->is_constexpr)
+    return false;
+  else if (is_int)
+    b = brief_int(p, arg);
+  else if (arg->tag == TM_GIVE_BUFFER && arg->u.buffer &&
+           arg->dtype - 1 < TM_DTYPE_F8E5M2)
+    b = brief_buffer(p, arg);
+  else
+    return false;
+  bool fixed = b.form == TM_FORM_CONSTANT;
+  if (key->room - key->used < 2) return false;
+  uint64_t *to = &key->words[key->used];
+  to[0] = head_of(b.form, b.dtype, b.multiple, fixed ? arg->tag : 0);
+  to[1] = (uint64_t)arg->u.i; /* written over when it does not count */
+  key->used += fixed ? 2 : 1;
   return true;
+}
+
+tm_status tmi_key_put_plain(tmi_key *key, const char *kernel,
+                            const tmi_param *params, uint32_t n,
+                            const tm_arg *const *args, bool *fits,
+                            tm_error **error) {
+  const describer d = {.kernel = kernel, .error = error};
+  *fits = true;
+  for (uint32_t i = 0; i < n && *fits; i++) {
+    if (put_brief(key, &params[i], args[i])) continue;
+    tm_param_spec spec;
+    tm_status status = describe(&d, &params[i], args[i], &spec);
+    if (status) return status;
+    *fits = put_spec(key, &spec);
+  }
+  return TM_OK;
 }
