@@ -56,8 +56,12 @@ SM_SRC   := $(BASE_SRC) $(wildcard softmetal/*/*.c softmetal/*/*.S)
 TOOL_SRC := $(wildcard tools/*.c)
 TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c tests/random_kernels/*.c)
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
+# Tests of softmetal have nothing to test on a Mac.
+ifeq ($(UNAME),Darwin)
+  TEST_SRC := $(filter-out $(shell grep -lE 'include "(../softmetal/|support/metal.h)' tests/test_*.c),$(TEST_SRC))
+endif
 # Programs that scripts of tests/ use.
-TEST_TOOL_SRC := tests/language_table.c tests/dump_ttir.c tests/eval_ttir.c
+TEST_TOOL_SRC := tests/metal_probe.c tests/language_table.c tests/dump_ttir.c tests/eval_ttir.c
 BENCH_SRC := $(wildcard bench/*.c)
 # softmetal_add needs softmetal and nothing else, so it has a rule of its own.
 SOFT_EXAMPLE := examples/softmetal_add.c
@@ -161,6 +165,8 @@ $(BUILD)/obj/bench/%.c.o: ALLFLAGS += -Wno-pedantic
 # ---- doors ----------------------------------------------------------------
 
 tests-built: $(PRODUCTS) $(TESTS)
+test-programs: $(TESTS)
+.PHONY: test-programs
 
 test: $(SETUP) ## build and run all tests (what .ci/run runs)
 	+@$(SUBMAKE) tests-built
@@ -250,6 +256,12 @@ install-softmetal: $(SETUP) ## install softmetal alone (library, header, .pc)
 cross-macos: $(SETUP) ## build and check dylibs for macOS, arm64 and x86-64, anywhere
 	@sh tools/cross_macos.sh
 .PHONY: cross-macos
+
+mac-report: $(SETUP) ## everything a first run on a Mac should tell, in build/mac-report.txt
+	+@$(SUBMAKE) tests-built
+	+@$(SUBMAKE) $(BUILD)/bench/demo $(BUILD)/bench/bench
+	@BUILD=$(BUILD) sh tools/mac_report.sh
+.PHONY: mac-report
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \

@@ -57,7 +57,15 @@ run_script() {
 if [ -n "${TESTS:-}" ]; then
   for t in $TESTS; do run_program "$BUILD/tests/$t"; done
 else
-  for t in tests/test_*.c; do run_program "$BUILD/tests/$(basename "$t" .c)"; done
+  for t in tests/test_*.c; do
+    program=$BUILD/tests/$(basename "$t" .c)
+    # The Makefile leaves out what tests softmetal from inside on a Mac.
+    if [ ! -x "$program" ] && [ "$(uname -s)" = Darwin ]; then
+      printf '%-28s not built on a Mac\n' "$(basename "$program")"
+    else
+      run_program "$program"
+    fi
+  done
   for t in tests/check_*.sh; do run_script "$t"; done
 fi
 [ -n "$bad" ] && printf 'failed:%s\n' "$bad"

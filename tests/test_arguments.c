@@ -255,7 +255,8 @@ static void wrong_descriptors_are_refused_by_name(void **state) {
   tm_function *f;
   OK(tm_function_create(&f, test.context, test.module, "move", NULL, &error));
   tm_buffer *x = ramp(), *y = device_array(&test, ROWS * STRIDE, 4);
-  tm_descriptor dst = of(y, TM_DTYPE_F32), good = of(x, TM_DTYPE_F32), src;
+  tm_descriptor dst = of(y, TM_DTYPE_F32), good = of(x, TM_DTYPE_F32);
+  tm_descriptor src = good;
   const tm_arg args[3] = {tm_arg_descriptor(&src), tm_arg_descriptor(&dst),
                           tm_arg_float(2)};
 #define WRONG(change, part)                                                  \

@@ -46,7 +46,7 @@ done
 # ---- headers and stubs ------------------------------------------------------
 
 mkdir -p "$out/include/cjson" "$out/bin"
-for header in sqlite3.h xxhash.h xxh3.h cjson/cJSON.h; do
+for header in sqlite3.h xxhash.h xxh3.h cjson/cJSON.h cmocka.h; do
   [ -f "/usr/include/$header" ] && cp "/usr/include/$header" "$out/include/$header"
 done
 
@@ -58,23 +58,25 @@ stub() { # folder architecture library install-name version compatibility
     printf -- "--- !tapi-tbd\ntbd-version: 4\ntargets: [ %s-macos ]\n" "$2"
     printf "install-name: '%s'\ncurrent-version: %s\ncompatibility-version: %s\n" "$4" "$5" "$6"
     printf "exports:\n  - targets: [ %s-macos ]\n    symbols: [ %s ]\n...\n" "$2" \
-      "$(names "$3" | paste -s -d , - | sed 's/,/, /g')"
+      "$({ names "$3"; names "$3-tests"; } | paste -s -d , - | sed 's/,/, /g')"
   } >"$1/lib$3.tbd"
 }
 
 # ---- one architecture -------------------------------------------------------
 
-build() { # name as Apple has it, as zig has it, Homebrew's prefix
+build() { # name as Apple has it, as zig has it, Homebrew's prefix, what else to make
   dir=$out/$1
   mkdir -p "$dir/stubs"
   stub "$dir/stubs" "$1" sqlite3 /usr/lib/libsqlite3.dylib 351.4 9
+  stub "$dir/stubs" "$1" cmocka "$3/opt/cmocka/lib/libcmocka.0.dylib" 0.8 0
   stub "$dir/stubs" "$1" cjson "$3/opt/cjson/lib/libcjson.1.dylib" 1.7.18 1
   printf '#!/bin/sh\nexec %s cc -target %s-macos.%s "$@"\n' "$ZIG" "$2" "$oldest" >"$out/bin/cc-$1"
-  chmod +x "$out/bin/cc-$1"
-  make --no-print-directory -j"${JOBS:-2}" UNAME=Darwin BREW= BUILD="$dir" CC="$here/$out/bin/cc-$1" \
+  printf '#!/bin/sh\nexec %s ar "$@"\n' "$ZIG" >"$out/bin/ar"
+  chmod +x "$out/bin/cc-$1" "$out/bin/ar"
+  make --no-print-directory -j"${JOBS:-2}" UNAME=Darwin BREW= BUILD="$dir" CC="$here/$out/bin/cc-$1" AR="$here/$out/bin/ar" \
     CPPFLAGS="-I$out/include -D_DARWIN_C_SOURCE" LDFLAGS="-L$dir/stubs" \
     LIBS="-lsqlite3 -lcjson" LLVM_INCLUDE= OPT=-O2 PREFIX=/usr/local \
-    "$dir/libtritonmetal.dylib" "$dir/tritonmetal" >"$dir/log" 2>&1 ||
+    "$dir/libtritonmetal.dylib" "$dir/tritonmetal" $4 >"$dir/log" 2>&1 ||
     { tail -n 30 "$dir/log" >&2; fail "$1 does not build; see $dir/log"; }
   ! grep -n 'warning:' "$dir/log" || fail "$1 builds with warnings; see $dir/log"
 }
@@ -116,7 +118,8 @@ check() { # name, CPU as llvm has it
     "$(wc -c <"$dylib" | tr -d ' ')" "$(wc -l <"$dir/exported")" "$(wc -l <"$dir/undefined")" "$oldest"
 }
 
-build arm64 aarch64 /opt/homebrew
-build x86_64 x86_64 /usr/local
+# The tests that a Mac runs are linked once, to see that they would be.
+build arm64 aarch64 /opt/homebrew test-programs
+build x86_64 x86_64 /usr/local ""
 check arm64 ARM64
 check x86_64 X86_64

@@ -1,4 +1,5 @@
 // rule: SIMD-group functions on 8 to 32 bit types
+// family: 8
 #include <metal_stdlib>
 using namespace metal;
 kernel void f(device float *y [[buffer(0)]],

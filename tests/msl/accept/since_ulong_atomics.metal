@@ -1,4 +1,5 @@
 // rule: atomic_ulong minimum and maximum: since MSL 2.4
+// family: 8
 // version: 2.4
 #include <metal_stdlib>
 using namespace metal;
