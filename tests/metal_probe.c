@@ -32,7 +32,7 @@
 enum { ELEMENTS = 256, LARGEST = 1 << 17, MOST_FILES = 400 };
 
 static tm_metal_device device;
-static tm_id queue;
+static tm_id queue, fence;
 static unsigned n_same, n_differs, n_skipped;
 
 /* ---- answers ------------------------------------------------------------ */
@@ -139,7 +139,7 @@ static char *dispatch(tm_id pipeline, uint32_t threads, uint32_t group) {
   tm_metal_dispatch(encoder, (tm_mtl_size){threads / group, 1, 1},
                     (tm_mtl_size){group, 1, 1});
   tm_mtl.pool_pop(pool);
-  tm_metal_encoder_end(encoder, NULL);
+  tm_metal_encoder_end(encoder, fence);
   tm_metal_command_commit(command);
   char *text = wait_for(command);
   tm_metal_release(command);
@@ -571,8 +571,9 @@ int main(int argc, char **argv) {
     return 2;
   }
   queue = tm_metal_queue_new(&device);
-  if (!queue || !make_buffers()) {
-    printf("Metal gives no queue or no buffers\n");
+  fence = tm_metal_fence_new(&device);
+  if (!queue || !fence || !make_buffers()) {
+    printf("Metal gives no queue, no fence or no buffers\n");
     return 2;
   }
   shows("device", "%s, %s, Apple family %u, Metal 3 %s, Metal 4 %s, MSL %u.%u",
@@ -595,6 +596,7 @@ int main(int argc, char **argv) {
   tm_metal_release(in_buffer);
   tm_metal_release(out_buffer);
   tm_metal_release(work_buffer);
+  tm_metal_release(fence);
   tm_metal_release(queue);
   tm_metal_device_close(&device);
   return n_differs != 0;
