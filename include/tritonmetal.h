@@ -1159,6 +1159,101 @@ TM_API tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
                                     tm_grid grid, const tm_arg *args,
                                     size_t n_args, tm_error **error);
 
+/* ---- graphs ----------------------------------------------------------- */
+
+/* A sequence of launches that was recorded once and is launched many times.
+ * Everything that a launch must find out (checks, variants, what differs from
+ * the launch before, which buffers it keeps alive) is found out when recording
+ * ends, so that a replay only sends the messages that remain. Buffers and
+ * numbers may be replaced between replays.
+ *
+ *     tm_graph_begin(stream, NULL, &error);
+ *     tm_launch(stream, ...); tm_function_launch(stream, ...); ...
+ *     tm_graph_end(&graph, stream, &error);
+ *     for (;;) {
+ *       tm_graph_replace_buffer(graph, old, new, &error);
+ *       tm_graph_launch(stream, graph, &error);
+ *     }
+ *
+ * Neighbours in the sequence become one kernel where that is proven to change
+ * nothing: the second reads exactly what the same program of the first has
+ * stored, at the same addresses and under masks that the store's covers, and
+ * no other program of either touches it. What was stored is then passed in
+ * registers. tm_graph_report says for each pair what was done, and why not.
+ * Numbers that the proof rests on (equal sizes, say) may still be changed;
+ * then the next launch proves and, where needed, compiles again. */
+typedef struct tm_graph tm_graph;
+
+typedef struct tm_graph_options {
+  size_t struct_size; /* set by TM_GRAPH_OPTIONS_INIT */
+  tm_switch fuse;     /* off: every launch stays a kernel of its own. On by
+                         default */
+  tm_buffer *const *temporaries; /* buffers whose contents nobody needs when a
+                         replay has ended: not the host, no other launch, not
+                         the next replay. Where every read of one was fused it
+                         is not written at all */
+  size_t n_temporaries;
+} tm_graph_options;
+#define TM_GRAPH_OPTIONS_INIT \
+  { sizeof(tm_graph_options), TM_SWITCH_DEFAULT, NULL, 0 }
+
+/* From now on what is launched on stream, by any thread, is recorded and does
+ * not run. Arguments are checked as for a launch, kernels are compiled and
+ * loaded. What was launched before is not touched. Temporaries are kept alive.
+ * Errors: TM_E_ARGUMENT (the stream records already, buffers that are NULL or
+ * another context's), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_graph_begin(tm_stream *stream,
+                                const tm_graph_options *options,
+                                tm_error **error);
+/* Ends the recording: fuses, and makes ready to replay. The graph is the
+ * caller's; it keeps its kernels and buffers alive. When it fails, the
+ * recording is lost.
+ * Errors: TM_E_ARGUMENT (the stream does not record), TM_E_MEMORY, what
+ * compiling gives for launches whose buffers share memory.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_graph_end(tm_graph **graph, tm_stream *stream,
+                              tm_error **error);
+/* How many launches were recorded; 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_graph_nodes(const tm_graph *graph);
+/* How many dispatches a replay makes: fewer than nodes where some were fused;
+ * 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_graph_dispatches(tm_graph *graph);
+/* Puts new_buffer in old_buffer's place in every argument, and in the list of
+ * temporaries. Offsets stay. When it fails the graph is as it was.
+ * Errors: TM_E_ARGUMENT (no argument has old_buffer; a check of a launch fails
+ * for new_buffer, with the kernel's name), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_graph_replace_buffer(tm_graph *graph,
+                                         tm_buffer *old_buffer,
+                                         tm_buffer *new_buffer,
+                                         tm_error **error);
+/* Gives run-time argument number arg (as tm_kernel_info counts) of launch
+ * number node, both from 0, another value. It must suit the variant that was
+ * recorded: one that was specialised for a multiple of 16 takes no other.
+ * Errors: TM_E_ARGUMENT (no such node or argument; a check of a launch fails,
+ * with the kernel's name), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
+                                  tm_arg value, tm_error **error);
+/* Launches what was recorded, in its order, with the buffers and numbers that
+ * it has now; asynchronous as tm_launch is, and with all that tm_launch
+ * promises. The stream may be another one of the same context.
+ * Errors: TM_E_ARGUMENT (another context's stream, one that records),
+ * TM_E_MEMORY; TM_E_DEVICE, TM_E_TIMEOUT of earlier launches.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_graph_launch(tm_stream *stream, tm_graph *graph,
+                                 tm_error **error);
+/* What was fused and what was not and why, a line for each two neighbours;
+ * "" for NULL. Borrowed until the next call on the graph.
+ * Threads: one per graph. Since: 0.1 */
+TM_API const char *tm_graph_report(tm_graph *graph);
+/* Gives up the graph; NULL is fine. Replays that are under way go on.
+ * Threads: one per graph. Since: 0.1 */
+TM_API void tm_graph_destroy(tm_graph *graph);
+
 /* ---- functions that specialise themselves ----------------------------- */
 
 /* A kernel with all its variants. As Triton's launcher does, each launch

@@ -21,6 +21,7 @@
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
+ *   graph.c        recorded launches, replayed (graph.h)
  *   function.h     variants by arguments: function.c and others
  *
  * Every object counts references; those who need one retain it. Locks are
@@ -329,6 +330,15 @@ tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
                                size_t n_args, tmi_dispatch *out,
                                tm_error **error);
 
+/* Checks the arguments of a launch and packs its numbers, in
+ * kernel->program.scalars_size zeroed bytes. */
+tm_status tmi_launch_pack(const tm_kernel *kernel, const tm_arg *args,
+                          unsigned char *scalars, tm_error **error);
+/* Do two buffers, each from where it is given to its end, share memory? */
+bool tmi_share_memory(const tm_arg *a, const tm_arg *b);
+/* Do any two buffers of a launch? */
+bool tmi_launch_overlaps(const tm_kernel *kernel, const tm_arg *args);
+
 /* ---- hazard.c ------------------------------------------------------------ */
 
 enum { TMI_HAZARD_RANGES = 256 };
@@ -365,6 +375,8 @@ typedef struct tmi_log_use {
   tm_kernel *kernel;
 } tmi_log_use;
 
+struct tmi_held;
+
 /* What an encoder has set, so that it is not set again. */
 typedef struct tmi_binding {
   tm_id object;
@@ -385,6 +397,7 @@ typedef struct tmi_batch {
   TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
   TM_VEC(tm_kernel *) kernels;
   TM_VEC(tmi_log_use) logs; /* memory by realloc */
+  TM_VEC(struct tmi_held *) held; /* of graphs, retained */
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
   double opened;         /* tmi_seconds of its first launch */
@@ -412,6 +425,7 @@ struct tm_stream {
   bool concurrent;       /* encoders are; hazards is in use */
   tmi_hazards hazards;   /* of the open encoder */
   tm_stream_facts facts; /* counts */
+  _Atomic(tm_graph *) recorder; /* launches go there; or NULL */
 };
 
 /* The open batch with its encoder, made when there is none. Lock held. */
@@ -420,6 +434,7 @@ tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **batch,
 /* Makes batch keep the objects until it has ended; false without memory. */
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
+bool tmi_batch_keep_held(tmi_batch *batch, struct tmi_held *held);
 /* Sends a barrier if the dispatch must wait for others. Lock held. */
 void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
                       const tmi_dispatch *dispatch);
@@ -450,5 +465,14 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *dispatch,
                              tm_error **error);
 tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                      const tm_arg *args, size_t n_args, tm_error **error);
+
+/* ---- graph.c ------------------------------------------------------------ */
+
+/* A launch on a stream that may be recording: true when it was recorded, or
+ * could not be, with *status. */
+bool tmi_graph_record(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
+                      const tm_arg *args, tm_status *status,
+                      tm_error **error);
+void tmi_held_release(struct tmi_held *held);
 
 #endif

@@ -88,6 +88,8 @@ tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
   tm_status status = tmi_dispatch_prepare(stream->context, kernel, grid, args,
                                           n_args, &dispatch, error);
   if (status) return status;
+  if (tmi_graph_record(stream, kernel, grid, args, &status, error))
+    return status;
   pthread_mutex_lock(&stream->lock);
   status = tmi_dispatch_queue(stream, &dispatch, error);
   pthread_mutex_unlock(&stream->lock);

@@ -147,8 +147,7 @@ static tm_status check_buffer(const tm_kernel *kernel, size_t i,
   return TM_OK;
 }
 
-/* Do two buffers, each from where it is given to its end, share memory? */
-static bool share_memory(const tm_arg *a, const tm_arg *b) {
+bool tmi_share_memory(const tm_arg *a, const tm_arg *b) {
   const tm_buffer *x = a->u.buffer, *y = b->u.buffer;
   uint64_t from_x, from_y;
   if (x->contents && y->contents) {
@@ -169,11 +168,11 @@ static bool share_memory(const tm_arg *a, const tm_arg *b) {
          from_y + b->offset < from_x + x->size;
 }
 
-static bool any_share_memory(const tm_kernel *kernel, const tm_arg *args) {
+bool tmi_launch_overlaps(const tm_kernel *kernel, const tm_arg *args) {
   for (uint32_t i = 0; i < kernel->program.n_args; i++) {
     if (!kernel->slots[i].is_buffer) continue;
     for (uint32_t k = 0; k < i; k++)
-      if (kernel->slots[k].is_buffer && share_memory(&args[i], &args[k]))
+      if (kernel->slots[k].is_buffer && tmi_share_memory(&args[i], &args[k]))
         return true;
   }
   return false;
@@ -193,9 +192,8 @@ static tm_status pack_address(const tm_kernel *kernel, size_t i,
   return TM_OK;
 }
 
-/* Checks all arguments and packs the numbers. */
-static tm_status read_args(const tm_kernel *kernel, const tm_arg *args,
-                           unsigned char *scalars, tm_error **error) {
+tm_status tmi_launch_pack(const tm_kernel *kernel, const tm_arg *args,
+                          unsigned char *scalars, tm_error **error) {
   tm_status status = TM_OK;
   for (uint32_t i = 0; i < kernel->program.n_args && !status; i++) {
     const tmi_slot *slot = &kernel->slots[i];
@@ -245,9 +243,9 @@ tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
   if (status) return status;
   /* Gaps between fields stay zero. */
   memset(out->scalars, 0, kernel->program.scalars_size);
-  status = read_args(kernel, args, (unsigned char *)out->scalars, error);
+  status = tmi_launch_pack(kernel, args, (unsigned char *)out->scalars, error);
   if (status) return status;
-  if (!kernel->spec.may_overlap && any_share_memory(kernel, args)) {
+  if (!kernel->spec.may_overlap && tmi_launch_overlaps(kernel, args)) {
     status = tmi_kernel_overlapping(kernel, &kernel, error);
     if (status) return status;
     return tmi_dispatch_prepare(context, kernel, grid, args, n_args, out,

@@ -20,7 +20,7 @@
  * not held between looks, so other threads may go on launching.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +78,18 @@ bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel) {
   return true;
 }
 
+bool tmi_batch_keep_held(tmi_batch *batch, tmi_held *held) {
+  if (batch->held.len && batch->held.data[batch->held.len - 1] == held)
+    return true;
+  if (batch->held.len == batch->held.cap &&
+      !grow((void **)&batch->held.data, &batch->held.cap))
+    return false;
+  batch->held.data[batch->held.len++] = held;
+  atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
+  batch->bytes += held->bytes;
+  return true;
+}
+
 /* Releases what the batch kept and empties it for reuse. */
 static void empty_batch(tmi_batch *batch) {
   for (uint32_t i = 0; i < batch->logs.len; i++) /* never read */
@@ -87,6 +99,9 @@ static void empty_batch(tmi_batch *batch) {
     tmi_buffer_release(batch->buffers.data[i]);
   for (uint32_t i = 0; i < batch->kernels.len; i++)
     tmi_kernel_release(batch->kernels.data[i]);
+  for (uint32_t i = 0; i < batch->held.len; i++)
+    tmi_held_release(batch->held.data[i]);
+  batch->held.len = 0;
   batch->buffers.len = batch->kernels.len = 0;
   tm_metal_release(batch->command);
   batch->command = NULL;
@@ -98,6 +113,7 @@ static void free_batch(tmi_batch *batch) {
   free(batch->buffers.data);
   free(batch->kernels.data);
   free(batch->logs.data);
+  free(batch->held.data);
   free(batch);
 }
 
@@ -426,6 +442,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
 void tm_stream_destroy(tm_stream *stream) {
   if (!stream) return;
   tm_context *context = stream->context;
+  tm_graph_destroy(stream->recorder);
   pthread_mutex_lock(&stream->lock);
   commit(stream, &stream->facts.by_call);
   if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);

@@ -88,7 +88,7 @@ awk -F '\t' '
   function letter(type) {
     gsub(/^ +| +$/, "", type)
     if (type == "" ) return ""
-    if (type ~ /\*|^SEL$|^id$|Handler|^std::|Block/) return "P"
+    if (type ~ /\*|\[\]$|^SEL$|^id$|Handler|^std::|Block/) return "P"
     if (type ~ /^(bool|BOOL)$/) return "B"
     if (type ~ /^(double|CFTimeInterval|NS::TimeInterval)$/) return "D"
     if (type == "MTL::Size") return "S"

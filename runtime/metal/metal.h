@@ -34,6 +34,7 @@ typedef const void *tm_sel;
 /* BOOL is bool on arm64 and signed char on x86-64: both fit, compare with 0. */
 typedef signed char tm_objc_bool;
 typedef struct tm_mtl_size { unsigned long width, height, depth; } tm_mtl_size;
+typedef struct tm_mtl_range { unsigned long location, length; } tm_mtl_range;
 
 /* The loaded libraries. Filled once, then only read. */
 typedef struct tm_objc {
@@ -199,6 +200,21 @@ static inline void tm_metal_set_buffer(tm_id encoder, tm_id buffer,
   ((void (*)(tm_id, tm_sel, tm_id, unsigned long,
              unsigned long))tm_mtl.send)(encoder, tm_mtl.sel.set_buffer,
                                          buffer, (unsigned long)offset, index);
+}
+/* count bindings from slot index on, in one message. */
+static inline void tm_metal_set_buffers(tm_id encoder, const tm_id *buffers,
+                                        const unsigned long *offsets,
+                                        uint32_t index, uint32_t count) {
+  ((void (*)(tm_id, tm_sel, const tm_id *, const unsigned long *,
+             tm_mtl_range))tm_mtl.send)(encoder, tm_mtl.sel.set_buffers,
+                                        buffers, offsets,
+                                        (tm_mtl_range){index, count});
+}
+/* Another offset into the buffer that is bound at index. */
+static inline void tm_metal_set_offset(tm_id encoder, uint64_t offset,
+                                       uint32_t index) {
+  ((void (*)(tm_id, tm_sel, unsigned long, unsigned long))tm_mtl.send)(
+      encoder, tm_mtl.sel.set_offset, (unsigned long)offset, index);
 }
 /* Read and write access to a buffer that is reached by address. */
 static inline void tm_metal_use_buffer(tm_id encoder, tm_id buffer) {

@@ -48,6 +48,8 @@ enum {
   TM_SIMD_WIDTH = 32,        /* threadExecutionWidth of every Apple GPU [FT] */
   TM_MOST_SET_BYTES = 4096,  /* setBytes:length:atIndex: [AD] */
   TM_MOST_BUFFER_INDEX = 30, /* 31 buffer slots [FT] */
+  TM_CONSTANT_ALIGNMENT = 32, /* offsets of constant buffers; 4 on Apple's
+                                own GPUs [FT] */
   TM_MOST_THREADGROUP = 1024,
   TM_QUEUE_COMMAND_BUFFERS = 64 /* uncompleted; the next blocks [o2g] */
 };
@@ -121,6 +123,8 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(error, "error")                                                        \
   X(set_pipeline, "setComputePipelineState:")                              \
   X(set_buffer, "setBuffer:offset:atIndex:")                               \
+  X(set_buffers, "setBuffers:offsets:withRange:")                          \
+  X(set_offset, "setBufferOffset:atIndex:")                                \
   X(set_bytes, "setBytes:length:atIndex:")                                 \
   X(gpu_address, "gpuAddress")                                             \
   X(use_resource, "useResource:usage:")                                    \
