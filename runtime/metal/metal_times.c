@@ -75,10 +75,9 @@ tm_id tm_metal_samples_new(const tm_metal_device *device, uint32_t count) {
 }
 
 bool tm_metal_samples_read(tm_id samples, uint32_t count, uint64_t *out) {
-  typedef struct range { unsigned long location, length; } range;
   void *pool = tm_mtl.pool_push();
-  tm_id data = ((tm_id(*)(tm_id, tm_sel, range))tm_mtl.send)(
-      samples, tm_mtl.sel.resolve_samples, (range){0, count});
+  tm_id data = ((tm_id(*)(tm_id, tm_sel, tm_mtl_range))tm_mtl.send)(
+      samples, tm_mtl.sel.resolve_samples, (tm_mtl_range){0, count});
   size_t size = count * sizeof *out;
   bool ok = data && tm_send_U(data, tm_mtl.sel.length) >= size;
   if (ok) memcpy(out, tm_send_P(data, tm_mtl.sel.bytes), size);
