@@ -5,8 +5,10 @@
 #
 #   run time      sqlite3, xxhash, cJSON; off a Mac also libobjc4 and LLVM
 #                 (for softmetal)
-#   tests, bench  cmocka, OpenBLAS (the peer of the matrix product), zlib (the
-#                 demo's picture; a part of macOS)
+#   tests, bench  cmocka, OpenBLAS (the peer of the matrix product)
+#   python/       numpy, and pytest, pip, setuptools and wheel for its tests;
+#                 without them the rest builds and the check says that it is
+#                 left out
 set -eu
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -22,7 +24,7 @@ as_root() {
 }
 
 setup_apt() {
-  wanted="pkg-config libsqlite3-dev libxxhash-dev libcjson-dev libcmocka-dev libobjc4 libopenblas-dev zlib1g-dev"
+  wanted="pkg-config libsqlite3-dev libxxhash-dev libcjson-dev libcmocka-dev libobjc4 libopenblas-dev"
   missing=
   for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
@@ -49,6 +51,26 @@ setup_apt() {
   fi
 }
 
+# What only the Python package's tests need: no failure where it is not to be had.
+setup_apt_python() {
+  missing=
+  for package in python3-numpy python3-pytest python3-pip python3-setuptools python3-wheel; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+      missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || {
+    say "not installed, so that the Python package is not tested:$missing"
+    return 0
+  }
+  say "installing:$missing"
+  # shellcheck disable=SC2086
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+    { as_root apt-get update -qq &&
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; } ||
+    say "the Python package's tests will be left out"
+}
+
 setup_brew() {
   command -v brew >/dev/null 2>&1 || {
     say "Homebrew is missing: see https://brew.sh"
@@ -62,7 +84,9 @@ setup_brew() {
   done
 }
 
-if command -v apt-get >/dev/null 2>&1; then setup_apt
+if command -v apt-get >/dev/null 2>&1; then
+  setup_apt
+  setup_apt_python
 elif [ "$(uname -s)" = Darwin ]; then setup_brew
 else
   say "no apt or brew here; install by hand: sqlite3, xxhash, cjson, cmocka,"

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""@autotune and @heuristics over kernels, with upstream's names and rules.
+
+An Autotuner measures its configurations on the arguments of the first launch
+with a new key, and keeps the fastest. Values that several configurations
+would write anew are protected by reset_to_zero and restore_value.
+"""
+import inspect
+import time
+
+from . import errors, knobs, testing
+from .jit import JITFunction, KernelInterface
+
+_WORDS = {"NUM_WARPS": "num_warps", "NUM_STAGES": "num_stages", "WARPS_PER_BLOCK": "num_warps"}
+
+
+class Config:
+    """A configuration to be tried: compile-time values by name, and num_warps,
+    num_stages. num_ctas, maxnreg and ir_override are kept for other GPUs.
+    pre_hook is called with all arguments before each launch with it."""
+
+    def __init__(self, kwargs, num_warps=4, num_stages=3, num_ctas=1, maxnreg=None, pre_hook=None, ir_override=None):
+        self.kwargs = dict(kwargs)
+        self.num_warps, self.num_stages, self.num_ctas = num_warps, num_stages, num_ctas
+        self.maxnreg, self.pre_hook, self.ir_override = maxnreg, pre_hook, ir_override
+
+    def all_kwargs(self):
+        """Everything that a launch with it is given by name."""
+        words = (("num_warps", self.num_warps), ("num_ctas", self.num_ctas), ("num_stages", self.num_stages),
+                 ("maxnreg", self.maxnreg), ("ir_override", self.ir_override))
+        given = {_WORDS.get(name, name) for name in self.kwargs}
+        return {**self.kwargs, **{name: v for name, v in words if v is not None and name not in given}}
+
+    def __str__(self):
+        parts = [f"{name}: {value}" for name, value in self.kwargs.items()]
+        return ", ".join(parts + [f"num_warps: {self.num_warps}", f"num_ctas: {self.num_ctas}",
+                                  f"num_stages: {self.num_stages}", f"maxnreg: {self.maxnreg}"])
+
+    __repr__ = __str__
+
+    def _parts(self):
+        return (*self.all_kwargs().items(), self.pre_hook)
+
+    def __hash__(self):
+        return hash(self._parts())
+
+    def __eq__(self, other):
+        return isinstance(other, Config) and self._parts() == other._parts()
+
+
+def _fill_zero(array):
+    if hasattr(array, "zero_"):
+        array.zero_()
+    else:
+        array[...] = 0
+
+
+def _copy_of(array):
+    return array.clone() if hasattr(array, "clone") else array.copy()
+
+
+def _put_back(array, saved):
+    if hasattr(array, "copy_"):
+        array.copy_(saved)
+    else:
+        array[...] = saved
+
+
+class Autotuner(KernelInterface):
+    """A kernel with configurations. `best_config` is that of the last launch,
+    `cache` the chosen one for each key, `configs_timings` the last timings."""
+
+    def __init__(self, fn, arg_names, configs, key, reset_to_zero, restore_value, pre_hook=None, post_hook=None,
+                 prune_configs_by=None, warmup=None, rep=None, use_cuda_graph=False, do_bench=None,
+                 cache_results=False):
+        self.fn, self.arg_names = fn, arg_names
+        self.configs = list(configs) if configs else [Config({})]
+        self.keys = [key] if isinstance(key, str) else list(key)
+        self.reset_to_zero, self.restore_value = list(reset_to_zero or []), list(restore_value or [])
+        self._check_names()
+        self.cache, self.configs_timings, self.best_config, self.nargs = {}, {}, None, None
+        self.restore_copies = {}
+        self.user_defined_pre_hook, self.user_defined_post_hook = pre_hook is not None, post_hook is not None
+        self.pre_hook = pre_hook or self._prepare
+        self.post_hook = post_hook or self._restore
+        prune = prune_configs_by or {}
+        self.perf_model, self.configs_top_k = prune.get("perf_model"), prune.get("top_k", 1.0)
+        self.early_config_prune = prune.get("early_config_prune")
+        self.num_warmups, self.num_reps, self.use_cuda_graph = warmup, rep, use_cuda_graph
+        self.cache_results = cache_results
+        self._do_bench = do_bench
+        self.base_fn = fn
+        while not inspect.isfunction(self.base_fn):
+            self.base_fn = self.base_fn.fn
+        self.__name__, self.__doc__ = self.base_fn.__name__, self.base_fn.__doc__
+        self.__module__, self.__qualname__ = self.base_fn.__module__, self.base_fn.__qualname__
+
+    def _check_names(self):
+        for param, names in (("key", self.keys), ("reset_to_zero", self.reset_to_zero),
+                             ("restore_value", self.restore_value)):
+            unknown = [name for name in names if name not in self.arg_names]
+            if unknown:
+                raise ValueError(f"{param} contains names that are not kernel arguments: {', '.join(unknown)}. Valid "
+                                 f"argument names are: {', '.join(self.arg_names)}.")
+
+    def _prepare(self, named, reset_only=False):
+        for name in self.reset_to_zero:
+            if named[name] is not None:
+                _fill_zero(named[name])
+        if not reset_only:
+            self.restore_copies = {name: _copy_of(named[name]) for name in self.restore_value
+                                   if named[name] is not None}
+
+    def _restore(self, named, exception=None):
+        for name, saved in self.restore_copies.items():
+            _put_back(named[name], saved)
+        self.restore_copies = {}
+
+    @property
+    def do_bench(self):
+        if self._do_bench is not None:
+            return self._do_bench
+        times = {"warmup": 5 if self.num_warmups is None else self.num_warmups,
+                 "rep": 20 if self.num_reps is None else self.num_reps}
+        return lambda call, quantiles: testing.do_bench(call, quantiles=quantiles, **times)
+
+    def _bench(self, args, config, meta):
+        conflicts = meta.keys() & config.kwargs.keys()
+        if conflicts:
+            raise ValueError(f"Conflicting meta-parameters: {', '.join(sorted(conflicts))}. Make sure that you don't "
+                             "re-define auto-tuned symbols.")
+        if knobs.autotuning.print:
+            print(f"Autotuning kernel {self.__name__} with config {config}")
+        current = {**meta, **config.all_kwargs()}
+        named = {**self.nargs, **current}
+
+        def call():
+            if config.pre_hook:
+                config.pre_hook(named)
+            self.pre_hook(named)
+            try:
+                self.fn.run(*args, **current)
+            except Exception as error:
+                self.post_hook(named, exception=error)
+                raise
+            self.post_hook(named, exception=None)
+
+        try:
+            return self.do_bench(call, quantiles=(0.5, 0.2, 0.8))
+        except (errors.OutOfResources, errors.CompileTimeAssertionFailure) as error:
+            if knobs.autotuning.print:
+                print(f"Autotuning failed with {error}")
+            return [float("inf")] * 3
+
+    def _key(self, kwargs):
+        named = {name: value for name, value in {**self.nargs, **kwargs}.items() if name in self.arg_names}
+        key = [named[name] for name in self.keys if name in named]
+        return tuple(key + [str(value.dtype) for value in named.values() if hasattr(value, "dtype")])
+
+    def _choose(self, args, kwargs):
+        """The configuration for these arguments, measured if the key is new."""
+        if len(self.configs) == 1:
+            return self.configs[0]
+        key = self._key(kwargs)
+        if key not in self.cache:
+            self.cache[key] = self._measure(key, args, kwargs)
+        return self.cache[key]
+
+    def _measure(self, key, args, kwargs):
+        configs = self.prune_configs(kwargs)
+        if len(configs) == 1:
+            return configs[0]
+        if not _is_tuning_on():
+            return self._first_that_compiles(configs, args, kwargs)
+        start = time.perf_counter()
+        timings = {config: self._bench(args, config, kwargs) for config in configs}
+        self.bench_time = time.perf_counter() - start
+        best = min(timings, key=lambda config: _median(timings[config]))
+        if _median(timings[best]) == float("inf"):
+            self.fn.run(*args, **{**kwargs, **best.all_kwargs()})  # raises what is wrong with it
+        self.pre_hook({**self.nargs, **kwargs, **best.all_kwargs()}, reset_only=True)
+        self.configs_timings = timings
+        if knobs.autotuning.print:
+            print(f"Triton autotuning for function {self.__name__},\nwith key as {key},\nfinished after "
+                  f"{self.bench_time:.2f}s,\nbest config selected: {best};")
+        return best
+
+    def _first_that_compiles(self, configs, args, kwargs):
+        """The choice while tuning is switched off."""
+        failure = None
+        for config in configs:
+            try:
+                self.fn.run(*args, **{**kwargs, **config.all_kwargs(), "warmup": True})
+                return config
+            except (errors.OutOfResources, errors.UnsupportedLanguageConstruct) as error:
+                failure = error
+        raise failure
+
+    def run(self, *args, **kwargs):
+        """Launches with the configuration for these arguments."""
+        self.nargs = dict(zip(self.arg_names, args))
+        try:
+            config = self.best_config = self._choose(args, {k: v for k, v in kwargs.items()})
+            if config.pre_hook is not None:
+                config.pre_hook({**self.nargs, **kwargs, **config.all_kwargs()})
+            return self.fn.run(*args, **{**kwargs, **config.all_kwargs()})
+        finally:
+            self.nargs = None
+
+    def prune_configs(self, kwargs):
+        """The configurations that are measured."""
+        configs = self.configs
+        if self.early_config_prune:
+            configs = self.early_config_prune(configs, self.nargs, **kwargs)
+            if not configs:
+                raise errors.AutotunerError("No valid autotuner configs after pruning. `early_config_prune` should "
+                                            "return at least one config.")
+        if self.perf_model:
+            top = self.configs_top_k
+            if isinstance(top, float) and top <= 1.0:
+                top = max(1, int(len(configs) * top))
+            elif not isinstance(top, int):
+                raise TypeError("Error while pruning configs, top_k must be either 1) a float <= 1.0 or 2) an int")
+            if len(configs) > top:
+                estimates = {c: self.perf_model(**{**self.nargs, **kwargs, **c.all_kwargs()}) for c in configs}
+                configs = sorted(estimates, key=estimates.get)[:top]
+        return configs
+
+    def warmup(self, *args, **kwargs):
+        """Compiles all configurations that would be measured."""
+        self.nargs = dict(zip(self.arg_names, args))
+        try:
+            return [self.fn.warmup(*args, **{**kwargs, **config.all_kwargs()})
+                    for config in self.prune_configs(kwargs)]
+        finally:
+            self.nargs = None
+
+
+def _median(timing):
+    return timing[0] if isinstance(timing, (list, tuple)) else timing
+
+
+def _is_tuning_on():
+    from .backends import metal
+
+    return metal.auto_tuning()
+
+
+class Heuristics(KernelInterface):
+    """A kernel some of whose values are computed from its arguments."""
+
+    def __init__(self, fn, arg_names, values):
+        self.fn, self.arg_names, self.values = fn, arg_names, values
+        self.__name__ = fn.__name__
+
+    def run(self, *args, **kwargs):
+        for name, value in self.values.items():
+            kwargs[name] = value({**dict(zip(self.arg_names, args)), **kwargs})
+        return self.fn.run(*args, **kwargs)
+
+
+def autotune(configs, key, prune_configs_by=None, reset_to_zero=None, restore_value=None, pre_hook=None,
+             post_hook=None, warmup=None, rep=None, use_cuda_graph=False, do_bench=None, cache_results=False):
+    """Measures a kernel's configurations at the first launch with new values
+    of the arguments named in key, and uses the fastest from then on.
+
+    prune_configs_by  functions early_config_prune(configs, named_args, **kwargs) and perf_model(**all), and top_k
+    reset_to_zero     names of arrays that each measured launch finds zeroed
+    restore_value     names of arrays that keep their values through measuring
+    pre_hook, post_hook  called around each measured launch instead of the two above
+    do_bench          measures: do_bench(call, quantiles)
+    """
+
+    def decorate(fn):
+        return Autotuner(fn, fn.arg_names, configs, key, reset_to_zero, restore_value, pre_hook=pre_hook,
+                         post_hook=post_hook, prune_configs_by=prune_configs_by, warmup=warmup, rep=rep,
+                         use_cuda_graph=use_cuda_graph, do_bench=do_bench, cache_results=cache_results)
+
+    return decorate
+
+
+def heuristics(values):
+    """Computes compile-time values from a launch's arguments: {"EVEN": lambda
+    args: args["n"] % 16 == 0}."""
+
+    def decorate(fn):
+        return Heuristics(fn, fn.arg_names, values)
+
+    return decorate
+
+
+__all__ = ["Autotuner", "Config", "Heuristics", "JITFunction", "autotune", "heuristics"]

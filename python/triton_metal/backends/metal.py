@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""The Metal backend: what the machine has, profiling, memory, the cache of
+compiled kernels, operations of one's own."""
+import collections
+import ctypes
+import sys
+
+from .. import _c, _runtime, config, errors
+
+Facts = collections.namedtuple("MemoryFacts", [
+    "current_allocated", "max_allocated", "pooled", "wrapped", "buffers", "requests", "reuses", "device_limit"])
+
+_environment = None
+
+
+def environment():
+    """The compatibility check as a dictionary: device, chip, family, limits,
+    `report` for people. Made once."""
+    global _environment
+    if _environment is None or _environment[0] != _c.generation:
+        facts = _c.sized(_c.EnvironmentFacts)
+        _c.call("tm_environment", _runtime.context().handle, ctypes.byref(facts))
+        found = {}
+        for name, _ in facts._fields_[1:]:
+            value = getattr(facts, name)
+            found[name] = _c.decode(value) if isinstance(value, bytes) else value
+        version = found["language_version"]
+        found["language_version"] = (version >> 16, version & 0xFFFF)
+        _environment = (_c.generation, found)
+    return dict(_environment[1])
+
+
+def is_available():
+    """Whether kernels can be launched: on a Mac's GPU, elsewhere on softmetal."""
+    try:
+        return bool(environment()["has_device"])
+    except errors.Error:
+        return False
+
+
+def gpu_cores():
+    """How many cores the GPU has; 0 where the library cannot tell."""
+    return environment().get("gpu_cores") or 0
+
+
+def synchronize():
+    """Waits for the calling thread's stream."""
+    _runtime.synchronize()
+
+
+def clear_cache():
+    """Deletes all compiled kernels from the cache on disk."""
+    _c.call("tm_cache_clear", _runtime.context().handle)
+
+
+def cache_info():
+    """The cache of compiled kernels: path, hits, misses, rows, bytes, ..."""
+    facts = _c.sized(_c.CacheFacts)
+    _c.call("tm_cache_stats", _runtime.context().handle, ctypes.byref(facts))
+    found = {name: getattr(facts, name) for name, _ in facts._fields_[1:]}
+    return {name: _c.decode(value) if isinstance(value, bytes) else value for name, value in found.items()}
+
+
+def memory_pool():
+    """What the process holds of the GPU's memory, in bytes: current_allocated,
+    max_allocated, pooled (kept for reuse), wrapped (of the host's), ..."""
+    facts = _c.sized(_c.MemoryFacts)
+    _c.call("tm_memory_info", _runtime.context().handle, ctypes.byref(facts))
+    return Facts(facts.used, facts.used_peak, facts.pooled, facts.wrapped, facts.buffers, facts.requests,
+                 facts.reuses, facts.device_limit)
+
+
+def empty_cache():
+    """Returns memory that is kept for reuse to the system."""
+    _c.library.tm_memory_trim(_runtime.context().handle)
+
+
+def auto_tuning():
+    """Whether kernels are tuned: TRITON_METAL_DISABLE_AUTOTUNING and the
+    settings file may say no."""
+    return "no autotuning" not in environment()["report"]
+
+
+# ---- operations of one's own -------------------------------------------------
+
+_customs = {}
+
+
+def register_custom_op(name, signature=None, text=None):
+    """Registers what kernels call as tl.custom(name, ...).
+
+    As a decorator of a function, which is Triton source and is inlined like
+    any helper; or of one that returns MSL text, with its signature:
+
+        @register_custom_op("swish")
+        def swish(x):
+            return x * tl.sigmoid(x)
+
+        @register_custom_op("fast_tanh", "fp32(fp32)")
+        def fast_tanh():
+            return "METAL_FUNC float fast_tanh(float x) { return fast::tanh(x); }"
+
+    Or at once: register_custom_op("fast_tanh", "fp32(fp32)", msl_text)."""
+    if not name.isidentifier():
+        raise ValueError(f"an operation's name is an identifier, not {name!r}")
+
+    def register(fn):
+        if signature is None:
+            _customs[name] = (None, _triton_text(name, fn))
+        else:
+            _customs[name] = (signature.encode(), fn().encode())
+        return fn
+
+    if text is None:
+        return register
+    _customs[name] = (signature.encode() if signature else None, text.encode())
+    return None
+
+
+def _triton_text(name, fn):
+    from .. import _source
+    from ..jit import JITCallable, JITFunction
+
+    jit = fn if isinstance(fn, JITCallable) else JITFunction(fn)
+    if jit.fn.__name__ != name:
+        raise ValueError(f"the function of operation '{name}' is called '{jit.fn.__name__}': it must have its name")
+    program = _source.Program(jit)
+    if len(program.units) > 1:
+        raise ValueError(f"operation '{name}' uses other functions of its module: write it in one function")
+    return program.texts()[0][2]
+
+
+def custom_ops(names):
+    """(name, signature, text) of the operations that a kernel calls."""
+    missing = [name for name in names if name not in _customs]
+    if missing:
+        raise errors.CompilationError(f"tl.custom: no operation is registered as {', '.join(map(repr, missing))}; "
+                                      "backends.metal.register_custom_op does that")
+    return [(name.encode(), *_customs[name]) for name in names]
+
+
+# ---- the check ---------------------------------------------------------------
+
+_CHIPS = {
+    7: ("M1", "matrix products from threadgroup memory", "8x8 fragments, tiles of 32 to 64"),
+    8: ("M2", "matrix products from threadgroup memory, bfloat16 by way of float", "8x8 fragments, tiles of 64"),
+    9: ("M3 or M4", "matrix products straight from device memory, dynamic caching of registers",
+        "8x8 fragments, tiles of 64 to 128"),
+    10: ("M5", "as M3 and M4, with neural accelerators in the GPU's cores", "8x8 fragments, tiles of 64 to 128"),
+}
+
+
+def _hints(facts):
+    hints = []
+    if not facts["has_device"]:
+        if sys.platform == "darwin":
+            hints.append("no Metal device: virtual machines and remote sessions may have none")
+        else:
+            hints.append("libsoftmetal was not found beside libtritonmetal: build with make, or install the wheel; it "
+                         "needs GCC's Objective-C runtime (Debian, Ubuntu: apt install libobjc4)")
+    elif not facts["is_apple"]:
+        hints.append("this is softmetal: kernels compute on the CPU, right and slow; a Mac with Apple's own chip runs "
+                     "them on its GPU")
+    if not facts["cache_path"]:
+        hints.append("there is no cache folder: kernels are compiled anew in every process; set "
+                     "TRITON_METAL_CACHE_DIR")
+    if sys.platform == "darwin" and facts["has_device"] and facts["family"] and facts["family"] < 7:
+        hints.append("this is no chip of Apple's own: M1 or later is needed")
+    return hints
+
+
+def check_environment(verbose=True):
+    """Looks at macOS, the chip, the libraries, and what is missing; prints a
+    summary with hints, and gives it as a dictionary: "ok", "macos", "chip",
+    "generation", "optimizations", "layouts", "missing", "hints", and all that
+    `environment()` has."""
+    import platform
+
+    facts = environment()
+    name, optimizations, layouts = _CHIPS.get(facts["family"], ("unknown", "none in particular", "8x8 fragments"))
+    chip = facts["chip"]
+    generation = chip.split("-")[0].upper() if chip else name
+    result = dict(facts, ok=bool(facts["has_device"]), macos=platform.mac_ver()[0] or None, generation=generation,
+                  optimizations=optimizations, layouts=layouts, hints=_hints(facts),
+                  missing=[] if facts["has_device"] else ["a Metal device"])
+    if verbose:
+        mac = f"macOS {result['macos']}" if result["macos"] else f"{platform.system()} (no Mac)"
+        print(facts["report"].rstrip("\n"))
+        print(f"host            {mac}, {platform.machine()}, Python {platform.python_version()}")
+        print(f"generation      {generation}: {optimizations}")
+        print(f"layouts         {layouts}")
+        for hint in result["hints"]:
+            print(f"hint            {hint}")
+        print("ready" if result["ok"] else "not ready: kernels can be compiled, not launched")
+    return result
+
+
+class MPSDriver:
+    """The driver, for those who set kernels' defaults through it."""
+
+    def set_kernel_config(self, num_warps=None, num_stages=None, max_threads=None, shared_memory=None):
+        """Defaults for kernels that have not launched yet: simdgroups of a
+        program, stages; max_threads is another way to say num_warps (32 threads
+        each); shared_memory refuses kernels that need more bytes."""
+        if max_threads is not None:
+            if max_threads % 32 or not 32 <= max_threads <= 1024:
+                raise ValueError(f"max_threads is a multiple of 32 from 32 to 1024, not {max_threads}")
+            limit = max_threads // 32
+            num_warps = min(num_warps or limit, limit)
+        if num_warps is not None and (num_warps < 1 or num_warps > 32 or num_warps & (num_warps - 1)):
+            raise ValueError(f"num_warps is a power of two up to 32, not {num_warps}")
+        if shared_memory is not None:
+            _runtime.limit_threadgroup_bytes(shared_memory)
+        config.num_warps = num_warps if num_warps is not None else config.num_warps
+        config.num_stages = num_stages if num_stages is not None else config.num_stages
+
+    def is_active(self):
+        return is_available()
+
+    def synchronize(self):
+        synchronize()

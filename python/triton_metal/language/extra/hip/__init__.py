@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+"""Names for AMD's GPUs."""
+from .. import libdevice
+
+__all__ = ["libdevice"]
