@@ -263,6 +263,58 @@ static void missing_and_mistyped_constants_are_errors(void **state) {
   objc_release(library);
 }
 
+/* An argument with function_constant(b) is there only where b is true: then
+ * it must be bound, else nothing is asked for. */
+static void optional_arguments_are_there_when_their_constant_is(void **state) {
+  const metal *m = *state;
+  id error = NULL, library = library_of(m->device, HEAD
+      "constant bool has_mask [[function_constant(3)]];\n"
+      "kernel void k(device int *x [[buffer(0)]],\n"
+      "  device const int *mask [[buffer(1), function_constant(has_mask)]],\n"
+      "  threadgroup int *t [[threadgroup(0)]]\n"
+      "                     [[function_constant(has_mask)]]) {\n"
+      "  x[0] = 5;\n"
+      "  if (has_mask) { t[0] = mask[0]; x[0] += t[0]; }\n}\n", &error);
+  if (!library) fail_msg("%s", message_of(error));
+  assert_null(
+      SEND(id, id)(library, NAME("newFunctionWithName:"), text("k")));
+  for (sm_bool has = 0; has < 2; has++) {
+    id values = make("MTLFunctionConstantValues");
+    SEND(void, const void *, NSUInteger, NSUInteger)(
+        values, NAME("setConstantValue:type:atIndex:"), &has, 53, 3);
+    id function = specialised(library, values, &error);
+    if (!function) fail_msg("%s", message_of(error));
+    id all = SEND(id)(function, NAME("functionConstantsDictionary"));
+    id info = SEND(id, id)(all, NAME("objectForKey:"), text("has_mask"));
+    assert_true(SEND(sm_bool)(info, NAME("required")));
+    id pipeline = plain_pipeline(m, function), encoder;
+    id x = buffer_of(m->device, 64), buffer = begin(m, &encoder);
+    set_pipeline(encoder, pipeline);
+    set_buffer(encoder, x, 0, 0);
+    dispatch(encoder, 1, 1);
+    if (has)
+      expect_failure(buffer, encoder, 9, "no buffer is set at index 1");
+    else
+      assert_int_equal(finish(buffer, encoder), 4);
+    assert_int_equal(*(int *)contents(x), has ? 0 : 5);
+    int mask = 37;
+    buffer = begin(m, &encoder);
+    set_pipeline(encoder, pipeline);
+    set_buffer(encoder, x, 0, 0);
+    set_bytes(encoder, &mask, 4, 1);
+    SEND(void, NSUInteger, NSUInteger)(
+        encoder, NAME("setThreadgroupMemoryLength:atIndex:"), 16, 0);
+    dispatch(encoder, 1, 1);
+    assert_int_equal(finish(buffer, encoder), 4);
+    assert_int_equal(*(int *)contents(x), has ? 42 : 5);
+    objc_release(x);
+    objc_release(pipeline);
+    objc_release(function);
+    objc_release(values);
+  }
+  objc_release(library);
+}
+
 /* ---- pipelines ------------------------------------------------------------------ */
 
 static void descriptors_limit_require_and_label(void **state) {
@@ -455,6 +507,7 @@ int main(void) {
       WITH_METAL(binary_and_dynamic_libraries_are_refused_with_a_reason),
       WITH_METAL(constants_are_set_by_index_name_and_range),
       WITH_METAL(missing_and_mistyped_constants_are_errors),
+      WITH_METAL(optional_arguments_are_there_when_their_constant_is),
       WITH_METAL(descriptors_limit_require_and_label),
       WITH_METAL(an_archive_serves_another_process),
       WITH_METAL(a_pipeline_from_an_archive_takes_under_a_millisecond),

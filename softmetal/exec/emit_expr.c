@@ -104,6 +104,15 @@ static sm_leaf dimension(sm_emit *e, size_t field, int d, uint64_t hi) {
   return known(sm_frame_field(e, e->i32, field + (size_t)d * 4), hi, 0);
 }
 
+/* Of the threads in the three dimensions at field of the frame. */
+static sm_leaf quadgroups(sm_emit *e, size_t field) {
+  sm_leaf n = sm_leaf_int(e, SM_UINT, 1);
+  for (int i = 0; i < 3; i++)
+    n = sm_leaf_binary(e, SM_MUL, SM_UINT, n, dimension(e, field, i, 1024));
+  n = sm_leaf_binary(e, SM_ADD, SM_UINT, n, sm_leaf_int(e, SM_UINT, 3));
+  return sm_leaf_binary(e, SM_SHR, SM_UINT, n, sm_leaf_int(e, SM_UINT, 2));
+}
+
 /* Positions in the grid are below 2^32, so they never wrap. */
 static sm_leaf grid_position(sm_emit *e, int d) {
   sm_leaf group = dimension(e, offsetof(sm_frame, tg_position), d,
@@ -147,14 +156,10 @@ static sm_leaf input_leaf(sm_emit *e, const sm_var *var, int d) {
   case SM_IN_QUADGROUP_INDEX_IN_THREADGROUP:
     return sm_leaf_binary(e, SM_SHR, SM_UINT, thread_index(e),
                           sm_leaf_int(e, SM_UINT, 2));
-  case SM_IN_QUADGROUPS_PER_THREADGROUP: {
-    sm_leaf n = sm_leaf_int(e, SM_UINT, 1);
-    for (int i = 0; i < 3; i++)
-      n = sm_leaf_binary(e, SM_MUL, SM_UINT, n, dimension(e,
-          offsetof(sm_frame, tg_threads), i, 1024));
-    n = sm_leaf_binary(e, SM_ADD, SM_UINT, n, sm_leaf_int(e, SM_UINT, 3));
-    return sm_leaf_binary(e, SM_SHR, SM_UINT, n, sm_leaf_int(e, SM_UINT, 2));
-  }
+  case SM_IN_QUADGROUPS_PER_THREADGROUP:
+    return quadgroups(e, offsetof(sm_frame, tg_threads));
+  case SM_IN_DISPATCH_QUADGROUPS_PER_THREADGROUP:
+    return quadgroups(e, offsetof(sm_frame, tg_full));
   default:
     sm_emit_fail(e, var->loc, "kernel input %s has no attribute that is "
                  "known", var->name);

@@ -603,9 +603,10 @@ static sm_expr *construct_matrix(sm_parser *p, const sm_type *to,
   bool columns = args->data[0]->type->kind == SM_T_VECTOR;
   uint32_t need = args->len == 1 && !columns ? 1
                   : columns ? to->count : to->count * to->rows;
-  if (args->len != need)
+  if (args->len != need || args->data[0]->type->kind == SM_T_MATRIX)
     return no_constructor(p, to, loc, "a matrix takes one scalar for the "
-                          "diagonal, its columns, or all its elements");
+                          "diagonal, its columns, all its elements, or a "
+                          "matrix of the same size");
   sm_exprs parts = {0};
   for (uint32_t i = 0; i < args->len; i++)
     tm_push(p->arena, &parts,
@@ -626,7 +627,10 @@ sm_expr *sm_construct(sm_parser *p, const sm_type *to, const sm_exprs *args,
     sm_exprs copy = *args;
     return sm_library_fragment(p, SM_B_SIMDGROUP_DIAGONAL, to, &copy, loc);
   }
-  if (to->kind == SM_T_MATRIX && args->data[0]->type != to)
+  const sm_type *first = args->data[0]->type;
+  bool converts = args->len == 1 && first->kind == SM_T_MATRIX &&
+                  first->count == to->count && first->rows == to->rows;
+  if (to->kind == SM_T_MATRIX && !converts)
     return construct_matrix(p, to, args, loc);
   if (args->len == 1)
     return sm_explicit_cast(p, args->data[0], to, SM_CAST_C, loc);

@@ -253,12 +253,23 @@ sm_expr *sm_binary(sm_parser *p, sm_op op, sm_expr *a, sm_expr *b,
   return binary_vectors(p, op, a, b, loc);
 }
 
+/* && and || of vectors of bool (spec 3.1): element by element, so that both
+ * operands are evaluated. */
+static sm_expr *logical_vectors(sm_parser *p, sm_expr_kind kind, sm_expr *a,
+                                sm_expr *b, tm_loc loc) {
+  sm_op op = kind == SM_AND ? SM_BIT_AND : SM_BIT_OR;
+  const sm_type *type = sm_value_type(p, a);
+  if (type != sm_value_type(p, b) || type->scalar != SM_BOOL)
+    return invalid(p, a, b, loc, "&& and || take two scalars, or two vectors "
+                   "of bool of one size");
+  return sm_binary(p, op, a, b, loc);
+}
+
 sm_expr *sm_logical(sm_parser *p, sm_expr_kind kind, sm_expr *a, sm_expr *b,
                     tm_loc loc) {
   if (sm_is_error(p, a) || sm_is_error(p, b)) return sm_error_expr(p, loc);
   if (a->type->kind == SM_T_VECTOR || b->type->kind == SM_T_VECTOR)
-    return invalid(p, a, b, loc, "&& and || take scalars: use & and | on "
-                   "vectors of bool, or all() and any()");
+    return logical_vectors(p, kind, a, b, loc);
   a = sm_condition(p, a);
   b = sm_condition(p, b);
   if (sm_is_error(p, a) || sm_is_error(p, b)) return sm_error_expr(p, loc);

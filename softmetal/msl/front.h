@@ -372,7 +372,7 @@ typedef struct sm_parser {
   tm_map keywords;
   struct {
     tm_name metal, precise, fast, as_type, vec, matrix, simdgroup_matrix,
-        packed_vec, atomic, numeric_limits, filled, thread_elements, vote_t,
+        packed_vec, atomic, numeric_limits, filled, thread_elements, vote_t, columns,
         all, any, size_t_, ptrdiff_t_, array, size;
   } n;
 
@@ -771,6 +771,13 @@ void sm_parse_declarations(sm_parser *p);
 /* Declarations in a block; statements are appended to out. */
 typedef TM_VEC(sm_stmt *) sm_stmts;
 void sm_parse_local(sm_parser *p, sm_stmts *out);
+/* Appends a variable that no name in the program means. */
+sm_var *sm_declare_hidden(sm_parser *p, const char *name, const sm_type *type,
+                          sm_expr *init, sm_stmts *out);
+/* Binds the declared variable and appends it, initialised with element. */
+void sm_declare_element(sm_parser *p, const sm_specifiers *s,
+                        const sm_declarator *d, sm_expr *element,
+                        sm_stmts *out);
 /* static constexpr constant T name = value; in a struct, after T. */
 bool sm_parse_static_member(sm_parser *p, const sm_specifiers *specifiers,
                             sm_declarator *declarator);
@@ -803,6 +810,8 @@ const sm_type *sm_parse_enum(sm_parser *p);
 /* One kernel parameter: kind, index and input are set from attributes. */
 void sm_kernel_param(sm_parser *p, sm_var *var,
                      const sm_attributes *attributes, bool is_size_type);
+/* Does the attribute make a buffer or a built-in input? */
+bool sm_is_input_attribute(tm_name name);
 /* An attribute of a parameter of another function: those of kernels mean
  * nothing there and are let pass, as Metal does. */
 void sm_plain_param_attribute(sm_parser *p, const sm_attribute *a);

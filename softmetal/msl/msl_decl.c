@@ -34,10 +34,19 @@ void sm_parse_static_assert(sm_parser *p) {
     sm_recover(p);
 }
 
-/* namespace a { ... }; its names are bound as "a::name". */
-void sm_parse_namespace(sm_parser *p) {
-  sm_accept_word(p, SM_K_inline);
-  sm_skip(p);
+static sm_symbol *namespace_of(sm_parser *p, tm_name name, tm_loc loc) {
+  sm_symbol *s = sm_find_here(p, name);
+  if (s && s->kind == SM_SYM_NAMESPACE) return s;
+  s = sm_bind(p, SM_SYM_NAMESPACE, name, loc);
+  if (!s) return NULL;
+  tm_buf text = tm_buf_in(p->arena);
+  tm_buf_printf(&text, "%s::", s->key);
+  s->prefix = tm_intern(p->names, tm_buf_text(&text), text.len);
+  return s;
+}
+
+/* At the name after `namespace`, or after `::` of namespace a::b { ... }. */
+static void parse_namespace_from(sm_parser *p) {
   tm_name name = p->t->kind == SM_TK_NAME && !p->t->keyword ? p->t->name
                                                             : NULL;
   tm_loc loc = p->t->loc;
@@ -48,26 +57,33 @@ void sm_parse_namespace(sm_parser *p) {
     sm_recover(p);
     return;
   }
-  if (!sm_expect(p, SM_P_LBRACE, "after the namespace")) {
+  bool nested = name && sm_at(p, SM_P_SCOPE) &&
+                sm_ahead(p)->kind == SM_TK_NAME && !sm_ahead(p)->keyword;
+  if (!nested && !sm_expect(p, SM_P_LBRACE, "after the namespace")) {
     sm_recover(p);
     return;
   }
-  sm_symbol *s = name ? sm_find_here(p, name) : NULL;
-  if (name && (!s || s->kind != SM_SYM_NAMESPACE)) {
-    s = sm_bind(p, SM_SYM_NAMESPACE, name, loc);
-    if (s) {
-      tm_buf text = tm_buf_in(p->arena);
-      tm_buf_printf(&text, "%s::", s->key);
-      s->prefix = tm_intern(p->names, tm_buf_text(&text), text.len);
-    }
-  }
+  sm_symbol *s = name ? namespace_of(p, name, loc) : NULL;
   if (s) sm_scope_open(p, &scope, s->prefix, false);
   p->namespaces++;
-  if (sm_enter(p)) sm_parse_declarations(p);
+  if (nested && p->version < 400)
+    tm_warning_at(p->diags, p->t->loc, "a nested namespace definition is an "
+                  "extension before MSL 4.0");
+  if (nested) sm_skip(p);
+  if (!sm_enter(p)) nested = false;
+  else if (nested) parse_namespace_from(p);
+  else sm_parse_declarations(p);
   p->nesting--;
   p->namespaces--;
   if (s) sm_scope_close(p);
-  sm_expect(p, SM_P_RBRACE, "after the namespace");
+  if (!nested) sm_expect(p, SM_P_RBRACE, "after the namespace");
+}
+
+/* namespace a { ... }; its names are bound as "a::name". */
+void sm_parse_namespace(sm_parser *p) {
+  sm_accept_word(p, SM_K_inline);
+  sm_skip(p);
+  parse_namespace_from(p);
 }
 
 static void using_namespace(sm_parser *p) {
@@ -543,6 +559,53 @@ static bool parse_local_variable(sm_parser *p, const sm_specifiers *s,
   return true;
 }
 
+sm_var *sm_declare_hidden(sm_parser *p, const char *name, const sm_type *type,
+                          sm_expr *init, sm_stmts *out) {
+  sm_var *var = sm_new_var(p, SM_V_LOCAL, tm_intern_cstr(p->names, name), type,
+                           init->loc);
+  var->init = init;
+  tm_push(p->arena, out, declaration(p, var));
+  return var;
+}
+
+void sm_declare_element(sm_parser *p, const sm_specifiers *s,
+                        const sm_declarator *d, sm_expr *element,
+                        sm_stmts *out) {
+  sm_var_kind kind;
+  bool placed = check_local(p, d) && local_space(p, s, d, &kind);
+  if (placed && kind == SM_V_THREADGROUP) {
+    sm_error(p, d->loc, "variables in the threadgroup address space cannot "
+             "be initialized");
+    placed = false;
+  }
+  const sm_type *type = !placed ? p->error_type
+                        : s->is_auto ? deduce(p, s, d, element) : d->type;
+  sm_var *var = sm_new_var(p, SM_V_LOCAL, d->name, type, d->loc);
+  var->is_const = d->is_const || s->is_constexpr;
+  sm_symbol *symbol = d->name ? sm_bind(p, SM_SYM_VAR, d->name, d->loc) : NULL;
+  if (symbol) symbol->var = var;
+  if (!check_object_type(p, d, type, SM_V_LOCAL)) {
+    var->type = p->error_type;
+    return;
+  }
+  finish_local(p, s, var, element);
+  tm_push(p->arena, out, declaration(p, var));
+}
+
+/* auto [a, b] = e; the names are bound, so that only this is an error. */
+static void refuse_binding(sm_parser *p) {
+  sm_unsupported(p, p->t->loc, "structured bindings are not supported");
+  for (sm_skip(p); p->t->kind == SM_TK_NAME && !p->t->keyword;) {
+    sm_symbol *symbol = sm_bind(p, SM_SYM_VAR, p->t->name, p->t->loc);
+    if (symbol)
+      symbol->var = sm_new_var(p, SM_V_LOCAL, p->t->name, p->error_type,
+                               p->t->loc);
+    sm_skip(p);
+    if (!sm_accept(p, SM_P_COMMA)) break;
+  }
+  sm_recover(p);
+}
+
 void sm_parse_local(sm_parser *p, sm_stmts *out) {
   sm_specifiers s;
   if (!sm_parse_specifiers(p, &s)) {
@@ -551,6 +614,10 @@ void sm_parse_local(sm_parser *p, sm_stmts *out) {
   }
   if (s.is_typedef) {
     sm_parse_typedef(p, &s);
+    return;
+  }
+  if (s.is_auto && sm_at(p, SM_P_LSQUARE)) {
+    refuse_binding(p);
     return;
   }
   if (s.is_kernel || s.is_inline)
@@ -840,7 +907,7 @@ static bool parse_function(sm_parser *p, const sm_specifiers *s,
   for (uint32_t i = 0; i < d->attributes.len; i++)
     tm_push(p->arena, &attributes, d->attributes.data[i]);
   if (sm_at_word(p, SM_K_const)) {
-    sm_unsupported(p, p->t->loc, "methods are not supported");
+    sm_error(p, p->t->loc, "non-member function cannot have 'const' qualifier");
     return false;
   }
   sm_function parsed = {0};
@@ -1072,9 +1139,26 @@ static void bind_var(sm_parser *p, sm_var *var) {
   if (symbol) symbol->var = var;
 }
 
+/* uint i [[thread_position_in_grid]]; at program scope: MSL 3.1 has it. */
+static bool is_global_input(const sm_specifiers *s, const sm_declarator *d) {
+  const sm_attributes *both[] = {&s->attributes, &d->attributes};
+  for (int k = 0; k < 2; k++)
+    for (uint32_t i = 0; i < both[k]->len; i++)
+      if (sm_is_input_attribute(both[k]->data[i].name)) return true;
+  return false;
+}
+
 static bool parse_global(sm_parser *p, const sm_specifiers *s,
                          sm_declarator *d) {
   bool is_list;
+  if (d->name && is_global_input(s, d)) {
+    tm_diag *diag = sm_unsupported(p, d->loc, "'%s': inputs of kernels and "
+                                   "buffers at program scope are not "
+                                   "supported", d->name);
+    sm_hint(p, diag, "make it a parameter of the kernel");
+    bind_var(p, sm_new_var(p, SM_V_GLOBAL, d->name, p->error_type, d->loc));
+    return true;
+  }
   if (!check_global(p, s, d)) return false;
   const sm_attribute *constant = constant_attribute(p, s, d);
   const sm_type *type = d->type ? d->type : p->error_type;

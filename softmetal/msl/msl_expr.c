@@ -556,6 +556,9 @@ static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
                                        name) : NULL;
   if (method && method->kind == SM_SYM_FUNCTION)
     return parse_method_call(p, e, method, loc);
+  if (e->type->kind == SM_T_MATRIX && name == p->n.columns &&
+      sm_at(p, SM_P_LSQUARE))
+    return e; /* m.columns[i] is m[i] */
   if (!sm_at(p, SM_P_LPAREN)) return sm_select_member(p, e, name, loc);
   sm_skip(p);
   if (e->type == p->log_type && e->kind == SM_VAR)
@@ -585,12 +588,14 @@ static sm_expr *parse_member(sm_parser *p, sm_expr *e) {
       name == p->n.size && !args.len)
     return sm_literal_int(p, SM_ULONG,
                           t->structure->members.data[0].type->count, loc);
-  if (t->kind == SM_T_STRUCT)
-    sm_unsupported(p, loc, "method '%s' of '%s': methods are not supported",
-                   name, t->spelling);
-  else
+  if (vote && strcmp(name, "all") == 0 && !args.len) {
+    tm_diag *diag = sm_unsupported(p, loc, "method 'all' of '%s' is not "
+                                   "supported", t->spelling);
+    sm_hint(p, diag, "use %s_all(x)", t == p->simd_vote ? "simd" : "quad");
+  } else {
     sm_error(p, loc, "no member function named '%s' in '%s'", name,
              t->spelling);
+  }
   return sm_error_expr(p, loc);
 }
 

@@ -40,6 +40,8 @@ static const struct {
   {"quadgroup_index_in_threadgroup", SM_IN_QUADGROUP_INDEX_IN_THREADGROUP,
    INDEX},
   {"quadgroups_per_threadgroup", SM_IN_QUADGROUPS_PER_THREADGROUP, INDEX},
+  {"dispatch_quadgroups_per_threadgroup",
+   SM_IN_DISPATCH_QUADGROUPS_PER_THREADGROUP, INDEX},
 };
 
 static const char *input_name(sm_builtin_input input) {
@@ -230,6 +232,25 @@ static void set_input(sm_parser *p, sm_var *var, const sm_attribute *a,
           : "use uint or ushort");
 }
 
+/* [[function_constant(b)]]: the argument is there where b is true (spec
+ * 5.8.1). What the kernel does with it elsewhere is its own affair. */
+static void set_condition(sm_parser *p, sm_var *var, const sm_attribute *a) {
+  const sm_expr *e = a->value;
+  if (e && sm_is_error(p, e)) return;
+  bool constant = e && e->kind == SM_VAR &&
+                  (e->u.var->kind == SM_V_FUNCTION_CONSTANT ||
+                   e->u.var->kind == SM_V_GLOBAL) &&
+                  sm_is_scalar(e->type) && e->type->scalar == SM_BOOL;
+  if (!constant)
+    sm_error(p, a->loc, "'%s' attribute of a parameter must name a function "
+             "constant of type bool", a->name);
+  else if (!is_indirect(var->type))
+    sm_error(p, a->loc, "'%s' attribute only applies to pointers and "
+             "references", a->name);
+  else
+    var->condition = e->u.var;
+}
+
 static bool apply_param_attribute(sm_parser *p, sm_var *var,
                                   const sm_attribute *a, bool is_size_type) {
   if (strcmp(a->name, "buffer") == 0 || strcmp(a->name, "threadgroup") == 0) {
@@ -242,6 +263,10 @@ static bool apply_param_attribute(sm_parser *p, sm_var *var,
     return true;
   }
   if (strcmp(a->name, "maybe_unused") == 0) return false;
+  if (strcmp(a->name, "function_constant") == 0) {
+    set_condition(p, var, a);
+    return false;
+  }
   if (strcmp(a->name, "texture") == 0 || strcmp(a->name, "sampler") == 0 ||
       strcmp(a->name, "stage_in") == 0) {
     sm_unsupported(p, a->loc, "attribute '%s' is not supported: kernels "
@@ -378,13 +403,18 @@ static void check_inputs(sm_parser *p, const sm_function *f) {
              position->type->spelling);
 }
 
-void sm_plain_param_attribute(sm_parser *p, const sm_attribute *a) {
-  static const char *const others[] = {"buffer", "threadgroup",
-                                       "maybe_unused"};
-  bool known = is_one_of(a->name, others, TM_COUNT(others));
+bool sm_is_input_attribute(tm_name name) {
+  bool known = strcmp(name, "buffer") == 0;
   for (size_t i = 0; i < TM_COUNT(inputs); i++)
-    known |= strcmp(a->name, inputs[i].name) == 0;
-  if (!known)
+    known |= strcmp(name, inputs[i].name) == 0;
+  return known;
+}
+
+void sm_plain_param_attribute(sm_parser *p, const sm_attribute *a) {
+  static const char *const others[] = {"threadgroup", "function_constant",
+                                       "maybe_unused"};
+  if (!is_one_of(a->name, others, TM_COUNT(others)) &&
+      !sm_is_input_attribute(a->name))
     sm_error(p, a->loc, "attribute '%s' only applies to the parameters of "
              "kernels", a->name);
 }

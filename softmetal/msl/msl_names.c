@@ -50,6 +50,7 @@ void sm_names_setup(sm_parser *p) {
   p->n.filled = tm_intern_cstr(n, "make_filled_simdgroup_matrix");
   p->n.thread_elements = tm_intern_cstr(n, "thread_elements");
   p->n.vote_t = tm_intern_cstr(n, "vote_t");
+  p->n.columns = tm_intern_cstr(n, "columns");
   p->n.all = tm_intern_cstr(n, "all");
   p->n.any = tm_intern_cstr(n, "any");
   p->n.size_t_ = tm_intern_cstr(n, "size_t");
@@ -189,12 +190,6 @@ static void nearer(const char *candidate, const char *name, unsigned *best,
 }
 
 void sm_undeclared(sm_parser *p, tm_name name, tm_loc loc) {
-  if (strstr(name, "unorm565") && strstr(name, "pack_") &&
-      sm_library_visible(p)) {
-    sm_unsupported(p, loc, "'%s' is not supported: which end of the 16 bits "
-                   "red is at is not known for certain", name);
-    return;
-  }
   tm_diag *diag = sm_error(p, loc, "use of undeclared identifier '%s'", name);
   if (p->diags->errors > MOST_HINTS) return;
   bool library = sm_library_function(p, name) != SM_BUILTINS ||

@@ -186,17 +186,105 @@ static sm_stmt *parse_for_init(sm_parser *p) {
   return s;
 }
 
+/* for (T x : range): is there a ':' before the first ';'? At the '('. */
+static bool is_range_for(const sm_parser *p) {
+  uint32_t depth = 0;
+  for (const sm_token *t = p->t; t < p->end; t++) {
+    if (sm_token_is(t, SM_P_SEMI) || sm_token_is(t, SM_P_LBRACE) ||
+        sm_token_is(t, SM_P_QUESTION))
+      return false;
+    if (sm_token_is(t, SM_P_COLON)) return depth == 1;
+    if (sm_token_is(t, SM_P_LPAREN)) depth++;
+    if (sm_token_is(t, SM_P_RPAREN) && --depth == 0) return false;
+  }
+  return false;
+}
+
+static sm_expr *parse_range(sm_parser *p) {
+  tm_loc loc = p->t->loc;
+  if (!sm_at(p, SM_P_LBRACE)) return sm_parse_expr(p);
+  sm_unsupported(p, loc, "a list as the range of 'for' is not supported: put "
+                 "it into an array first");
+  sm_skip_balanced(p);
+  return sm_error_expr(p, loc);
+}
+
+/* How many elements the range has; 0 (reported): it is none. */
+static uint32_t range_count(sm_parser *p, const sm_expr *range) {
+  const sm_type *t = range->type;
+  if (sm_is_error(p, range)) return 0;
+  if (t->kind == SM_T_STRUCT && sm_struct_of(p, t)->is_array)
+    t = t->structure->members.data[0].type;
+  if (t->kind != SM_T_ARRAY)
+    sm_error(p, range->loc, "invalid range expression of type '%s': use an "
+             "array", range->type->spelling);
+  else if (!range->is_lvalue)
+    sm_unsupported(p, range->loc, "a temporary as the range of 'for' is not "
+                   "supported: put it into a variable first");
+  else
+    return t->count;
+  return 0;
+}
+
+/* for (T x : range) ... is, with names that nobody can write,
+ *   for (auto &r = range, int i = 0; i < count; ++i) { T x = r[i]; ... } */
+static sm_stmt *parse_range_for(sm_parser *p, sm_stmt *s) {
+  sm_specifiers type;
+  sm_declarator d;
+  sm_stmts before = {0}, inside = {0};
+  if (!sm_parse_specifiers(p, &type) ||
+      !sm_parse_declarator(p, &type, false, &d) ||
+      !sm_expect(p, SM_P_COLON, "after the variable of 'for'")) {
+    sm_recover(p);
+    return s;
+  }
+  sm_expr *range = parse_range(p);
+  sm_expect(p, SM_P_RPAREN, "after the range of 'for'");
+  tm_loc loc = range->loc;
+  uint32_t count = range_count(p, range);
+  sm_expr *element = sm_error_expr(p, loc);
+  if (count) {
+    const sm_type *ref = sm_type_reference(p, range->type, range->space,
+                                           range->is_const,
+                                           range->is_volatile);
+    sm_var *whole = sm_declare_hidden(p, "(range)", ref, range, &before);
+    sm_var *index = sm_declare_hidden(p, "(index)", p->scalars[SM_INT],
+                                      sm_literal_int(p, SM_INT, 0, loc),
+                                      &before);
+    s->e = sm_binary(p, SM_LT, sm_var_ref(p, index, loc),
+                     sm_literal_int(p, SM_INT, count, loc), loc);
+    s->step = sm_rvalue(p, sm_step(p, SM_PRE, SM_ADD,
+                                   sm_var_ref(p, index, loc), loc));
+    element = sm_subscript(p, sm_var_ref(p, whole, loc),
+                           sm_var_ref(p, index, loc), loc);
+  }
+  s->init = new_stmt(p, SM_S_BLOCK, loc);
+  set_body(s->init, &before);
+  sm_declare_element(p, &type, &d, element, &inside);
+  p->loops++;
+  tm_push(p->arena, &inside, parse_substatement(p));
+  p->loops--;
+  sm_stmt *body = new_stmt(p, SM_S_BLOCK, loc);
+  set_body(body, &inside);
+  tm_push(p->arena, &s->body, body);
+  return s;
+}
+
 static sm_stmt *parse_for(sm_parser *p, int32_t unroll) {
   sm_stmt *s = new_stmt(p, SM_S_FOR, p->t->loc);
   s->unroll = unroll;
   sm_skip(p);
+  bool over_range = sm_at(p, SM_P_LPAREN) && is_range_for(p);
   if (!sm_expect(p, SM_P_LPAREN, "after 'for'")) return s;
   sm_scope_enter(p);
+  if (over_range) {
+    parse_range_for(p, s);
+    sm_scope_leave(p);
+    return s;
+  }
   s->init = parse_for_init(p);
   if (!sm_at(p, SM_P_SEMI)) s->e = sm_condition(p, sm_parse_expr(p));
-  if (sm_at(p, SM_P_COLON) || !sm_expect(p, SM_P_SEMI, "in 'for'")) {
-    if (sm_at(p, SM_P_COLON))
-      sm_unsupported(p, p->t->loc, "range-based for is not supported");
+  if (!sm_expect(p, SM_P_SEMI, "in 'for'")) {
     sm_recover(p);
     sm_scope_leave(p);
     return s;

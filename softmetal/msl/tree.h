@@ -97,7 +97,9 @@ typedef enum sm_builtin_input { /* [[...]] attributes of kernel parameters */
   SM_IN_SIMDGROUPS_PER_THREADGROUP,
   SM_IN_DISPATCH_SIMDGROUPS_PER_THREADGROUP, SM_IN_THREADS_PER_SIMDGROUP,
   SM_IN_THREAD_INDEX_IN_QUADGROUP, SM_IN_QUADGROUP_INDEX_IN_THREADGROUP,
-  SM_IN_QUADGROUPS_PER_THREADGROUP, SM_IN_GRID_ORIGIN, SM_IN_GRID_SIZE
+  SM_IN_QUADGROUPS_PER_THREADGROUP,
+  SM_IN_DISPATCH_QUADGROUPS_PER_THREADGROUP, SM_IN_GRID_ORIGIN,
+  SM_IN_GRID_SIZE
 } sm_builtin_input;
 
 typedef enum sm_var_kind {
@@ -133,6 +135,8 @@ typedef struct sm_var {
   uint32_t index;            /* buffer, threadgroup or function-constant */
   sm_builtin_input input;
   struct sm_expr *init;      /* locals and globals; NULL: uninitialised */
+  const struct sm_var *condition; /* of a kernel's argument: the bool that
+                                says whether it is there, or NULL */
   const sm_log *log;         /* of an os_log, which no code can read */
   uint32_t id;               /* unique in the program, dense from 0 */
 } sm_var;

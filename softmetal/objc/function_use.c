@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * function_use.c - which function constants a kernel reads, itself or in the
- * functions and constants that it uses. One that is only asked about with
+ * functions and constants that it uses, and which say whether an argument of
+ * it is there. One that is only asked about with
  * is_function_constant_defined need not be set.
  */
 #include "metal_objects.h"
@@ -64,6 +65,9 @@ bool *sm_constants_used(const sm_program *program, const sm_function *kernel) {
             calloc(program->vars + 1u, 1)};
   if (w.used && w.seen && w.seen_vars) {
     walk_function(&w, kernel);
+    for (uint32_t i = 0; i < kernel->params.len; i++)
+      if (kernel->params.data[i]->condition)
+        walk_var(&w, kernel->params.data[i]->condition);
   } else {
     free(w.used);
     w.used = NULL;

@@ -6,7 +6,22 @@
  */
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
 #pragma OPENCL EXTENSION __cl_clang_variadic_functions : enable
+typedef char int8_t;
+typedef uchar uint8_t;
+typedef short int16_t;
+typedef ushort uint16_t;
+typedef int int32_t;
+typedef uint uint32_t;
+typedef long int64_t;
+typedef ulong uint64_t;
 namespace metal {
+template <typename T, int N> struct array { T elements[N]; };
+bool simd_is_first();
+template <typename T> T simd_prefix_inclusive_sum(T);
+template <typename T> T simd_prefix_exclusive_sum(T);
+template <typename T> T quad_sum(T);
+template <typename T> T quad_broadcast(T, ushort);
+template <typename T> T quad_shuffle_xor(T, ushort);
 template <typename T> T simd_sum(T);
 enum class mem_flags { mem_none = 0, mem_device = 1, mem_threadgroup = 2, mem_texture = 4 };
 void threadgroup_barrier(mem_flags);
@@ -22,7 +37,7 @@ template <typename T> T simd_broadcast(T, ushort);
 template <typename T> T saturate(T);
 template <typename T> T powr(T, T);
 template <typename T> T fract(T);
-namespace fast { using ::exp; using ::sin; using ::cos; using ::log; using ::tanh; using ::sqrt; }
+namespace fast { using ::exp; using ::exp2; using ::clamp; using ::sin; using ::cos; using ::log; using ::tanh; using ::sqrt; }
 namespace precise { using ::exp; using ::sin; using ::cos; using ::log; using ::tanh; using ::sqrt; }
 template <typename T, typename U> T as_type_(U);
 }

@@ -14,6 +14,12 @@ kernel void f(device uint *y [[buffer(0)]],
               uint m [[simdgroup_index_in_threadgroup]],
               ushort n [[simdgroups_per_threadgroup]],
               uint o [[threads_per_simdgroup]],
-              ushort p [[thread_index_in_quadgroup]]) {
-  y[a.x] = b.x + c.y + d.z + e.x + g.y + h.z + k + l + m + n + o + p;
+              ushort p [[thread_index_in_quadgroup]],
+              uint q [[quadgroup_index_in_threadgroup]],
+              uint r [[quadgroups_per_threadgroup]],
+              ushort s [[dispatch_quadgroups_per_threadgroup]],
+              uint t [[dispatch_simdgroups_per_threadgroup]],
+              uint3 u [[grid_origin]], uint3 v [[grid_size]]) {
+  y[a.x] = b.x + c.y + d.z + e.x + g.y + h.z + k + l + m + n + o + p + q +
+           r + s + t + u.x + v.x;
 }
