@@ -482,6 +482,35 @@ static void ragged_grids_have_smaller_edge_groups(void **state) {
   objc_release(pipeline);
 }
 
+/* 40 threads in groups of 30: quadgroups of 8 and 3; the
+ * dispatched ones are those of 30 threads everywhere. */
+static void edge_groups_know_what_was_dispatched(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device,
+      "#include <metal_stdlib>\nusing namespace metal;\n"
+      "kernel void k(device uint4 *x [[buffer(0)]],\n"
+      "  uint p [[thread_position_in_grid]],\n"
+      "  uint a [[quadgroups_per_threadgroup]],\n"
+      "  uint b [[dispatch_quadgroups_per_threadgroup]],\n"
+      "  uint c [[threads_per_threadgroup]],\n"
+      "  uint d [[dispatch_threads_per_threadgroup]]) {\n"
+      "  x[p] = uint4(a, b, c, d);\n}\n", "k");
+  id x = buffer_of(m->device, 4096), encoder, buffer = begin(m, &encoder);
+  set_pipeline(encoder, pipeline);
+  set_buffer(encoder, x, 0, 0);
+  dispatch(encoder, 40, 30);
+  assert_int_equal(finish(buffer, encoder), 4);
+  const uint32_t(*got)[4] = contents(x);
+  for (int i = 0; i < 40; i++) {
+    assert_int_equal(got[i][0], i < 30 ? 8 : 3);
+    assert_int_equal(got[i][1], 8);
+    assert_int_equal(got[i][2], i < 30 ? 30 : 10);
+    assert_int_equal(got[i][3], 30);
+  }
+  objc_release(x);
+  objc_release(pipeline);
+}
+
 static void indirect_dispatches_read_their_grid_when_they_run(void **state) {
   const metal *m = *state;
   id pipeline = pipeline_of(m->device, bump, "k");
@@ -687,6 +716,7 @@ int main(void) {
       WITH_METAL(every_error_code_can_be_injected),
       WITH_METAL(misuse_fails_the_buffer_with_class_selector_and_reason),
       WITH_METAL(ragged_grids_have_smaller_edge_groups),
+      WITH_METAL(edge_groups_know_what_was_dispatched),
       WITH_METAL(indirect_dispatches_read_their_grid_when_they_run),
       WITH_METAL(concurrent_dispatches_need_barriers),
       WITH_METAL(listeners_are_told_when_their_value_is_reached),

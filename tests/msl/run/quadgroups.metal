@@ -1,7 +1,6 @@
-// rule: quadgroups of this threadgroup, and of one as it was dispatched
-// threads: 16
-// group: 12
-// out: 3 3 3 3 3 3 3 3 3 3 3 3 1 1 1 1 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3
+// rule: a part of a quadgroup counts as one
+// threads: 6
+// out: 2 2 2 2 2 2 2 2 2 2 2 2
 #include <metal_stdlib>
 using namespace metal;
 kernel void f(device float *out [[buffer(1)]],
@@ -9,5 +8,5 @@ kernel void f(device float *out [[buffer(1)]],
               ushort here [[quadgroups_per_threadgroup]],
               uint asked [[dispatch_quadgroups_per_threadgroup]]) {
   out[i] = here;
-  out[16 + i] = asked;
+  out[6 + i] = asked;
 }
