@@ -291,4 +291,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 -include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
-  $(TEST_SRC:%=$(BUILD)/obj/%.d) $(BENCH_SRC:%=$(BUILD)/obj/%.d)
+  $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
+  $(BENCH_SRC:%=$(BUILD)/obj/%.d)
