@@ -209,20 +209,20 @@ fuzz-msl: $(SETUP) ## damage MSL texts for FUZZ_SECONDS under the address saniti
 	fi
 .PHONY: fuzz-msl
 
-demo: $(SETUP) ## build and run the four example kernels, with a table
+demo: $(SETUP) ## build and run the four example kernels, with a table and a picture
 	+@$(SUBMAKE) products
 	+@$(SUBMAKE) $(BUILD)/bench/demo
-	@$(BUILD)/bench/demo examples/kernels
+	@$(BUILD)/bench/demo examples/kernels $(BUILD)/demo.png
 
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
 	+@$(SUBMAKE) products
 	+@$(SUBMAKE) $(BUILD)/bench/bench
 	@$(BUILD)/bench/bench "$(BENCH)"
 
-BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/bench.c,$(BENCH_SRC)))
-$(BUILD)/bench/demo: $(call obj,bench/demo.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
+BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/bench.c,$(BENCH_SRC)))
+$(BUILD)/bench/demo: $(call obj,bench/demo.c bench/picture.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lm -lpthread -ldl
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lz -lm -lpthread -ldl
 # Lowering alone is measured from inside: its archive comes after the library.
 $(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARED_LINK) \
                       $(BUILD)/libtestsupport.a $(BUILD)/libtritonmetal.a

@@ -62,6 +62,12 @@ tm_buffer *bench_floats(bench_gpu *gpu, size_t count); /* random in [-1,1) */
 void bench_launch(bench_gpu *gpu, tm_kernel *kernel, tm_grid grid,
                   const tm_arg *args, size_t n); /* and wait */
 
+/* ---- picture.c: the end of the demo -------------------------------------- */
+
+/* Renders the ray-marched scene to a PNG file and prints its speed; false when
+ * it is wrong or cannot be written. */
+bool bench_picture(bench_gpu *gpu, const char *path);
+
 /* ---- the benches -------------------------------------------------------- */
 
 void bench_parse(void);

@@ -5,6 +5,8 @@
  *   kernel, size, correct (with the largest error), compile time (source to
  *   MSL, cache off), cached time (the same from the cache), run time
  *
+ * and a picture (picture.c) to the file that the second argument names.
+ *
  * Answers are compared with double-precision references computed here.
  */
 #define _GNU_SOURCE
@@ -199,6 +201,7 @@ int main(int argc, char **argv) {
   bool ok = true;
   for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++)
     ok = show(&subjects[i], &gpu) && ok;
+  if (argc > 2) ok = bench_picture(&gpu, argv[2]) && ok;
   tm_buffer *all[] = {x, y, z, w, b, m, r};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     tm_buffer_destroy(all[i]);

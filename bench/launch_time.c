@@ -14,6 +14,41 @@ enum { BURST = 32, BURSTS = 200, SMALL = 1024 };
 static const char signature[] =
     "*fp32:16, *fp32:16, *fp32:16, i32:16, 1024";
 
+/* The host's part of a launch: the median of bursts, in seconds. */
+static double launch_seconds(bench_gpu *gpu, tm_kernel *kernel,
+                             const tm_arg *args) {
+  tm_error *error = NULL;
+  double times[BURSTS];
+  for (int i = 0; i < BURSTS; i++) {
+    double start = bench_seconds();
+    for (int k = 0; k < BURST; k++)
+      bench_check(tm_launch(gpu->stream, kernel, tm_grid_1d(1), args, 4,
+                            &error),
+                  error);
+    times[i] = (bench_seconds() - start) / BURST;
+    bench_check(tm_stream_synchronize(gpu->stream, TM_WAIT_FOREVER, &error),
+                error);
+  }
+  return bench_median(times, BURSTS);
+}
+
+/* What the profiler adds to a launch: with it less without, in turn. */
+static double profiler_seconds(bench_gpu *gpu, tm_kernel *kernel,
+                               const tm_arg *args) {
+  enum { ROUNDS = 5 };
+  tm_error *error = NULL;
+  double more[ROUNDS];
+  for (int i = 0; i < ROUNDS; i++) {
+    tm_profile *profile;
+    double off = launch_seconds(gpu, kernel, args);
+    bench_check(tm_profile_start(gpu->context, NULL, &error), error);
+    more[i] = launch_seconds(gpu, kernel, args) - off;
+    bench_check(tm_profile_stop(&profile, gpu->context, &error), error);
+    tm_profile_destroy(profile);
+  }
+  return bench_median(more, ROUNDS);
+}
+
 void bench_launches(void) {
   if (!bench_wanted("launch")) return;
   bench_gpu gpu = bench_gpu_open();
@@ -23,20 +58,10 @@ void bench_launches(void) {
   tm_arg args[4] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
                     tm_arg_buffer(bench_floats(&gpu, SMALL), 0),
                     tm_arg_int(SMALL)};
-  tm_error *error = NULL;
-  double times[BURSTS];
-  for (int i = 0; i < BURSTS; i++) {
-    double start = bench_seconds();
-    for (int k = 0; k < BURST; k++)
-      bench_check(tm_launch(gpu.stream, kernel, tm_grid_1d(1), args, 4,
-                            &error),
-                  error);
-    times[i] = (bench_seconds() - start) / BURST;
-    bench_check(tm_stream_synchronize(gpu.stream, TM_WAIT_FOREVER, &error),
-                error);
-  }
-  bench_limit("launch, host side", 1e6 * bench_median(times, BURSTS), "us",
-              2);
+  bench_limit("launch, host side",
+              1e6 * launch_seconds(&gpu, kernel, args), "us", 2);
+  bench_limit("launch, what the profiler adds",
+              1e6 * profiler_seconds(&gpu, kernel, args), "us", 1);
   tm_buffer_destroy(args[2].u.buffer);
   tm_buffer_destroy(x);
   tm_kernel_destroy(kernel);

@@ -1315,6 +1315,118 @@ TM_API size_t tm_function_variants(const tm_function *function);
  * Threads: one per function. Since: 0.1 */
 TM_API void tm_function_destroy(tm_function *function);
 
+/* ---- the profiler ----------------------------------------------------- */
+
+/*
+ * Between start and stop every launch of the context's streams is recorded,
+ * every compile and every pipeline. The GPU's times are measured, launch by
+ * launch, never shared out: each launch gets an encoder of its own, in the
+ * command buffer that it would be in anyway, and the GPU stamps where the
+ * encoder begins and ends. What this changes: launches of a stream do not run
+ * at the same time, and the GPU spends a moment between encoders. On
+ * a device without such stamps (virtual machines), or when asked for, each
+ * launch has a command buffer of its own instead, which costs a submission a
+ * launch. A launch into an encoder of the host's is not seen.
+ *
+ * Bytes and operations are counted as tm_kernel_estimate counts them, when
+ * the profile is read and not while launching; times are the GPU's. On
+ * softmetal the GPU is this machine's processor, so that rates compare
+ * kernels with each other, and the roofline is that of the chip it plays.
+ */
+typedef struct tm_profile tm_profile;
+
+/* How the GPU's time of a launch is taken. */
+typedef enum tm_timing {
+  TM_TIMING_DEFAULT = 0,        /* encoders if the device stamps them */
+  TM_TIMING_COMMAND_BUFFERS = 1 /* a command buffer for each launch */
+} tm_timing;
+
+typedef struct tm_profile_options {
+  size_t struct_size;   /* set by TM_PROFILE_OPTIONS_INIT */
+  uint64_t most_events; /* launches that are timed and traced, 56 bytes each;
+                           those after it are only counted. 0: 262144 */
+  uint32_t timing;      /* tm_timing */
+} tm_profile_options;
+#define TM_PROFILE_OPTIONS_INIT { sizeof(tm_profile_options), 0, 0 }
+
+/* A kernel with one specialization. Times are in seconds; 0 where nothing is
+ * known. */
+typedef struct tm_profile_row {
+  size_t struct_size;         /* set by TM_PROFILE_ROW_INIT */
+  const char *kernel;         /* its name */
+  const char *specialization; /* "x=*fp32:16, n=i32, BLOCK=1024, num_warps=4,
+                                 num_stages=3" */
+  uint64_t launches;
+  uint64_t compiles;          /* compiled anew */
+  uint64_t cache_hits;        /* found in the cache instead */
+  double compile_seconds;     /* of both together */
+  double gpu_total, gpu_min;  /* of the launches that are timed */
+  double gpu_median, gpu_p95; /* the middle one, or the mean of the middle
+                                 two; the least that 95% do not exceed */
+  double queue_wait;          /* mean, from the launch to the GPU's beginning */
+  double bytes_per_second;    /* device memory, read and written */
+  double flops_per_second;
+  double of_roofline;         /* the least time, by tm_kernel_estimate, of what
+                                 the GPU's time; 1 is as fast as can be */
+  const char *bound;          /* what bounds most of it; NULL: not known */
+  uint64_t timed;             /* launches with a GPU time: not those that
+                                 failed, or that no call has seen end */
+  double pipeline_seconds;    /* Metal's part of compiling */
+  double host_total;          /* of queueing the launches */
+  uint32_t is_exact;          /* 0: bytes and operations depend on data, or are
+                                 those of the 64 longest combinations of grid
+                                 and integers only, as are the rates */
+} tm_profile_row;
+#define TM_PROFILE_ROW_INIT \
+  { sizeof(tm_profile_row), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    NULL, 0, 0, 0, 0 }
+
+/* Begins to record. options may be NULL. A recording that is not stopped
+ * ends with tm_context_destroy.
+ * Errors: TM_E_ARGUMENT (it is recording already), TM_E_MEMORY,
+ * TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_profile_start(tm_context *context,
+                                  const tm_profile_options *options,
+                                  tm_error **error);
+/* Ends the recording. Synchronize the streams before: a launch that is not
+ * seen to have ended has no GPU time. The profile is the caller's; it outlives
+ * the context.
+ * Errors: TM_E_ARGUMENT (it is not recording), TM_E_MEMORY (recording has run
+ * out of it, what there was is lost).
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_profile_stop(tm_profile **profile, tm_context *context,
+                                 tm_error **error);
+/* How many rows there are; 0 for NULL.
+ * Threads: any. Since: 0.1 */
+TM_API size_t tm_profile_count(const tm_profile *profile);
+/* Fills row, whose struct_size the caller has set, with row number index from
+ * 0; those that took the GPU longest come first. Counting bytes compiles the
+ * kernel again, some milliseconds for each combination of grid and integers,
+ * the first time that the row is asked for. Text is borrowed from the profile.
+ * Errors: TM_E_ARGUMENT (NULL, no such row), TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_profile_row_at(tm_profile *profile, size_t index,
+                                   tm_profile_row *row, tm_error **error);
+/* All rows as a table to be shown to a person. NULL without memory. Borrowed
+ * from the profile.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_profile_text(tm_profile *profile);
+/* All rows as a JSON object: "device", "chip", "timing", "seconds" and
+ * "kernels", an array of objects with the names of tm_profile_row's fields.
+ * NULL without memory. Borrowed from the profile.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_profile_json(tm_profile *profile);
+/* Every launch on a time line, as JSON in Chrome's trace format, which
+ * ui.perfetto.dev and chrome://tracing open: what host threads did (compiles,
+ * pipelines, launches), how long launches waited, what the GPU did for each
+ * stream. NULL without memory. Borrowed from the profile.
+ * Threads: any. Since: 0.1 */
+TM_API const char *tm_profile_trace(tm_profile *profile);
+/* Gives up the profile; NULL is fine.
+ * Threads: one per profile. Since: 0.1 */
+TM_API void tm_profile_destroy(tm_profile *profile);
+
 /* ---- cache ------------------------------------------------------------ */
 
 /*

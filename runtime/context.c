@@ -54,6 +54,7 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   pthread_mutex_init(&context->lock, NULL);
   tmi_pool_init(&context->pool);
   tmi_exposed_init(&context->exposed);
+  tmi_profiler_init(&context->profiler);
   tm_arena_init(&context->texts, 16 << 20);
   *out = context;
   return TM_OK;
@@ -67,6 +68,7 @@ void tmi_context_release(tm_context *context) {
   if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
   tmi_pool_free(&context->pool);
   tmi_exposed_free(&context->exposed);
+  tmi_profiler_free(&context->profiler);
   if (context->has_device) tm_metal_device_close(&context->device);
   tm_store_close(context->store);
   tmi_settings_free(&context->settings);
@@ -75,7 +77,12 @@ void tmi_context_release(tm_context *context) {
   free(context);
 }
 
-void tm_context_destroy(tm_context *context) { tmi_context_release(context); }
+void tm_context_destroy(tm_context *context) {
+  if (!context) return;
+  /* A session keeps kernels, and they the context. */
+  tmi_profiler_drop(&context->profiler);
+  tmi_context_release(context);
+}
 
 /* ---- the device --------------------------------------------------------- */
 

@@ -23,10 +23,11 @@
  *   stream.c       batches of dispatches in flight
  *   graph.c        recorded launches, replayed (graph.h)
  *   function.h     variants by arguments: function.c and others
+ *   profile.h      the profiler: profile.c and others
  *
  * Every object counts references; those who need one retain it. Locks are
- * taken in the order function, stream, kernel, context, pool; none is held
- * while Metal or the compiler compiles, except the kernel's own.
+ * taken in the order function, stream, kernel, context, pool, profiler; none
+ * is held while Metal or the compiler compiles, except the kernel's own.
  */
 #ifndef TM_CONTEXT_H
 #define TM_CONTEXT_H
@@ -117,6 +118,7 @@ typedef struct tmi_exposed {
 } tmi_exposed;
 
 struct tmi_batch;
+struct tmi_dispatch;
 /* Where the buffer starts for the GPU; 0: this Metal does not tell. */
 uint64_t tmi_buffer_address(tm_buffer *buffer);
 void tmi_exposed_init(tmi_exposed *exposed);
@@ -128,6 +130,13 @@ void tmi_exposed_forget(tm_buffer *buffer);
 bool tmi_exposed_use(tm_context *context, struct tmi_batch *batch);
 
 /* ---- context.c ---------------------------------------------------------- */
+
+/* See profile.c. */
+typedef struct tmi_profiler {
+  atomic_bool is_on;
+  pthread_mutex_t lock;   /* over the rest */
+  tm_profile *session;    /* owned; NULL: it is off */
+} tmi_profiler;
 
 struct tm_context {
   atomic_int references;
@@ -141,6 +150,7 @@ struct tm_context {
   _Atomic(tm_buffer *) ended; /* buffers whose `ended` is to be called */
   tm_buffer *mapped;        /* wrapped, not destroyed; under the pool's lock */
   tmi_exposed exposed;
+  tmi_profiler profiler;
   tm_arena texts;           /* of the environment */
   bool has_environment;
   tm_environment_facts environment;
@@ -202,6 +212,7 @@ struct tm_kernel {
   _Atomic uint64_t batch;/* the last batch that retains it */
   uint32_t cache;        /* a tm_switch: as it was compiled */
   _Atomic(tm_kernel *) overlapping; /* made when first needed; or NULL */
+  _Atomic uint64_t profile_row; /* see profile.c */
 };
 
 void tmi_kernel_retain(tm_kernel *kernel);
@@ -401,12 +412,18 @@ typedef struct tmi_batch {
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
   double opened;         /* tmi_seconds of its first launch */
+  /* of the profiler, see profile.c */
+  uint64_t session;      /* whose events these are; 0: none */
+  TM_VEC(uint32_t) events; /* one for each stamped encoder; by realloc */
+  tm_id samples, pass;   /* +1, kept when the batch is used again; or NULL */
+  bool is_alone;         /* committed after its first launch */
 } tmi_batch;
 
 struct tm_stream {
   tm_context *context;
   pthread_mutex_t lock;
   tm_id queue;           /* +1 */
+  uint32_t number;       /* unique in the process, from 1; for traces */
   uint32_t batch_limit;  /* launches */
   uint64_t byte_limit;   /* of the buffers that they use */
   double age_limit;      /* seconds that a batch may be open */
@@ -431,6 +448,16 @@ struct tm_stream {
 /* The open batch with its encoder, made when there is none. Lock held. */
 tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **batch,
                            tm_error **error);
+/* The same in parts. The open batch, perhaps without an encoder; another
+ * encoder for it (pass: one that stamps its begin and end at first and the
+ * index after it; NULL: as usual), once the last has ended. Lock held. */
+tm_status tmi_stream_open(tm_stream *stream, tmi_batch **batch,
+                          tm_error **error);
+tm_status tmi_stream_encoder(tm_stream *stream, tmi_batch *batch, tm_id pass,
+                             uint32_t first, tm_error **error);
+void tmi_stream_end_encoder(tm_stream *stream, tmi_batch *batch);
+/* Commits the open batch, if there is one. Lock held. */
+void tmi_stream_commit(tm_stream *stream);
 /* Makes batch keep the objects until it has ended; false without memory. */
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
@@ -440,6 +467,47 @@ void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
                       const tmi_dispatch *dispatch);
 /* Counts a dispatch and commits when the batch is full. Lock held. */
 tm_status tmi_stream_count(tm_stream *stream, tm_error **error);
+
+/* ---- profile.c ---------------------------------------------------------- */
+
+void tmi_profiler_init(tmi_profiler *profiler);
+/* Ends a session that nobody will ask for. */
+void tmi_profiler_drop(tmi_profiler *profiler);
+void tmi_profiler_free(tmi_profiler *profiler);
+uint32_t tmi_profile_stream_number(void);
+
+/* A launch that is being recorded; begin 0: it is not. */
+typedef struct tmi_profile_mark {
+  double begin;
+  uint64_t session;
+  uint32_t event;
+} tmi_profile_mark;
+
+/* What tmi_dispatch_queue calls, in this order, with the stream's lock held:
+ * begin; batch, in place of tmi_stream_batch; record, after encoding; queued,
+ * after committing. */
+static inline tmi_profile_mark tmi_profile_begin(const tm_context *context) {
+  tmi_profile_mark mark = {0, 0, 0xffffffff};
+  if (atomic_load_explicit(&context->profiler.is_on, memory_order_relaxed))
+    mark.begin = tm_metal_host_seconds();
+  return mark;
+}
+/* The open batch, with an encoder or in a batch that times the launch alone.
+ * mark->session 0: recording has just ended, and the encoder is a plain one. */
+tm_status tmi_profile_batch(tm_stream *stream, tmi_batch **batch,
+                            tmi_profile_mark *mark, tm_error **error);
+void tmi_profile_record(tm_stream *stream, tmi_batch *batch,
+                        const struct tmi_dispatch *dispatch,
+                        tmi_profile_mark *mark);
+void tmi_profile_queued(tm_context *context, const tmi_profile_mark *mark);
+/* Reads the GPU's times of a batch that has ended (ran: without an error) and
+ * has events. */
+void tmi_profile_ended(tm_stream *stream, tmi_batch *batch, bool ran);
+/* Before the batch's memory goes. */
+void tmi_profile_release_batch(tmi_batch *batch);
+/* A kernel has been compiled or found; its pipeline has been made. */
+void tmi_profile_compiled(tm_kernel *kernel, double seconds);
+void tmi_profile_loaded(tm_kernel *kernel, double seconds);
 
 /* ---- device_log.c ------------------------------------------------------- */
 

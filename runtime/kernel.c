@@ -403,6 +403,7 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
           made->facts.from_cache ? "found in the cache" : "compiled",
           made->facts.compile_seconds * 1e3);
   tmi_log(context, 3, "%s", made->program.msl);
+  tmi_profile_compiled(made, made->facts.compile_seconds);
   *out = made;
   return TM_OK;
 }
@@ -417,6 +418,7 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
            .chip = kernel->chip,
            .spec = kernel->spec};
   j.spec.may_overlap = true;
+  double start = tmi_seconds();
   tm_status status = run_job(&j, error);
   if (status) {
     tm_kernel_destroy(j.made);
@@ -430,6 +432,8 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
   }
   tmi_log(kernel->context, 1, "%s: compiled once more, for buffers that "
           "overlap", kernel->facts.name);
+  j.made->facts.compile_seconds = tmi_seconds() - start;
+  tmi_profile_compiled(j.made, j.made->facts.compile_seconds);
   atomic_store_explicit(&kernel->overlapping, j.made, memory_order_release);
   return TM_OK;
 }
@@ -539,8 +543,10 @@ static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
   }
   kernel->pipeline = made;
   atomic_store_explicit(&kernel->is_loaded, true, memory_order_release);
+  double seconds = tmi_seconds() - start;
   tmi_log(kernel->context, 1, "%s: Metal compiled it in %.1f ms",
-          kernel->facts.name, (tmi_seconds() - start) * 1e3);
+          kernel->facts.name, seconds * 1e3);
+  tmi_profile_loaded(kernel, seconds);
   return TM_OK;
 }
 

@@ -67,7 +67,10 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
                              tm_error **error) {
   tmi_batch *batch;
   tm_kernel *kernel = d->kernel;
-  tm_status status = tmi_stream_batch(stream, &batch, error);
+  tmi_profile_mark mark = tmi_profile_begin(stream->context);
+  tm_status status = mark.begin > 0
+                         ? tmi_profile_batch(stream, &batch, &mark, error)
+                         : tmi_stream_batch(stream, &batch, error);
   if (status) return status;
   if (!keep_all(batch, d)) return tmi_fail_memory(error);
   tm_buffer *log = NULL;
@@ -79,7 +82,10 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
     return tmi_fail_memory(error);
   tmi_stream_order(stream, batch, d);
   tmi_dispatch_encode(d, &batch->encoder, log);
-  return tmi_stream_count(stream, error);
+  if (mark.session) tmi_profile_record(stream, batch, d, &mark);
+  status = tmi_stream_count(stream, error);
+  if (mark.session) tmi_profile_queued(stream->context, &mark);
+  return status;
 }
 
 tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,

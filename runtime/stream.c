@@ -110,6 +110,7 @@ static void empty_batch(tmi_batch *batch) {
 }
 
 static void free_batch(tmi_batch *batch) {
+  tmi_profile_release_batch(batch);
   free(batch->buffers.data);
   free(batch->kernels.data);
   free(batch->logs.data);
@@ -156,6 +157,7 @@ static void reap(tm_stream *stream) {
     if (!state) break;
     if (state < 0) note_failure(stream, batch);
     tmi_log_read(stream, batch, state > 0);
+    if (batch->events.len) tmi_profile_ended(stream, batch, state > 0);
     stream->first = batch->next;
     if (!stream->first) stream->last = NULL;
     stream->in_flight--;
@@ -221,7 +223,7 @@ static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
 
 /* ---- committing --------------------------------------------------------- */
 
-static void end_encoder(tm_stream *stream, tmi_batch *batch) {
+void tmi_stream_end_encoder(tm_stream *stream, tmi_batch *batch) {
   if (!batch->encoder.object) return;
   tm_metal_encoder_end(batch->encoder.object, stream->fence);
   stream->fence_is_set = true;
@@ -232,7 +234,7 @@ static void end_encoder(tm_stream *stream, tmi_batch *batch) {
 static void commit(tm_stream *stream, uint64_t *reason) {
   tmi_batch *batch = stream->open;
   if (!batch) return;
-  end_encoder(stream, batch);
+  tmi_stream_end_encoder(stream, batch);
   stream->open = NULL;
   tm_metal_command_commit(batch->command);
   batch->next = NULL;
@@ -244,6 +246,10 @@ static void commit(tm_stream *stream, uint64_t *reason) {
   stream->in_flight++;
   stream->facts.batches++;
   ++*reason;
+}
+
+void tmi_stream_commit(tm_stream *stream) {
+  commit(stream, &stream->facts.by_count);
 }
 
 static tmi_batch *spare_batch(tm_stream *stream) {
@@ -294,25 +300,31 @@ static tm_status open_batch(tm_stream *stream, tm_error **error) {
   return stream->open ? TM_OK : new_batch(stream, error);
 }
 
-/* An encoder for the open batch. */
-static tm_status open_encoder(tm_stream *stream, tmi_batch *batch,
-                              tm_error **error) {
+tm_status tmi_stream_encoder(tm_stream *stream, tmi_batch *batch, tm_id pass,
+                             uint32_t first, tm_error **error) {
+  tm_id fence = stream->fence_is_set ? stream->fence : NULL;
   memset(&batch->encoder, 0, sizeof batch->encoder);
   batch->encoder.object =
-      tm_metal_encoder_new(batch->command, stream->concurrent,
-                           stream->fence_is_set ? stream->fence : NULL);
+      pass ? tm_metal_encoder_sampled(batch->command, pass, first, fence)
+           : tm_metal_encoder_new(batch->command, stream->concurrent, fence);
   if (!batch->encoder.object)
     return tmi_fail(error, TM_E_MEMORY, "Metal has no encoder to give");
   tmi_hazards_clear(&stream->hazards);
   return TM_OK;
 }
 
-tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
-                           tm_error **error) {
+tm_status tmi_stream_open(tm_stream *stream, tmi_batch **out,
+                          tm_error **error) {
   tm_status status = open_batch(stream, error);
   *out = stream->open;
+  return status;
+}
+
+tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
+                           tm_error **error) {
+  tm_status status = tmi_stream_open(stream, out, error);
   if (status || stream->open->encoder.object) return status;
-  return open_encoder(stream, stream->open, error);
+  return tmi_stream_encoder(stream, stream->open, NULL, 0, error);
 }
 
 void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
@@ -328,7 +340,7 @@ tm_status tmi_stream_count(tm_stream *stream, tm_error **error) {
   batch->launches++;
   stream->facts.launches++;
   bool sync = stream->context->settings.force_sync;
-  bool many = batch->launches >= stream->batch_limit;
+  bool many = batch->launches >= stream->batch_limit || batch->is_alone;
   if (!sync && !many && batch->bytes < stream->byte_limit) return TM_OK;
   uint64_t id = batch->id;
   commit(stream, sync   ? &stream->facts.by_call
@@ -391,6 +403,7 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
   if (!stream) return tmi_fail_memory(error);
   pthread_mutex_init(&stream->lock, NULL);
   stream->context = context;
+  stream->number = tmi_profile_stream_number();
   stream->batch_limit = o.batch ? o.batch : BATCH_LAUNCHES;
   stream->byte_limit = o.batch_bytes ? o.batch_bytes : BATCH_BYTES;
   stream->age_limit = 1e-6 * (o.batch_us ? o.batch_us : BATCH_US);

@@ -10,6 +10,7 @@ expect() { # program, text
 }
 expect vector_add 'out[0] = 0.5, out[99999] = 99999.5'
 expect softmax_builder 'the first row sums to 1.000000'
+expect profile 'add: 20 launches, all timed by the GPU, 1.2 MB each'
 
 # An installed copy; only in the plain build, a sanitized library needs more.
 [ "$BUILD" = build ] || exit 0

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -322,6 +323,33 @@ static void run_adds_arrays_from_files(void **state) {
   for (int i = 0; i < N; i++) assert_true(z[i] == x[i] + y[i]);
 }
 
+static void run_shows_a_profile_and_writes_a_trace(void **state) {
+  (void)state;
+  static const char run[] =
+      "run examples/kernels/vector_add.py -k add_kernel --grid 4 "
+      "x_ptr=zeros:f32[1000] y_ptr=zeros:f32[1000] "
+      "output_ptr=zeros:f32[1000] n_elements=1000 BLOCK_SIZE=256 ";
+  assert_int_equal(tool("%s --repeat 3 --profile=%s/trace.json", run, folder),
+                   0);
+  assert_non_null(strstr(out, "GB/s"));
+  assert_non_null(strstr(out, "n_elements=i32"));
+  static char trace[65536];
+  slurp("trace.json", trace, sizeof trace);
+  cJSON *root = cJSON_Parse(trace), *event;
+  assert_non_null(root);
+  int kernels = 0;
+  cJSON_ArrayForEach(event, cJSON_GetObjectItem(root, "traceEvents")) {
+    const cJSON *category = cJSON_GetObjectItem(event, "cat");
+    kernels += category && !strcmp(category->valuestring, "gpu");
+  }
+  assert_int_equal(kernels, 3);
+  cJSON_Delete(root);
+  assert_int_equal(tool("%s --profile", run), 0);
+  assert_non_null(strstr(out, "GB/s"));
+  assert_int_equal(tool("%s --profile=/nowhere/trace.json", run), 1);
+  assert_non_null(strstr(err, "cannot write /nowhere/trace.json"));
+}
+
 static void run_updates_arrays_in_place_and_reads_imports(void **state) {
   (void)state;
   static const char helper[] =
@@ -555,6 +583,7 @@ int main(void) {
       cmocka_unit_test(missing_and_unknown_parameters_are_named),
       cmocka_unit_test(check_lists_kernels_and_finds_errors),
       cmocka_unit_test(run_adds_arrays_from_files),
+      cmocka_unit_test(run_shows_a_profile_and_writes_a_trace),
       cmocka_unit_test(run_updates_arrays_in_place_and_reads_imports),
       cmocka_unit_test(run_takes_sixteen_bit_data_as_bfloat),
       cmocka_unit_test(run_refuses_what_does_not_fit),

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "tool.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static const char usage[] =
     "  -r, --repeat N       launch N times and show times (default 1)\n"
     "      --num-warps N    simdgroups of a program\n"
     "      --num-stages N   as in Triton\n"
+    "      --profile[=FILE] show the GPU's times; write a trace to FILE, which\n"
+    "                       ui.perfetto.dev opens\n"
     "  -I, --include DIR    also look here for imported modules\n\n"
     "VALUE is one of\n"
     "  1000  1e-5           an integer; a float has a point or exponent\n"
@@ -40,6 +43,8 @@ typedef struct request {
   tm_module *module;
   tm_function *function;
   tm_stream *stream;
+  bool is_profiled;
+  const char *trace; /* where the trace goes; NULL: nowhere */
 } request;
 
 static bool parse_grid(const char *text, tm_grid *grid) {
@@ -59,7 +64,7 @@ static bool parse_grid(const char *text, tm_grid *grid) {
   return false;
 }
 
-enum { OPT_WARPS = 256, OPT_STAGES };
+enum { OPT_WARPS = 256, OPT_STAGES, OPT_PROFILE };
 
 static int parse_options(request *r, int argc, char **argv) {
   static const struct option options[] = {
@@ -69,6 +74,7 @@ static int parse_options(request *r, int argc, char **argv) {
       {"include", required_argument, NULL, 'I'},
       {"num-warps", required_argument, NULL, OPT_WARPS},
       {"num-stages", required_argument, NULL, OPT_STAGES},
+      {"profile", optional_argument, NULL, OPT_PROFILE},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
   bool has_grid = false;
@@ -92,6 +98,10 @@ static int parse_options(request *r, int argc, char **argv) {
                             c == OPT_WARPS ? &r->options.num_warps
                                            : &r->options.num_stages);
         if (failed) return failed;
+        break;
+      case OPT_PROFILE:
+        r->is_profiled = true;
+        r->trace = optarg;
         break;
       case 'h':
         fputs(usage, stdout);
@@ -193,6 +203,32 @@ static int launch(request *r) {
   return EXIT_DONE;
 }
 
+static int write_trace(const char *path, const char *text) {
+  FILE *out = fopen(path, "wb");
+  if (!out) return tool_complain("cannot write %s: %s", path, strerror(errno));
+  bool ok = fputs(text, out) >= 0;
+  ok = fclose(out) == 0 && ok;
+  return ok ? EXIT_DONE : tool_complain("cannot write %s", path);
+}
+
+/* Shows what was profiled, and writes the trace. */
+static int show_profile(request *r) {
+  tm_error *error = NULL;
+  tm_profile *profile;
+  if (tm_profile_stop(&profile, r->context, &error)) return tool_fail(error);
+  int result = EXIT_DONE;
+  const char *text = tm_profile_text(profile);
+  const char *trace = r->trace ? tm_profile_trace(profile) : "";
+  if (text && trace) {
+    fputs(text, stdout);
+    if (r->trace) result = write_trace(r->trace, trace);
+  } else {
+    result = tool_complain("out of memory");
+  }
+  tm_profile_destroy(profile);
+  return result;
+}
+
 static int run(request *r, int count, char **texts) {
   tm_error *error = NULL;
   int result = tool_load_module(&r->module, r->file, &r->folders);
@@ -200,10 +236,13 @@ static int run(request *r, int count, char **texts) {
   if (tm_context_create(&r->context, NULL, &error)) return tool_fail(error);
   if ((result = parse_values(r, count, texts))) return result;
   if ((result = prepare(r))) return result;
+  if (r->is_profiled && tm_profile_start(r->context, NULL, &error))
+    return tool_fail(error);
   if ((result = compile(r))) return result;
   if ((result = launch(r))) return result;
   for (size_t i = 0; i < r->n_values && !result; i++)
     result = run_value_finish(&r->values[i]);
+  if (!result && r->is_profiled) result = show_profile(r);
   return result;
 }
 

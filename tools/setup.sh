@@ -5,7 +5,8 @@
 #
 #   run time      sqlite3, xxhash, cJSON; off a Mac also libobjc4 and LLVM
 #                 (for softmetal)
-#   tests, bench  cmocka, OpenBLAS (the peer of the matrix product)
+#   tests, bench  cmocka, OpenBLAS (the peer of the matrix product), zlib (the
+#                 demo's picture; a part of macOS)
 #   python/       numpy, and pytest, pip, setuptools and wheel for its tests;
 #                 without them the rest builds and the check says that it is
 #                 left out
@@ -24,7 +25,7 @@ as_root() {
 }
 
 setup_apt() {
-  wanted="pkg-config libsqlite3-dev libxxhash-dev libcjson-dev libcmocka-dev libobjc4 libopenblas-dev"
+  wanted="pkg-config libsqlite3-dev libxxhash-dev libcjson-dev libcmocka-dev libobjc4 libopenblas-dev zlib1g-dev"
   missing=
   for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||

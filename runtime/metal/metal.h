@@ -11,6 +11,7 @@
  *   metal_pipeline.c  MTLComputePipelineState
  *   metal_memory.c    MTLBuffer
  *   metal_queue.c     MTLCommandQueue, MTLCommandBuffer, the encoder
+ *   metal_times.c     when the GPU worked: command buffers' times, samples
  *
  * Plain C cannot catch Objective-C exceptions, so arguments are checked
  * before they are sent. Success is judged by the returned object; NSError is
@@ -48,6 +49,7 @@ typedef struct tm_objc {
   tm_id (*get_class)(const char *name);
   tm_id (*create_device)(void);     /* +1, may be nil */
   tm_id (*copy_devices)(void);      /* +1 array, may be empty */
+  tm_id *timestamp_set;  /* the NSString that names it; NULL: not known */
   struct {
 #define TM_SELECTOR_FIELD(field, name) tm_sel field;
     TM_SELECTORS(TM_SELECTOR_FIELD)
@@ -190,6 +192,24 @@ void tm_metal_command_commit(tm_id command);
 /* 1: completed, -1: failed, 0: neither yet. */
 int tm_metal_command_state(tm_id command);
 char *tm_metal_command_error(tm_id command);
+
+/* ---- metal_times.c ------------------------------------------------------ */
+
+/* Seconds of the clock that GPUStartTime counts. */
+double tm_metal_host_seconds(void);
+/* When the GPU began and ended a command buffer that has completed. */
+void tm_metal_command_times(tm_id command, double *begin, double *end);
+/* A +1 MTLCounterSampleBuffer of timestamps; NULL: the device has none. */
+tm_id tm_metal_samples_new(const tm_metal_device *device, uint32_t count);
+/* Their values, once the command buffer has completed; false: there are
+ * none. */
+bool tm_metal_samples_read(tm_id samples, uint32_t count, uint64_t *out);
+/* A +1 MTLComputePassDescriptor that stamps into samples. */
+tm_id tm_metal_pass_new(tm_id samples);
+/* A +1 serial encoder whose begin and end are stamped at index first and the
+ * one after it; fence as for tm_metal_encoder_new. */
+tm_id tm_metal_encoder_sampled(tm_id command, tm_id pass, uint32_t first,
+                               tm_id fence);
 
 /* The caller holds a pool, and has checked indices, lengths and sizes. */
 static inline void tm_metal_set_pipeline(tm_id encoder, tm_id pipeline) {

@@ -54,6 +54,20 @@ enum {
   TM_QUEUE_COMMAND_BUFFERS = 64 /* uncompleted; the next blocks [o2g] */
 };
 
+/* Times. GPUStartTime is in seconds of the clock of mach_absolute_time [mg];
+ * timestamps of MTLCounterSampleBuffer are nanoseconds on Apple's own GPUs
+ * (wgpu's timestamp_period for Metal, known from M1, M2 and iPads), and are
+ * taken at the ends of encoders only [AD]. */
+#define TM_SYMBOL_TIMESTAMP_SET "MTLCommonCounterSetTimestamp"
+enum {
+  TM_SAMPLE_AT_STAGE = 0,    /* MTLCounterSamplingPointAtStageBoundary [mg] */
+  TM_STORAGE_MODE_SHARED = 0, /* MTLStorageMode [mg] */
+  TM_MOST_SAMPLES = 4096     /* of one sample buffer, as softmetal has it; more
+                                are not asked for */
+};
+#define TM_SAMPLE_SECONDS 1e-9
+#define TM_SAMPLE_INVALID UINT64_MAX /* MTLCounterErrorValue [o2g] */
+
 /* Grid limit: groups times threads a dimension [jl]. */
 #define TM_MOST_GRID_THREADS 0xffffffffull
 
@@ -128,13 +142,32 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(set_bytes, "setBytes:length:atIndex:")                                 \
   X(gpu_address, "gpuAddress")                                             \
   X(use_resource, "useResource:usage:")                                    \
-  X(dispatch, "dispatchThreadgroups:threadsPerThreadgroup:")
+  X(dispatch, "dispatchThreadgroups:threadsPerThreadgroup:")               \
+  X(gpu_start, "GPUStartTime")                                             \
+  X(gpu_end, "GPUEndTime")                                                 \
+  X(counter_sets, "counterSets")                                           \
+  X(supports_sampling, "supportsCounterSampling:")                         \
+  X(new_samples, "newCounterSampleBufferWithDescriptor:error:")            \
+  X(set_counter_set, "setCounterSet:")                                     \
+  X(set_sample_count, "setSampleCount:")                                   \
+  X(set_storage_mode, "setStorageMode:")                                   \
+  X(resolve_samples, "resolveCounterRange:")                               \
+  X(bytes, "bytes")                                                        \
+  X(pass_descriptor, "computePassDescriptor")                              \
+  X(pass_attachments, "sampleBufferAttachments")                           \
+  X(subscript, "objectAtIndexedSubscript:")                                \
+  X(set_sample_buffer, "setSampleBuffer:")                                 \
+  X(set_start_sample, "setStartOfEncoderSampleIndex:")                     \
+  X(set_end_sample, "setEndOfEncoderSampleIndex:")                         \
+  X(encoder_with_pass, "computeCommandEncoderWithDescriptor:")
 
 /* X(field, class): every class that is named. */
 #define TM_CLASSES(X)                          \
   X(string, "NSString")                        \
   X(process_info, "NSProcessInfo")             \
   X(compile_options, "MTLCompileOptions")      \
-  X(pipeline_descriptor, "MTLComputePipelineDescriptor")
+  X(pipeline_descriptor, "MTLComputePipelineDescriptor") \
+  X(sample_descriptor, "MTLCounterSampleBufferDescriptor") \
+  X(pass_descriptor, "MTLComputePassDescriptor")
 
 #endif

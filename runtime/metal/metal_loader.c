@@ -140,6 +140,8 @@ static bool find_functions(const handles *from, char **text) {
   ok &= find(from->metal, "MTLCreateSystemDefaultDevice",
              &tm_mtl.create_device, text);
   ok &= find(from->metal, "MTLCopyAllDevices", &tm_mtl.copy_devices, text);
+  /* A variable; without it launches are timed by command buffers. */
+  tm_mtl.timestamp_set = dlsym(from->metal, TM_SYMBOL_TIMESTAMP_SET);
   return ok;
 }
 
