@@ -1007,7 +1007,7 @@ TM_API void tm_memory_trim_to(tm_context *context, uint64_t keep);
  * Threads: any. Since: 0.1 */
 TM_API void tm_memory_reset_peak(tm_context *context);
 
-/* ---- streams and launches --------------------------------------------- */
+/* ---- streams ---------------------------------------------------------- */
 
 /* Launches in order: each sees what the ones before it on the same stream
  * wrote. Launches that share no buffer, or only read what they share, may run
@@ -1075,6 +1075,23 @@ TM_API size_t tm_stream_read_printed(tm_stream *stream, char *out,
  * Threads: one per stream. Since: 0.1 */
 TM_API void tm_stream_destroy(tm_stream *stream);
 
+/* status: TM_OK, or TM_E_DEVICE with the message, which is borrowed for the
+ * call; NULL: none, or no memory for it. */
+typedef void tm_done(void *payload, tm_status status, const char *message);
+/* Hands over what was launched, and calls done once, when all that was
+ * launched on the stream so far has ended or failed: on a thread of Metal's,
+ * with a small stack, perhaps before this returns. Calls of one stream come one
+ * after another, in the order in which they were asked for, without a further
+ * call on the stream and even when it is destroyed meanwhile. done may launch;
+ * it must not wait for work, which may wait for done. Its status tells of GPU
+ * errors; the stream's next call reports them as well, and false
+ * device_asserts only it. After an error of this function done is not called.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY, TM_E_DEVICE and TM_E_TIMEOUT of earlier
+ * launches.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_on_done(tm_stream *stream, tm_done *done,
+                                   void *payload, tm_error **error);
+
 /* What a stream has done since it was made. */
 typedef struct tm_stream_facts {
   size_t struct_size;
@@ -1095,6 +1112,57 @@ typedef struct tm_stream_facts {
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_stream_info(tm_stream *stream, tm_stream_facts *facts,
                                 tm_error **error);
+
+/* ---- events ----------------------------------------------------------- */
+
+/* A point in the work of a stream: all that had been launched on it. Other
+ * streams, and the host, can wait for it. */
+typedef struct tm_event tm_event;
+
+/* Makes an event that was not recorded yet. The event is the caller's.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY, TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_event_create(tm_event **event, tm_context *context,
+                                 tm_error **error);
+/* Lets the event be the end of all that was launched on stream so far, which is
+ * handed over. It happens when that has ended or failed. An event may be
+ * recorded again, also before it has happened and on another stream; waits that
+ * were asked for before keep to what they were asked for.
+ * Errors: TM_E_ARGUMENT (NULL, another context), TM_E_MEMORY, TM_E_DEVICE and
+ * TM_E_TIMEOUT of earlier launches.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_event_record(tm_event *event, tm_stream *stream,
+                                 tm_error **error);
+/* Has later launches on stream wait, on the GPU, until the event as last
+ * recorded has happened; returns at once. One that was never recorded, or is
+ * stream's own, is not waited for. After a failure the wait ends too: the
+ * stream that failed reports it, and tm_event_synchronize does.
+ * Errors: TM_E_ARGUMENT (NULL, another context), TM_E_MEMORY, TM_E_DEVICE and
+ * TM_E_TIMEOUT of earlier launches on stream.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,
+                                      tm_error **error);
+/* Waits until the event as last recorded has happened, at most timeout_ms
+ * milliseconds (0: only looks; TM_WAIT_FOREVER). One that was never recorded
+ * is not waited for.
+ * Errors: TM_E_ARGUMENT, TM_E_TIMEOUT, TM_E_DEVICE with kernels and Metal's
+ * text, each time, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_event_synchronize(tm_event *event, uint64_t timeout_ms,
+                                      tm_error **error);
+/* The GPU's time between two events that have happened, in seconds: from the
+ * end of what was recorded first to the end of what was recorded last, waiting
+ * included. Negative when to happened before from.
+ * Errors: TM_E_ARGUMENT (NULL, never recorded), TM_E_TIMEOUT (not happened
+ * yet), TM_E_DEVICE, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_event_elapsed(double *seconds, tm_event *from,
+                                  tm_event *to, tm_error **error);
+/* Gives up the event; NULL is fine. Waits for it go on.
+ * Threads: one per event. Since: 0.1 */
+TM_API void tm_event_destroy(tm_event *event);
+
+/* ---- launches --------------------------------------------------------- */
 
 /* How many programs (threadgroups) run, in each direction. */
 typedef struct tm_grid {

@@ -21,13 +21,16 @@
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
  *   stream.c       batches of dispatches in flight
+ *   completion.c   who is told that they have ended
+ *   stream_event.c points in the work of streams
  *   graph.c        recorded launches, replayed (graph.h)
  *   function.h     variants by arguments: function.c and others
  *   profile.h      the profiler: profile.c and others
  *
  * Every object counts references; those who need one retain it. Locks are
- * taken in the order function, stream, kernel, context, pool, profiler; none
- * is held while Metal or the compiler compiles, except the kernel's own.
+ * taken in the order function, stream, event, outcome, watch, kernel, context,
+ * pool, profiler; none is held while Metal or the compiler compiles, except
+ * the kernel's own.
  */
 #ifndef TM_CONTEXT_H
 #define TM_CONTEXT_H
@@ -378,6 +381,60 @@ bool tmi_hazards_note(tmi_hazards *hazards, uint64_t start, uint64_t end,
 /* Notes a launch. True: a barrier must go before it. */
 bool tmi_hazards_launch(tmi_hazards *hazards, const tmi_dispatch *dispatch);
 
+/* ---- completion.c -------------------------------------------------------- */
+
+/* Somebody who wants to know when batches have ended: an event's record, or a
+ * callback. */
+typedef struct tmi_watch {
+  struct tmi_watch *next;   /* callbacks: in the stream's caller */
+  atomic_int references;
+  atomic_bool is_done;      /* all have ended: these four stay as they are */
+  pthread_mutex_t lock;     /* over them until then */
+  uint32_t remaining;       /* batches that have not ended */
+  tm_status status;         /* TM_E_DEVICE: one of them failed */
+  char *message;
+  double ended;             /* the last of them, on the GPU's clock */
+  tm_done *call;            /* callbacks */
+  void *payload;
+  tm_id shared;             /* records: an MTLSharedEvent, +1, which reaches */
+  uint64_t value;           /* value when all have ended */
+  uint32_t stream;          /* records: the number of theirs */
+} tmi_watch;
+
+tmi_watch *tmi_watch_new(void); /* NULL without memory */
+void tmi_watch_retain(tmi_watch *watch);
+void tmi_watch_release(tmi_watch *watch);
+static inline bool tmi_watch_is_done(tmi_watch *watch) {
+  return atomic_load_explicit(&watch->is_done, memory_order_acquire);
+}
+/* Makes it wait for all batches of the stream, the open one, which there must
+ * be, among them. False without memory, and nothing is done. Lock held. */
+bool tmi_watch_stream(tmi_watch *watch, tm_stream *stream);
+
+/* The callbacks of a stream, in order. */
+typedef struct tmi_caller tmi_caller;
+tmi_caller *tmi_caller_new(void);
+void tmi_caller_release(tmi_caller *caller);
+
+/* How a batch ended. */
+typedef struct tmi_outcome {
+  atomic_int references;
+  tmi_caller *caller;       /* owned */
+  char what[320];           /* "the launch of 'k'"; set before the commit */
+  pthread_mutex_t lock;     /* over the rest */
+  bool is_settled;          /* the next two are known for good */
+  char *failure;            /* NULL: it completed, or there was no memory */
+  double ended;             /* on the GPU's clock */
+  TM_VEC(tmi_watch *) watches; /* owned; memory by realloc */
+} tmi_outcome;
+
+tmi_outcome *tmi_outcome_new(tmi_caller *caller); /* NULL without memory */
+void tmi_outcome_release(tmi_outcome *outcome);
+/* Has Metal settle it when the command buffer, not committed yet, has ended. */
+void tmi_outcome_follow(tmi_outcome *outcome, tm_id command);
+/* The command buffer has ended. */
+void tmi_outcome_settle(tmi_outcome *outcome, tm_id command);
+
 /* ---- stream.c ----------------------------------------------------------- */
 
 /* The log of one launch; the batch keeps the kernel. */
@@ -409,6 +466,8 @@ typedef struct tmi_batch {
   TM_VEC(tm_kernel *) kernels;
   TM_VEC(tmi_log_use) logs; /* memory by realloc */
   TM_VEC(struct tmi_held *) held; /* of graphs, retained */
+  TM_VEC(tmi_watch *) watches; /* records it waits for; kept */
+  tmi_outcome *outcome;  /* owned */
   uint32_t launches;
   uint64_t bytes;        /* of its buffers */
   double opened;         /* tmi_seconds of its first launch */
@@ -443,25 +502,42 @@ struct tm_stream {
   tmi_hazards hazards;   /* of the open encoder */
   tm_stream_facts facts; /* counts */
   _Atomic(tm_graph *) recorder; /* launches go there; or NULL */
+  tmi_caller *caller;    /* owned */
 };
+
+/* Grows a vector of pointers on the heap; false without memory. */
+bool tmi_grow(void **data, uint32_t *cap);
+
+/* Looking again and again, less often in time. */
+typedef struct tmi_pause {
+  double deadline; /* tmi_seconds; negative: none */
+  unsigned spins;
+  long sleep_ns;
+} tmi_pause;
+tmi_pause tmi_pause_for(uint64_t timeout_ms);
+/* False when the time is over. */
+bool tmi_pause_once(tmi_pause *pause);
 
 /* The open batch with its encoder, made when there is none. Lock held. */
 tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **batch,
                            tm_error **error);
-/* The same in parts. The open batch, perhaps without an encoder; another
+/* The same in parts. The open batch, perhaps without an encoder, once failures
+ * are reported; the lock is let go of while too much is in flight. Another
  * encoder for it (pass: one that stamps its begin and end at first and the
  * index after it; NULL: as usual), once the last has ended. Lock held. */
 tm_status tmi_stream_open(tm_stream *stream, tmi_batch **batch,
                           tm_error **error);
 tm_status tmi_stream_encoder(tm_stream *stream, tmi_batch *batch, tm_id pass,
                              uint32_t first, tm_error **error);
+/* If the batch has one. Lock held. */
 void tmi_stream_end_encoder(tm_stream *stream, tmi_batch *batch);
-/* Commits the open batch, if there is one. Lock held. */
+/* Commits the open batch, if there is one, for a call. Lock held. */
 void tmi_stream_commit(tm_stream *stream);
 /* Makes batch keep the objects until it has ended; false without memory. */
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
 bool tmi_batch_keep_held(tmi_batch *batch, struct tmi_held *held);
+bool tmi_batch_keep_watch(tmi_batch *batch, tmi_watch *watch);
 /* Sends a barrier if the dispatch must wait for others. Lock held. */
 void tmi_stream_order(tm_stream *stream, tmi_batch *batch,
                       const tmi_dispatch *dispatch);

@@ -42,8 +42,7 @@ static _Atomic uint64_t last_batch_id;
 
 /* ---- batches ------------------------------------------------------------ */
 
-/* Grows a vector of pointers on the heap; false without memory. */
-static bool grow(void **data, uint32_t *cap) {
+bool tmi_grow(void **data, uint32_t *cap) {
   uint32_t more = *cap ? *cap * 2 : 16;
   void *bigger = realloc(*data, more * sizeof(void *));
   if (!bigger) return false;
@@ -57,7 +56,7 @@ bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer) {
   if (atomic_load_explicit(&buffer->batch, memory_order_relaxed) == batch->id)
     return true;
   if (batch->buffers.len == batch->buffers.cap &&
-      !grow((void **)&batch->buffers.data, &batch->buffers.cap))
+      !tmi_grow((void **)&batch->buffers.data, &batch->buffers.cap))
     return false;
   batch->buffers.data[batch->buffers.len++] = buffer;
   atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
@@ -70,7 +69,7 @@ bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel) {
   if (atomic_load_explicit(&kernel->batch, memory_order_relaxed) == batch->id)
     return true;
   if (batch->kernels.len == batch->kernels.cap &&
-      !grow((void **)&batch->kernels.data, &batch->kernels.cap))
+      !tmi_grow((void **)&batch->kernels.data, &batch->kernels.cap))
     return false;
   batch->kernels.data[batch->kernels.len++] = kernel;
   tmi_kernel_retain(kernel);
@@ -82,11 +81,20 @@ bool tmi_batch_keep_held(tmi_batch *batch, tmi_held *held) {
   if (batch->held.len && batch->held.data[batch->held.len - 1] == held)
     return true;
   if (batch->held.len == batch->held.cap &&
-      !grow((void **)&batch->held.data, &batch->held.cap))
+      !tmi_grow((void **)&batch->held.data, &batch->held.cap))
     return false;
   batch->held.data[batch->held.len++] = held;
   atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
   batch->bytes += held->bytes;
+  return true;
+}
+
+bool tmi_batch_keep_watch(tmi_batch *batch, tmi_watch *watch) {
+  if (batch->watches.len == batch->watches.cap &&
+      !tmi_grow((void **)&batch->watches.data, &batch->watches.cap))
+    return false;
+  batch->watches.data[batch->watches.len++] = watch;
+  tmi_watch_retain(watch);
   return true;
 }
 
@@ -102,7 +110,11 @@ static void empty_batch(tmi_batch *batch) {
   for (uint32_t i = 0; i < batch->held.len; i++)
     tmi_held_release(batch->held.data[i]);
   batch->held.len = 0;
-  batch->buffers.len = batch->kernels.len = 0;
+  for (uint32_t i = 0; i < batch->watches.len; i++)
+    tmi_watch_release(batch->watches.data[i]);
+  batch->buffers.len = batch->kernels.len = batch->watches.len = 0;
+  tmi_outcome_release(batch->outcome);
+  batch->outcome = NULL;
   tm_metal_release(batch->command);
   batch->command = NULL;
   batch->launches = 0;
@@ -115,36 +127,28 @@ static void free_batch(tmi_batch *batch) {
   free(batch->kernels.data);
   free(batch->logs.data);
   free(batch->held.data);
+  free(batch->watches.data);
   free(batch);
 }
 
 /* ---- what has ended ----------------------------------------------------- */
 
-/* Remembers the first failure until a call reports it. */
-static void note_failure(tm_stream *stream, const tmi_batch *batch) {
-  if (stream->failure) return;
-  char *metal = tm_metal_command_error(batch->command);
-  char names[256] = "";
-  size_t used = 0;
-  for (uint32_t i = 0; i < batch->kernels.len && i < 4; i++) {
-    int n = snprintf(names + used, sizeof names - used, "%s'%s'",
-                     i ? ", " : "", batch->kernels.data[i]->facts.name);
-    if (n < 0 || (size_t)n >= sizeof names - used) break;
+/* What failed, if it fails: "one of 3 launches of 'a', 'b'". */
+static void describe(const tmi_batch *batch, char *out, size_t size) {
+  char count[32] = "";
+  if (batch->launches > 1)
+    snprintf(count, sizeof count, " %u launches", batch->launches);
+  int n = snprintf(out, size, "%s%s of ",
+                   batch->launches > 1 ? "one of" : "the launch", count);
+  size_t used = n > 0 ? (size_t)n : 0;
+  if (!batch->launches) snprintf(out, size, "a batch without launches");
+  for (uint32_t i = 0; i < batch->kernels.len && used < size; i++) {
+    n = i < 4 ? snprintf(out + used, size - used, "%s'%s'", i ? ", " : "",
+                         batch->kernels.data[i]->facts.name)
+              : snprintf(out + used, size - used, " and others");
+    if (n < 0 || i == 4) return;
     used += (size_t)n;
   }
-  bool ignored = metal && strstr(metal, TM_TEXT_SUBMISSIONS_IGNORED);
-  const char *what = batch->launches == 1 ? "the launch" : "one of";
-  char count[32] = "";
-  if (batch->launches != 1)
-    snprintf(count, sizeof count, " %u launches", batch->launches);
-  stream->failure = tm_metal_format(
-      "%s%s of %s%s failed on the GPU: %s%s", what, count, names,
-      batch->kernels.len > 4 ? " and others" : "",
-      metal ? metal : "out of memory",
-      ignored ? "; the system takes no more work from this process, it must "
-                "be started again"
-              : "");
-  free(metal);
 }
 
 /* Takes ended batches off the list. Lock held. */
@@ -155,7 +159,11 @@ static void reap(tm_stream *stream) {
     tmi_batch *batch = stream->first;
     int state = tm_metal_command_state(batch->command);
     if (!state) break;
-    if (state < 0) note_failure(stream, batch);
+    tmi_outcome_settle(batch->outcome, batch->command);
+    if (state < 0 && !stream->failure)
+      stream->failure = strdup(batch->outcome->failure
+                                   ? batch->outcome->failure
+                                   : batch->outcome->what);
     tmi_log_read(stream, batch, state > 0);
     if (batch->events.len) tmi_profile_ended(stream, batch, state > 0);
     stream->first = batch->next;
@@ -180,39 +188,32 @@ static tm_status report(tm_stream *stream, tm_error **error) {
 
 /* ---- waiting ------------------------------------------------------------ */
 
-typedef struct pause_state {
-  double deadline; /* tmi_seconds; negative: none */
-  unsigned spins;
-  long sleep_ns;
-} pause_state;
-
-static pause_state pause_for(uint64_t timeout_ms) {
+tmi_pause tmi_pause_for(uint64_t timeout_ms) {
   double deadline = timeout_ms == TM_WAIT_FOREVER
                         ? -1
                         : tmi_seconds() + (double)timeout_ms * 1e-3;
-  return (pause_state){deadline, 0, FIRST_SLEEP_NS};
+  return (tmi_pause){deadline, 0, FIRST_SLEEP_NS};
 }
 
-/* False when the time is over. */
-static bool pause_once(pause_state *state) {
-  if (state->deadline >= 0 && tmi_seconds() >= state->deadline) return false;
-  if (state->spins++ < SPINS) return true;
-  struct timespec t = {0, state->sleep_ns};
+bool tmi_pause_once(tmi_pause *pause) {
+  if (pause->deadline >= 0 && tmi_seconds() >= pause->deadline) return false;
+  if (pause->spins++ < SPINS) return true;
+  struct timespec t = {0, pause->sleep_ns};
   nanosleep(&t, NULL);
-  if (state->sleep_ns < LONGEST_SLEEP_NS) state->sleep_ns *= 2;
+  if (pause->sleep_ns < LONGEST_SLEEP_NS) pause->sleep_ns *= 2;
   return true;
 }
 
 /* Waits until every batch up to id has ended, without the lock between
  * looks. Lock held on entry and on return. */
 static bool wait_until(tm_stream *stream, uint64_t id, uint64_t timeout_ms) {
-  pause_state state = pause_for(timeout_ms);
+  tmi_pause pause = tmi_pause_for(timeout_ms);
   for (;;) {
     reap(stream);
     if (stream->done >= id || !stream->first || stream->first->id > id)
       return true;
     pthread_mutex_unlock(&stream->lock);
-    bool more = pause_once(&state);
+    bool more = tmi_pause_once(&pause);
     pthread_mutex_lock(&stream->lock);
     if (!more) {
       reap(stream);
@@ -235,6 +236,7 @@ static void commit(tm_stream *stream, uint64_t *reason) {
   tmi_batch *batch = stream->open;
   if (!batch) return;
   tmi_stream_end_encoder(stream, batch);
+  describe(batch, batch->outcome->what, sizeof batch->outcome->what);
   stream->open = NULL;
   tm_metal_command_commit(batch->command);
   batch->next = NULL;
@@ -249,7 +251,7 @@ static void commit(tm_stream *stream, uint64_t *reason) {
 }
 
 void tmi_stream_commit(tm_stream *stream) {
-  commit(stream, &stream->facts.by_count);
+  commit(stream, &stream->facts.by_call);
 }
 
 static tmi_batch *spare_batch(tm_stream *stream) {
@@ -266,21 +268,23 @@ static tmi_batch *spare_batch(tm_stream *stream) {
 static tm_status new_batch(tm_stream *stream, tm_error **error) {
   tmi_batch *batch = spare_batch(stream);
   if (!batch) return tmi_fail_memory(error);
-  batch->command = tm_metal_command_new(stream->queue);
+  batch->outcome = tmi_outcome_new(stream->caller);
+  if (batch->outcome) batch->command = tm_metal_command_new(stream->queue);
   if (!batch->command) {
+    empty_batch(batch);
     batch->next = stream->spare;
     stream->spare = batch;
     return tmi_fail(error, TM_E_MEMORY,
                     "Metal has no command buffer to give");
   }
+  tmi_outcome_follow(batch->outcome, batch->command);
   batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
   batch->opened = tmi_seconds();
   stream->open = batch;
   return TM_OK;
 }
 
-/* The open batch, made when there is none or it is old. Lock held, and let
- * go of while too much is in flight. */
+/* The open batch, made when there is none or it is old. */
 static tm_status open_batch(tm_stream *stream, tm_error **error) {
   if (stream->open) {
     if (tmi_seconds() - stream->open->opened < stream->age_limit)
@@ -361,6 +365,7 @@ static void free_stream(tm_stream *stream) {
     stream->spare = batch->next;
     free_batch(batch);
   }
+  tmi_caller_release(stream->caller);
   tm_metal_release(stream->fence);
   tm_metal_release(stream->queue);
   pthread_mutex_destroy(&stream->lock);
@@ -409,7 +414,10 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
   stream->age_limit = 1e-6 * (o.batch_us ? o.batch_us : BATCH_US);
   stream->stall_ms = o.stall_ms ? o.stall_ms : STALL_MS;
   stream->concurrent = o.concurrent != TM_SWITCH_OFF;
-  if ((status = open_queue(stream, o.queue, error))) {
+  status = open_queue(stream, o.queue, error);
+  if (!status && !(stream->caller = tmi_caller_new()))
+    status = tmi_fail_memory(error);
+  if (status) {
     free_stream(stream);
     return status;
   }
@@ -422,7 +430,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(stream != NULL, error);
   pthread_mutex_lock(&stream->lock);
-  commit(stream, &stream->facts.by_call);
+  tmi_stream_commit(stream);
   reap(stream);
   tm_status status = report(stream, error);
   pthread_mutex_unlock(&stream->lock);
@@ -436,7 +444,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
   tmi_begin(error);
   TMI_CHECK(stream != NULL, error);
   pthread_mutex_lock(&stream->lock);
-  commit(stream, &stream->facts.by_call);
+  tmi_stream_commit(stream);
   uint64_t id = stream->last ? stream->last->id : 0;
   bool ended = !id || wait_until(stream, id, timeout_ms);
   /* A failure is told even when other work is not done yet. */
@@ -457,7 +465,7 @@ void tm_stream_destroy(tm_stream *stream) {
   tm_context *context = stream->context;
   tm_graph_destroy(stream->recorder);
   pthread_mutex_lock(&stream->lock);
-  commit(stream, &stream->facts.by_call);
+  tmi_stream_commit(stream);
   if (stream->last) wait_until(stream, stream->last->id, stream->stall_ms);
   pthread_mutex_unlock(&stream->lock);
   tmi_log_deliver(stream);

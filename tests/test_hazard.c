@@ -4,25 +4,15 @@
  * shared in every way there is, beside plain C. Where the launches go to
  * softmetal, it runs what no barrier separates in another order. */
 #define _GNU_SOURCE
-#include <tritonmetal.h>
+#include "support/machine.h"
 
 #include "../runtime/context.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static tm_error *error;
-#define OK(call)                                               \
-  do {                                                         \
-    if (call) fail_msg("%s: %s", #call, tm_error_text(error)); \
-  } while (0)
 
 static uint64_t random_state;
 static uint32_t random_below(uint32_t n) {
@@ -104,61 +94,20 @@ static const char source[] =
     "def ticket(counter, out):\n"
     "    tl.store(out, tl.atomic_add(counter, 1))\n";
 
-typedef struct machine {
-  tm_context *context;
-  tm_module *module;
-  tm_stream *stream;
-} machine;
-
-static machine machine_open(uint32_t batch, tm_switch concurrent) {
-  machine m;
-  tm_context_options c = TM_CONTEXT_OPTIONS_INIT;
-  c.cache = TM_SWITCH_OFF;
-  OK(tm_context_create(&m.context, &c, &error));
-  OK(tm_module_parse(&m.module, "ops", "ops.py", source, sizeof source - 1,
-                     NULL, &error));
+static machine machine_of(uint32_t batch, tm_switch concurrent) {
   tm_stream_options s = TM_STREAM_OPTIONS_INIT;
   s.batch = batch;
   s.batch_bytes = UINT64_MAX;
   s.batch_us = UINT32_MAX;
   s.concurrent = concurrent;
-  OK(tm_stream_create(&m.stream, m.context, &s, &error));
-  return m;
-}
-
-static void machine_close(machine *m) {
-  tm_stream_destroy(m->stream);
-  tm_module_destroy(m->module);
-  tm_context_destroy(m->context);
-}
-
-static tm_kernel *compile(const machine *m, const char *name,
-                          const char *signature) {
-  tm_kernel *k;
-  tm_compile_options o = TM_COMPILE_OPTIONS_INIT;
-  o.signature = signature;
-  OK(tm_compile(&k, m->context, m->module, name, &o, &error));
-  return k;
+  return machine_open(source, &s);
 }
 
 static uint64_t barriers_of(const machine *m) {
-  tm_stream_facts facts = TM_STREAM_FACTS_INIT;
-  OK(tm_stream_info(m->stream, &facts, &error));
-  return facts.barriers;
+  return machine_facts(m->stream).barriers;
 }
 
-static void synchronize(const machine *m) {
-  OK(tm_stream_synchronize(m->stream, TM_WAIT_FOREVER, &error));
-}
-
-static tm_buffer *buffer_of(const machine *m, uint64_t bytes) {
-  tm_buffer *b;
-  OK(tm_buffer_create(&b, m->context, bytes, NULL, &error));
-  memset(tm_buffer_contents(b), 0, bytes);
-  return b;
-}
-
-/* Three regions. 0 to 2: a buffer each; 3: one MTLBuffer with two parts and
+/* Regions 0 to 2: a buffer each; 3: one MTLBuffer with two parts and
  * the whole; 4: pages that are wrapped twice. */
 enum { BLOCK = 64, REGIONS = 5, VIEWS = 8, WORDS = 4096 };
 typedef struct view {
@@ -186,14 +135,14 @@ static void make_memory(const machine *m, memory *all) {
   memset(all, 0, sizeof *all);
   int n = 0;
   for (int i = 0; i < 3; i++)
-    add_view(all, &n, buffer_of(m, BLOCK * 4), i, 0);
-  tm_buffer *whole = buffer_of(m, 3 * BLOCK * 4), *part;
+    add_view(all, &n, machine_buffer(m, BLOCK * 4), i, 0);
+  tm_buffer *whole = machine_buffer(m, 3 * BLOCK * 4), *part;
   uint64_t offset;
   void *object = tm_buffer_metal(whole, &offset);
   add_view(all, &n, whole, 3, 0);
   for (uint32_t i = 1; i < 3; i++) {
     OK(tm_buffer_import(&part, m->context, object, offset + i * BLOCK * 4,
-                        BLOCK * 4, &error));
+                        BLOCK * 4, &machine_error));
     add_view(all, &n, part, 3, i * BLOCK);
   }
   all->pages = mmap(NULL, WORDS * 4, PROT_READ | PROT_WRITE,
@@ -201,7 +150,7 @@ static void make_memory(const machine *m, memory *all) {
   assert_true(all->pages != MAP_FAILED);
   for (int i = 0; i < 2; i++) {
     tm_buffer *b;
-    OK(tm_buffer_wrap(&b, m->context, all->pages, WORDS * 4, &error));
+    OK(tm_buffer_wrap(&b, m->context, all->pages, WORDS * 4, &machine_error));
     add_view(all, &n, b, 4, 0);
   }
   assert_int_equal(n, VIEWS);
@@ -285,9 +234,9 @@ static void launch_at_random(machine *m, tm_kernel *mix, uint64_t seed,
       args[k] = tm_arg_buffer(v[k]->buffer, at[k] * 4);
     args[3] = tm_arg_int(a);
     args[4] = tm_arg_int(b);
-    OK(tm_launch(m->stream, mix, tm_grid_1d(1), args, 5, &error));
+    OK(tm_launch(m->stream, mix, tm_grid_1d(1), args, 5, &machine_error));
   }
-  synchronize(m);
+  machine_wait(m->stream);
   for (int r = 0; r < REGIONS; r++) {
     uint32_t n = r == 4 ? WORDS : r == 3 ? 3 * BLOCK : BLOCK;
     assert_memory_equal(all.host[r], all.model[r], n * 4);
@@ -296,8 +245,8 @@ static void launch_at_random(machine *m, tm_kernel *mix, uint64_t seed,
 }
 
 static void random_launches(int seeds, int batch) {
-  machine m = machine_open((uint32_t)batch, TM_SWITCH_DEFAULT);
-  tm_kernel *mix = compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
+  machine m = machine_of((uint32_t)batch, TM_SWITCH_DEFAULT);
+  tm_kernel *mix = machine_compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
   uint64_t needed = 0;
   for (int seed = 1; seed <= seeds; seed++) {
     char text[16];
@@ -327,16 +276,16 @@ static void random_launches_have_no_races(void **state) {
 
 static void independent_launches_need_no_barrier(void **state) {
   enum { N = 200 };
-  machine m = machine_open(N, TM_SWITCH_DEFAULT);
-  tm_kernel *mix = compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
-  tm_buffer *x = buffer_of(&m, BLOCK * 4), *out[N];
+  machine m = machine_of(N, TM_SWITCH_DEFAULT);
+  tm_kernel *mix = machine_compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
+  tm_buffer *x = machine_buffer(&m, BLOCK * 4), *out[N];
   for (int i = 0; i < N; i++) {
-    out[i] = buffer_of(&m, BLOCK * 4);
+    out[i] = machine_buffer(&m, BLOCK * 4);
     tm_arg args[5] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
                       tm_arg_buffer(out[i], 0), tm_arg_int(1), tm_arg_int(i)};
-    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &error));
+    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &machine_error));
   }
-  synchronize(&m);
+  machine_wait(m.stream);
   assert_int_equal(barriers_of(&m), 0);
   for (int i = 0; i < N; i++) {
     assert_int_equal(((int32_t *)tm_buffer_contents(out[i]))[BLOCK - 1], i);
@@ -350,17 +299,17 @@ static void independent_launches_need_no_barrier(void **state) {
 /* More buffers than a set has room for: still right, with a barrier or two. */
 static void many_buffers_cost_a_barrier_now_and_then(void **state) {
   enum { N = 3 * TMI_HAZARD_RANGES };
-  machine m = machine_open(N, TM_SWITCH_DEFAULT);
-  tm_kernel *mix = compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
+  machine m = machine_of(N, TM_SWITCH_DEFAULT);
+  tm_kernel *mix = machine_compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
   static tm_buffer *out[N];
-  tm_buffer *x = buffer_of(&m, BLOCK * 4);
-  for (int i = 0; i < N; i++) out[i] = buffer_of(&m, 256 * 3);
+  tm_buffer *x = machine_buffer(&m, BLOCK * 4);
+  for (int i = 0; i < N; i++) out[i] = machine_buffer(&m, 256 * 3);
   for (int i = 0; i < N; i++) {
     tm_arg args[5] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
                       tm_arg_buffer(out[i], 0), tm_arg_int(1), tm_arg_int(i)};
-    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &error));
+    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &machine_error));
   }
-  synchronize(&m);
+  machine_wait(m.stream);
   assert_true(barriers_of(&m) <= 3);
   for (int i = 0; i < N; i++) {
     assert_int_equal(*(int32_t *)tm_buffer_contents(out[i]), i);
@@ -372,12 +321,12 @@ static void many_buffers_cost_a_barrier_now_and_then(void **state) {
 }
 
 static void launches_through_addresses_are_in_order(void **state) {
-  machine m = machine_open(40, TM_SWITCH_DEFAULT);
-  tm_kernel *mix = compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
-  tm_kernel *through = compile(&m, "through", "*i64, i32, 64");
-  tm_buffer *x = buffer_of(&m, BLOCK * 4), *where = buffer_of(&m, 8);
+  machine m = machine_of(40, TM_SWITCH_DEFAULT);
+  tm_kernel *mix = machine_compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
+  tm_kernel *through = machine_compile(&m, "through", "*i64, i32, 64");
+  tm_buffer *x = machine_buffer(&m, BLOCK * 4), *where = machine_buffer(&m, 8);
   uint64_t address;
-  OK(tm_buffer_gpu_address(x, &address, &error));
+  OK(tm_buffer_gpu_address(x, &address, &machine_error));
   *(uint64_t *)tm_buffer_contents(where) = address;
   tm_arg a[5] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
                  tm_arg_buffer(x, 0), tm_arg_int(2), tm_arg_int(5)};
@@ -388,11 +337,11 @@ static void launches_through_addresses_are_in_order(void **state) {
     snprintf(text, sizeof text, "%d", seed);
     setenv("SOFTMETAL_SHUFFLE", text, 1);
     for (int i = 0; i < 2; i++) { /* 14 * (3 x + 5) + 8, with wrap-around */
-      OK(tm_launch(m.stream, mix, tm_grid_1d(1), a, 5, &error));
-      OK(tm_launch(m.stream, through, tm_grid_1d(1), b, 2, &error));
+      OK(tm_launch(m.stream, mix, tm_grid_1d(1), a, 5, &machine_error));
+      OK(tm_launch(m.stream, through, tm_grid_1d(1), b, 2, &machine_error));
       expected = (int32_t)(((uint32_t)expected * 3 + 5) * 7 + 1);
     }
-    synchronize(&m);
+    machine_wait(m.stream);
     assert_int_equal(((int32_t *)tm_buffer_contents(x))[BLOCK - 1], expected);
   }
   unsetenv("SOFTMETAL_SHUFFLE");
@@ -409,16 +358,16 @@ static void launches_through_addresses_are_in_order(void **state) {
  * they come in order. Of counters of their own all draw 0. */
 static void softmetal_shuffles_what_no_barrier_separates(void **state) {
   enum { N = 16 };
-  machine m = machine_open(40, TM_SWITCH_DEFAULT);
-  tm_kernel *ticket = compile(&m, "ticket", "*i32, *i32");
-  tm_buffer *counter = buffer_of(&m, 4), *out[N];
+  machine m = machine_of(40, TM_SWITCH_DEFAULT);
+  tm_kernel *ticket = machine_compile(&m, "ticket", "*i32, *i32");
+  tm_buffer *counter = machine_buffer(&m, 4), *out[N];
   setenv("SOFTMETAL_SHUFFLE", "3", 1);
   for (int i = 0; i < N; i++) {
-    out[i] = buffer_of(&m, 4);
+    out[i] = machine_buffer(&m, 4);
     tm_arg args[2] = {tm_arg_buffer(counter, 0), tm_arg_buffer(out[i], 0)};
-    OK(tm_launch(m.stream, ticket, tm_grid_1d(1), args, 2, &error));
+    OK(tm_launch(m.stream, ticket, tm_grid_1d(1), args, 2, &machine_error));
   }
-  synchronize(&m);
+  machine_wait(m.stream);
   for (int i = 0; i < N; i++)
     assert_int_equal(*(int32_t *)tm_buffer_contents(out[i]), i);
   assert_int_equal(barriers_of(&m), N - 1);
@@ -427,9 +376,9 @@ static void softmetal_shuffles_what_no_barrier_separates(void **state) {
   for (uint32_t i = 0; i < 2; i++) ticket->slots[i].writes = false;
   for (int i = 0; i < N; i++) {
     tm_arg args[2] = {tm_arg_buffer(counter, 0), tm_arg_buffer(out[i], 0)};
-    OK(tm_launch(m.stream, ticket, tm_grid_1d(1), args, 2, &error));
+    OK(tm_launch(m.stream, ticket, tm_grid_1d(1), args, 2, &machine_error));
   }
-  synchronize(&m);
+  machine_wait(m.stream);
   unsetenv("SOFTMETAL_SHUFFLE");
   assert_int_equal(barriers_of(&m), N - 1);
   int out_of_order = 0;
@@ -445,15 +394,15 @@ static void softmetal_shuffles_what_no_barrier_separates(void **state) {
 #endif
 
 static void a_serial_stream_sends_no_barriers(void **state) {
-  machine m = machine_open(40, TM_SWITCH_OFF);
-  tm_kernel *mix = compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
-  tm_buffer *x = buffer_of(&m, BLOCK * 4);
+  machine m = machine_of(40, TM_SWITCH_OFF);
+  tm_kernel *mix = machine_compile(&m, "mix", "*i32, *i32, *i32, i32, i32, 64");
+  tm_buffer *x = machine_buffer(&m, BLOCK * 4);
   tm_arg args[5] = {tm_arg_buffer(x, 0), tm_arg_buffer(x, 0),
                     tm_arg_buffer(x, 0), tm_arg_int(1), tm_arg_int(1)};
   setenv("SOFTMETAL_SHUFFLE", "5", 1);
   for (int i = 0; i < 8; i++)
-    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &error));
-  synchronize(&m);
+    OK(tm_launch(m.stream, mix, tm_grid_1d(1), args, 5, &machine_error));
+  machine_wait(m.stream);
   unsetenv("SOFTMETAL_SHUFFLE");
   assert_int_equal(barriers_of(&m), 0);
   assert_int_equal(*(int32_t *)tm_buffer_contents(x), 255); /* 2^8 - 1 */

@@ -12,6 +12,8 @@
  *   metal_memory.c    MTLBuffer
  *   metal_queue.c     MTLCommandQueue, MTLCommandBuffer, the encoder
  *   metal_times.c     when the GPU worked: command buffers' times, samples
+ *   metal_event.c     MTLSharedEvent
+ *   metal_block.c     C functions as completion handlers
  *
  * Plain C cannot catch Objective-C exceptions, so arguments are checked
  * before they are sent. Success is judged by the returned object; NSError is
@@ -47,6 +49,7 @@ typedef struct tm_objc {
   void (*release)(tm_id object);
   tm_sel (*sel_register)(const char *name);
   tm_id (*get_class)(const char *name);
+  void *stack_block;                /* the class of blocks on the stack */
   tm_id (*create_device)(void);     /* +1, may be nil */
   tm_id (*copy_devices)(void);      /* +1 array, may be empty */
   tm_id *timestamp_set;  /* the NSString that names it; NULL: not known */
@@ -101,6 +104,9 @@ static inline tm_id tm_send_P_UU(tm_id o, tm_sel s, unsigned long a,
 }
 static inline unsigned long tm_send_U(tm_id o, tm_sel s) {
   return ((unsigned long (*)(tm_id, tm_sel))tm_mtl.send)(o, s);
+}
+static inline double tm_send_D(tm_id o, tm_sel s) {
+  return ((double (*)(tm_id, tm_sel))tm_mtl.send)(o, s);
 }
 static inline bool tm_send_B_U(tm_id o, tm_sel s, unsigned long a) {
   return ((tm_objc_bool(*)(tm_id, tm_sel, unsigned long))tm_mtl.send)(o, s,
@@ -193,12 +199,31 @@ void tm_metal_command_commit(tm_id command);
 int tm_metal_command_state(tm_id command);
 char *tm_metal_command_error(tm_id command);
 
+/* ---- metal_event.c ------------------------------------------------------ */
+
+tm_id tm_metal_event_new(const tm_metal_device *device); /* +1, of value 0 */
+/* While no encoder is open: what follows waits; what precedes has ended. */
+void tm_metal_command_wait(tm_id command, tm_id event, uint64_t value);
+void tm_metal_command_signal(tm_id command, tm_id event, uint64_t value);
+/* Signals from the host, unless that has happened. */
+void tm_metal_event_raise(tm_id event, uint64_t value);
+
+/* ---- metal_block.c ------------------------------------------------------ */
+
+typedef void tm_metal_handler(void *payload, tm_id command);
+/* Calls once, on a thread of Metal's, when the command buffer has completed or
+ * failed. Before its commit. */
+void tm_metal_command_on_end(tm_id command, tm_metal_handler *call,
+                             void *payload);
+
 /* ---- metal_times.c ------------------------------------------------------ */
 
 /* Seconds of the clock that GPUStartTime counts. */
 double tm_metal_host_seconds(void);
 /* When the GPU began and ended a command buffer that has completed. */
 void tm_metal_command_times(tm_id command, double *begin, double *end);
+/* When it ended; for one in which nothing ran, now. After it has ended. */
+double tm_metal_command_end(tm_id command);
 /* A +1 MTLCounterSampleBuffer of timestamps; NULL: the device has none. */
 tm_id tm_metal_samples_new(const tm_metal_device *device, uint32_t count);
 /* Their values, once the command buffer has completed; false: there are

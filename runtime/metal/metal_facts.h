@@ -131,6 +131,12 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(new_fence, "newFence")                                                 \
   X(wait_fence, "waitForFence:")                                           \
   X(update_fence, "updateFence:")                                          \
+  X(add_completed, "addCompletedHandler:")                                 \
+  X(new_event, "newSharedEvent")                                           \
+  X(signal_event, "encodeSignalEvent:value:")                              \
+  X(wait_event, "encodeWaitForEvent:value:")                               \
+  X(event_value, "signaledValue")                                          \
+  X(set_event_value, "setSignaledValue:")                                  \
   X(end_encoding, "endEncoding")                                           \
   X(commit, "commit")                                                      \
   X(status, "status")                                                      \

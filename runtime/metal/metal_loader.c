@@ -137,6 +137,8 @@ static bool find_functions(const handles *from, char **text) {
   ok &= find(objc, "objc_release", &tm_mtl.release, text);
   ok &= find(objc, "sel_registerName", &tm_mtl.sel_register, text);
   ok &= find(objc, "objc_getClass", &tm_mtl.get_class, text);
+  /* libobjc's own dependencies are searched too. */
+  ok &= find(objc, "_NSConcreteStackBlock", &tm_mtl.stack_block, text);
   ok &= find(from->metal, "MTLCreateSystemDefaultDevice",
              &tm_mtl.create_device, text);
   ok &= find(from->metal, "MTLCopyAllDevices", &tm_mtl.copy_devices, text);

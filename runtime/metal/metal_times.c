@@ -30,6 +30,12 @@ void tm_metal_command_times(tm_id command, double *begin, double *end) {
   *end = send(command, tm_mtl.sel.gpu_end);
 }
 
+double tm_metal_command_end(tm_id command) {
+  double begin, end;
+  tm_metal_command_times(command, &begin, &end);
+  return end > 0 ? end : tm_metal_host_seconds();
+}
+
 /* ---- samples ------------------------------------------------------------ */
 
 static bool same_name(tm_id a, tm_id b) {
