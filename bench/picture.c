@@ -108,8 +108,8 @@ static size_t wrong_pixels(const unsigned char *pixels, size_t *judged) {
                     right > 1.05;
       if (left > 0.6 && right > 0.6 && !is_sky) continue;
       ++*judged;
-      if (left < 0.6) wrong += !(p[0] > p[2] + 10);
-      else if (right < 0.6) wrong += !(p[2] > p[0] + 10);
+      if (left < 0.6) wrong += !(p[0] > p[2]);
+      else if (right < 0.6) wrong += !(p[2] > p[0]);
       else wrong += !(p[2] >= p[0] && p[2] > 150);
     }
   }
