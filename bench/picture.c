@@ -106,10 +106,10 @@ static size_t wrong_pixels(const unsigned char *pixels, size_t *judged) {
       double right = passes(d, 1.9, -0.5, 4.9, 0.5);
       bool is_sky = d[1] > 0.02 && passes(d, 0, 0, 6, 1.7) > 1 && left > 1.05 &&
                     right > 1.05;
-      if (left > 0.6 && right > 0.6 && !is_sky) continue;
+      if (left > 0.5 && right > 0.5 && !is_sky) continue;
       ++*judged;
-      if (left < 0.6) wrong += !(p[0] > p[2]);
-      else if (right < 0.6) wrong += !(p[2] > p[0]);
+      if (left < 0.5) wrong += !(p[0] > p[2]);
+      else if (right < 0.5) wrong += !(p[2] > p[0]);
       else wrong += !(p[2] >= p[0] && p[2] > 150);
     }
   }
