@@ -232,17 +232,36 @@ $(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARE
 # Peers get what a user would give plain C, whatever OPT says.
 $(BUILD)/obj/bench/peer_%.c.o: ALLFLAGS += -O3 -march=native -ffast-math
 
-install: $(SETUP) ## install into DESTDIR/PREFIX (libraries, header, tool, .pc)
-	+@$(SUBMAKE) products
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/lib/pkgconfig
+# In the static library that is installed only the names of the header are
+# visible: others would meet those of the programs that link it.
+ifeq ($(UNAME),Darwin)
+  HIDE = ld -r -o $@ $(TM_OBJ) # makes hidden names local
+else
+  HIDE = $(CC) -r -nostdlib -o $@ $(TM_OBJ) && objcopy --localize-hidden $@
+endif
+$(BUILD)/install/tritonmetal.o: $(TM_OBJ)
+	@mkdir -p $(@D)
+	$(HIDE)
+$(BUILD)/install/libtritonmetal.a: $(BUILD)/install/tritonmetal.o
+	rm -f $@ && $(AR) rcs $@ $<
+
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g; s|@LIBS@|$(LIBS)|g' \
+  -e 's|@SHARED@|$(SHARED)|g; s|@MAJOR_MINOR@|$(basename $(VERSION))|g'
+CMAKE_DIR := lib/cmake/tritonmetal
+MAN_DIR   := share/man/man1
+
+install: $(SETUP) ## install into DESTDIR/PREFIX: libraries, headers, tool, manual, .pc, CMake
+	+@$(SUBMAKE) products $(BUILD)/install/libtritonmetal.a
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig $(CMAKE_DIR) $(MAN_DIR))
 	install -m 644 $(wildcard include/*.h include/*.hpp) $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/$(SHARED) $(SOFTMETAL) $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(BUILD)/libtritonmetal.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUILD)/install/libtritonmetal.a $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SHARED_LINK)
 	install -m 755 $(BUILD)/tritonmetal $(DESTDIR)$(PREFIX)/bin
-	sed -e 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g; s|@LIBS@|$(LIBS)|g' \
-	  pkgconfig/tritonmetal.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/tritonmetal.pc
+	install -m 644 docs/tritonmetal.1 $(DESTDIR)$(PREFIX)/$(MAN_DIR)
+	$(FILL) pkgconfig/tritonmetal.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/tritonmetal.pc
+	for f in tritonmetalConfig tritonmetalConfigVersion; do \
+	  $(FILL) cmake/$$f.cmake.in >$(DESTDIR)$(PREFIX)/$(CMAKE_DIR)/$$f.cmake; done
 
 install-softmetal: $(SETUP) ## install softmetal alone (library, header, .pc)
 	+@$(SUBMAKE) $(SOFTMETAL)
@@ -266,7 +285,8 @@ mac-report: $(SETUP) ## everything a first run on a Mac should tell, in build/ma
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \
 	  $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard include/*.h include/*.hpp))) \
-	  $(addprefix $(DESTDIR)$(PREFIX)/,include/softmetal.h lib/pkgconfig/softmetal.pc) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/,include/softmetal.h lib/pkgconfig/softmetal.pc $(MAN_DIR)/tritonmetal.1) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/$(CMAKE_DIR)/,tritonmetalConfig.cmake tritonmetalConfigVersion.cmake) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(SHARED) $(SHARED_LINK) libtritonmetal.a $(notdir $(SOFTMETAL)) pkgconfig/tritonmetal.pc)
 
 random-kernels: $(SETUP) ## random kernels against the evaluator: SEEDS=first:count
