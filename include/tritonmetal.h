@@ -966,8 +966,8 @@ typedef struct tm_tensor {
 TM_API tm_status tm_buffer_to_dlpack(struct DLManagedTensor **managed,
                                      const tm_tensor *tensor,
                                      tm_error **error);
-/* The same as the structure of DLPack 1.x, with its flags for read-only
- * buffers and for copies.
+/* The same as the structure of DLPack 1.x, with its flag for read-only
+ * buffers.
  * Errors: those of tm_buffer_to_dlpack but for read-only buffers.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_buffer_to_dlpack_versioned(

@@ -324,8 +324,7 @@ tm_status tm_buffer_to_dlpack_versioned(
   DLManagedTensorVersioned *v = &h->u.versioned;
   fill_tensor(&t, type, h->dims, &v->dl_tensor);
   v->version = (DLPackVersion){TMI_DLPACK_MAJOR, TMI_DLPACK_MINOR};
-  v->flags = (t.buffer->is_read_only ? TMI_DL_READ_ONLY : 0) |
-             (t.buffer->host ? TMI_DL_IS_COPIED : 0);
+  v->flags = t.buffer->is_read_only ? TMI_DL_READ_ONLY : 0;
   v->manager_ctx = h;
   v->deleter = delete_versioned;
   *managed = v;

@@ -59,7 +59,7 @@ typedef struct DLManagedTensor {
   void (*deleter)(struct DLManagedTensor *self); /* NULL: nothing to do */
 } DLManagedTensor;
 
-enum { TMI_DL_READ_ONLY = 1, TMI_DL_IS_COPIED = 2 }; /* flags */
+enum { TMI_DL_READ_ONLY = 1 }; /* a flag */
 
 typedef struct DLManagedTensorVersioned {
   DLPackVersion version; /* of the major number only this is fixed, and */

@@ -35,6 +35,11 @@
 #define SAME(type, field)                                             \
   _Static_assert(offsetof(type, field) == offsetof(real_##type, field), \
                  #type "." #field)
+/* Some versions give it no name but its tag. */
+#define SAME_VERSIONED(field)                                       \
+  _Static_assert(offsetof(struct DLManagedTensorVersioned, field) == \
+                     offsetof(struct real_DLManagedTensorVersioned, field), \
+                 #field)
 SAME(DLDataType, bits);
 SAME(DLDataType, lanes);
 SAME(DLTensor, data);
@@ -46,20 +51,25 @@ SAME(DLTensor, strides);
 SAME(DLTensor, byte_offset);
 SAME(DLManagedTensor, manager_ctx);
 SAME(DLManagedTensor, deleter);
-_Static_assert(TMI_DL_CPU == kDLCPU && TMI_DL_METAL == kDLMetal, "devices");
-_Static_assert(TMI_DL_INT == kDLInt && TMI_DL_UINT == kDLUInt &&
-                   TMI_DL_FLOAT == kDLFloat && TMI_DL_BFLOAT == kDLBfloat,
-               "types");
+#define EQUAL(ours, real) _Static_assert((int)ours == (int)real, #real)
+EQUAL(TMI_DL_CPU, kDLCPU);
+EQUAL(TMI_DL_METAL, kDLMetal);
+EQUAL(TMI_DL_INT, kDLInt);
+EQUAL(TMI_DL_UINT, kDLUInt);
+EQUAL(TMI_DL_FLOAT, kDLFloat);
+EQUAL(TMI_DL_BFLOAT, kDLBfloat);
 #if defined(DLPACK_MAJOR_VERSION)
-SAME(DLManagedTensorVersioned, version);
-SAME(DLManagedTensorVersioned, manager_ctx);
-SAME(DLManagedTensorVersioned, deleter);
-SAME(DLManagedTensorVersioned, flags);
-SAME(DLManagedTensorVersioned, dl_tensor);
-_Static_assert(TMI_DL_BOOL == kDLBool, "types");
-_Static_assert(TMI_DL_READ_ONLY == DLPACK_FLAG_BITMASK_READ_ONLY &&
-                   TMI_DL_IS_COPIED == DLPACK_FLAG_BITMASK_IS_COPIED,
-               "flags");
+SAME_VERSIONED(version);
+SAME_VERSIONED(manager_ctx);
+SAME_VERSIONED(deleter);
+SAME_VERSIONED(flags);
+SAME_VERSIONED(dl_tensor);
+EQUAL(TMI_DL_BOOL, kDLBool);
+EQUAL(TMI_DL_READ_ONLY, DLPACK_FLAG_BITMASK_READ_ONLY);
+#if DLPACK_MINOR_VERSION >= 1
+EQUAL(TMI_DL_FLOAT8_E4M3FN, kDLFloat8_e4m3fn);
+EQUAL(TMI_DL_FLOAT8_E5M2, kDLFloat8_e5m2);
+#endif
 #endif
 #endif
 #endif
