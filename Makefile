@@ -162,6 +162,16 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libtestsupport.a \
 $(BUILD)/obj/tests/%.c.o: ALLFLAGS += -Wno-pedantic -DTM_TEST_DIR='"tests/"'
 $(BUILD)/obj/bench/%.c.o: ALLFLAGS += -Wno-pedantic
 
+# Tests that make allocations fail (tests/faults/faults.h).
+ifneq ($(UNAME),Darwin)
+  FAULT_LINK := $(foreach f,malloc calloc realloc free strdup strndup \
+                  tm_alloc tm_alloc_array tm_strndup,-Wl,--wrap=$(f))
+endif
+FAULT_OBJ := $(call obj,tests/faults/faults.c)
+FAULT_TESTS := $(BUILD)/tests/test_fault_sweep
+$(FAULT_TESTS): $(FAULT_OBJ)
+$(FAULT_TESTS): LDFLAGS += $(FAULT_LINK) $(FAULT_OBJ)
+
 # ---- doors ----------------------------------------------------------------
 
 tests-built: $(PRODUCTS) $(TESTS)
@@ -296,6 +306,11 @@ random-kernels: $(SETUP) ## random kernels against the evaluator: SEEDS=first:co
 .PHONY: random-kernels
 SEEDS ?= 1:1000
 
+fault-sweep: $(SETUP) ## every allocation, SQLite call and Metal message fails in turn
+	+@$(SUBMAKE) $(BUILD)/tests/test_fault_sweep $(SOFTMETAL)
+	TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL) FAULT_SWEEP=all $(BUILD)/tests/test_fault_sweep
+.PHONY: fault-sweep
+
 language-table: $(SETUP) ## write the tables of docs/language.md anew
 	+@$(SUBMAKE) $(BUILD)/tests/language_table
 	@BUILD=$(BUILD) sh tests/check_language.sh --write
@@ -311,5 +326,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 -include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
-  $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
+  $(FAULT_OBJ:.o=.d) $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
   $(BENCH_SRC:%=$(BUILD)/obj/%.d)

@@ -118,11 +118,12 @@ static bool run_text(tm_store *store, tm_store_link *link, const char *text) {
 }
 
 /* Ends a transaction, whether or not what was in it went well; the link may
- * have been closed since. */
-static void end_transaction(tm_store *store, tm_store_link *link, bool good) {
-  if (!link->db) return;
-  if (good && run_text(store, link, "COMMIT")) return;
+ * have been closed since. True: what was in it is stored. */
+static bool end_transaction(tm_store *store, tm_store_link *link, bool good) {
+  if (!link->db) return false;
+  if (good && run_text(store, link, "COMMIT")) return true;
   if (link->db) sqlite3_exec(link->db, "ROLLBACK", NULL, NULL, NULL);
+  return false;
 }
 
 /* ---- hashes ------------------------------------------------------------- */
@@ -204,8 +205,13 @@ const char *tm_store_path(const tm_store *store) { return store->path; }
 
 static bool column_is(sqlite3_stmt *row, int column, const void *bytes,
                       size_t size) {
+  const void *found = sqlite3_column_blob(row, column);
   return (size_t)sqlite3_column_bytes(row, column) == size &&
-         (!size || memcmp(sqlite3_column_blob(row, column), bytes, size) == 0);
+         (!size || (found && memcmp(found, bytes, size) == 0));
+}
+
+bool tmi_store_row_unread(sqlite3_stmt *row) {
+  return sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM;
 }
 
 static bool columns_are_ours(sqlite3_stmt *row, const int *types, int n) {
@@ -227,7 +233,7 @@ static verdict judge(sqlite3_stmt *row, int64_t id, uint64_t high,
   if (!column_is(row, 2, key, key_size)) return OTHER;
   if (!column_is(row, 1, kind, strlen(kind))) return OTHER;
   const void *value = sqlite3_column_blob(row, 3);
-  size_t size = (size_t)sqlite3_column_bytes(row, 3);
+  size_t size = value ? (size_t)sqlite3_column_bytes(row, 3) : 0;
   XXH128_hash_t sum = hash_value(id, value, size);
   return sum.high64 == (uint64_t)sqlite3_column_int64(row, 4) &&
                  sum.low64 == (uint64_t)sqlite3_column_int64(row, 5)
@@ -261,6 +267,7 @@ static bool get_locked(tm_store *store, tm_store_link *link, const char *kind,
   if (rc == SQLITE_ROW) {
     found = judge(row, id, hash.high64, kind, key, key_size);
     hit = found == GOOD && copy_value(row, value, value_size);
+    if (found != GOOD && tmi_store_row_unread(row)) rc = SQLITE_NOMEM;
   }
   sqlite3_reset(row);
   if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -380,9 +387,7 @@ static bool put_locked(tm_store *store, tm_store_link *link, const char *kind,
     link->summed = true;
     link->put_bytes = 0;
   }
-  good = good && link->db;
-  end_transaction(store, link, good);
-  return good;
+  return end_transaction(store, link, good);
 }
 
 bool tm_store_put(tm_store *store, const char *kind, const void *key,
@@ -422,12 +427,14 @@ void tm_store_get_stats(tm_store *store, tm_store_stats *stats) {
   tmi_store_unlock(link);
 }
 
-void tm_store_each(tm_store *store,
+bool tm_store_each(tm_store *store,
                    bool (*each)(void *, const tm_store_row *),
                    void *payload) {
-  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
-  if (!link) return;
+  if (!store->path) return true;
+  tm_store_link *link = tmi_store_lock(store);
+  if (!link) return false;
   sqlite3_stmt *statement = NULL;
+  int rc = SQLITE_ERROR;
   if (tmi_store_open_link(store, link)) {
     tmi_store_flush(store, link);
     if (link->db)
@@ -436,9 +443,13 @@ void tm_store_each(tm_store *store,
                          "uses,created,used FROM row ORDER BY used DESC,id",
                          -1, &statement, NULL);
   }
-  while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+  while (statement && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
     const char *kind = (const char *)sqlite3_column_text(statement, 2);
     const char *label = (const char *)sqlite3_column_text(statement, 3);
+    if ((!kind || !label) && tmi_store_row_unread(statement)) {
+      rc = SQLITE_NOMEM;
+      break;
+    }
     tm_store_row row = {
         .kind = kind ? kind : "",
         .label = label ? label : "",
@@ -451,19 +462,26 @@ void tm_store_each(tm_store *store,
         .used = sqlite3_column_int64(statement, 8) / 1000000};
     if (!each(payload, &row)) break;
   }
+  bool whole = rc == SQLITE_DONE || rc == SQLITE_ROW;
   sqlite3_finalize(statement);
+  if (!whole && link->db) tmi_store_failed(store, link, "listing", rc);
   tmi_store_unlock(link);
+  return whole;
 }
 
-bool tmi_store_row_is_sound(sqlite3_stmt *row) {
+tm_store_soundness tmi_store_check_row(sqlite3_stmt *row) {
   const char *kind = (const char *)sqlite3_column_text(row, 1);
   const void *key = sqlite3_column_blob(row, 2);
-  size_t size = (size_t)sqlite3_column_bytes(row, 2);
+  size_t size = key ? (size_t)sqlite3_column_bytes(row, 2) : 0;
   int64_t id = sqlite3_column_int64(row, 6);
-  if (!kind || sqlite3_column_type(row, 2) != SQLITE_BLOB) return false;
-  XXH128_hash_t hash = hash_key(kind, key, size);
-  return hash.low64 == (uint64_t)id &&
-         judge(row, id, hash.high64, kind, key, size) == GOOD;
+  bool sound = kind && sqlite3_column_type(row, 2) == SQLITE_BLOB;
+  if (sound) {
+    XXH128_hash_t hash = hash_key(kind, key, size);
+    sound = hash.low64 == (uint64_t)id &&
+            judge(row, id, hash.high64, kind, key, size) == GOOD;
+  }
+  if (sound) return TM_ROW_SOUND;
+  return tmi_store_row_unread(row) ? TM_ROW_UNREAD : TM_ROW_BAD;
 }
 
 /* Up to 64 bad ids after `from`, in *bad; counts the good ones on the way.
@@ -482,8 +500,13 @@ static int find_bad(tm_store *store, tm_store_link *link, int64_t *from,
   if (rc == SQLITE_OK) {
     sqlite3_bind_int64(row, 1, *from);
     while (n < 64 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+      tm_store_soundness found = tmi_store_check_row(row);
+      if (found == TM_ROW_UNREAD) {
+        rc = SQLITE_NOMEM;
+        break;
+      }
       *from = sqlite3_column_int64(row, 6);
-      if (tmi_store_row_is_sound(row))
+      if (found == TM_ROW_SOUND)
         ++*good;
       else
         bad[n++] = *from;
@@ -496,24 +519,27 @@ static int find_bad(tm_store *store, tm_store_link *link, int64_t *from,
   return -1;
 }
 
-void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad) {
+bool tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad) {
   *good = *bad = 0;
-  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
-  if (!link) return;
+  if (!store->path) return true;
+  tm_store_link *link = tmi_store_lock(store);
+  if (!link) return false;
   int64_t from = INT64_MIN, ids[64];
   bool first = true;
   int n = 64;
-  if (!tmi_store_open_link(store, link)) n = 0;
+  if (!tmi_store_open_link(store, link)) n = -1;
   while (n == 64) { /* fewer: the last were found */
     n = find_bad(store, link, &from, &first, ids, good);
-    if (n < 0) ++*bad; /* what could not be read was set aside */
+    if (n < 0 && !link->db) ++*bad; /* what is damaged was set aside */
     for (int i = 0; i < n; i++) {
       ++*bad;
       if (link->db && link->writable) delete_row(store, link, ids[i]);
     }
     if (!link->db) break;
   }
+  bool whole = n >= 0 || !link->db;
   tmi_store_unlock(link);
+  return whole;
 }
 
 bool tm_store_clear(tm_store *store) {

@@ -47,17 +47,19 @@ bool tm_store_put(tm_store *store, const char *kind, const void *key,
                   const char *label);
 
 void tm_store_get_stats(tm_store *store, tm_store_stats *stats);
-/* Calls back for every row, newest use first, until it returns false. */
+/* Calls back for every row, newest use first, until it returns false. False:
+ * the file could not be read to its end. */
 typedef struct tm_store_row {
   const char *kind, *label;
   uint64_t hash_high, hash_low; /* xxHash-128 of the key */
   uint64_t key_size, value_size, uses;
   int64_t created, used;        /* seconds since 1970 */
 } tm_store_row;
-void tm_store_each(tm_store *store, bool (*row)(void *, const tm_store_row *),
+bool tm_store_each(tm_store *store, bool (*row)(void *, const tm_store_row *),
                    void *payload);
-/* Checks every row's checksum; deletes bad ones. Counts both. */
-void tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad);
+/* Checks every row's checksum; deletes bad ones. Counts both. False: the file
+ * could not be read to its end, for another reason than damage. */
+bool tm_store_verify(tm_store *store, uint64_t *good, uint64_t *bad);
 /* Deletes every row; true when it could. */
 bool tm_store_clear(tm_store *store);
 /* ---- claim.c ------------------------------------------------------------ */
@@ -86,6 +88,9 @@ tm_store *tm_store_open_pack(const char *path);
  * could not be read to its end. */
 bool tm_store_copy(tm_store *from, tm_store *to, const char *kind,
                    uint64_t *copied, uint64_t *left_out);
+/* Brings all that was stored into the one file, so that it may be renamed or
+ * sent away when the store is closed. False: it could not. */
+bool tm_store_settle(tm_store *store);
 /* Deletes rows last used before that time (seconds since 1970). False: the
  * file cannot be written. */
 bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted);

@@ -301,5 +301,10 @@ void tmi_store_close_link(tm_store_link *link) {
 void tmi_store_failed(tm_store *store, tm_store_link *link, const char *what,
                       int rc) {
   tmi_store_trouble(link, what, rc);
-  if (is_damage(rc)) tmi_store_set_aside(store, link);
+  if (!is_damage(rc)) return;
+  /* What is read as unchanging may only look damaged while others write. */
+  if (link->writable)
+    tmi_store_set_aside(store, link);
+  else
+    tmi_store_close_link(link);
 }

@@ -54,8 +54,17 @@ tm_store_link *tmi_store_lock(tm_store *store);
 void tmi_store_unlock(tm_store_link *link);
 /* Writes the times of use that were only noted. Lock held. */
 void tmi_store_flush(tm_store *store, tm_store_link *link);
+typedef enum tm_store_soundness {
+  TM_ROW_SOUND,
+  TM_ROW_BAD,
+  TM_ROW_UNREAD /* there is no memory to look at it: it may be sound */
+} tm_store_soundness;
+
 /* Of columns high, kind, key, value, sum_high, sum_low, id. */
-bool tmi_store_row_is_sound(sqlite3_stmt *row);
+tm_store_soundness tmi_store_check_row(sqlite3_stmt *row);
+/* Did reading a column of the row fail for want of memory? SQLite gives NULL
+ * for such, as for a column that is NULL. */
+bool tmi_store_row_unread(sqlite3_stmt *row);
 
 /* Opens link when it is not; false: this call is a miss. Lock held. */
 bool tmi_store_open_link(tm_store *store, tm_store_link *link);

@@ -36,6 +36,7 @@ static void free_copy(copy *row) {
 
 static char *text_of(sqlite3_stmt *row, int column) {
   const char *text = (const char *)sqlite3_column_text(row, column);
+  if (!text && tmi_store_row_unread(row)) return NULL;
   return strdup(text ? text : "");
 }
 
@@ -70,8 +71,9 @@ static step next_row(tm_store *store, const char *kind, int64_t *from,
     if (rc == SQLITE_ROW) {
       *from = sqlite3_column_int64(row, 6);
       *first = false;
-      found = SKIPPED;
-      if (tmi_store_row_is_sound(row)) {
+      tm_store_soundness sound = tmi_store_check_row(row);
+      found = sound == TM_ROW_UNREAD ? FAILED : SKIPPED;
+      if (sound == TM_ROW_SOUND) {
         out->kind = text_of(row, 1);
         out->label = text_of(row, 7);
         out->key = blob_of(row, 2, &out->key_size);
@@ -103,6 +105,28 @@ bool tm_store_copy(tm_store *from, tm_store *to, const char *kind,
     if (found == DONE || found == FAILED) return found == DONE;
     ++*(stored ? copied : left_out);
   }
+}
+
+/* Closing would write the log back too, but nobody hears of its failure. */
+bool tm_store_settle(tm_store *store) {
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
+  if (!link) return false;
+  sqlite3_stmt *statement = NULL;
+  bool done = false;
+  if (tmi_store_open_link(store, link)) {
+    tmi_store_flush(store, link);
+    int rc = sqlite3_prepare_v2(link->db, "PRAGMA journal_mode=DELETE", -1,
+                                &statement, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+    const char *mode = rc == SQLITE_ROW
+                           ? (const char *)sqlite3_column_text(statement, 0)
+                           : NULL;
+    done = mode && strcmp(mode, "delete") == 0; /* else it is as before */
+    if (!done) tmi_store_trouble(link, "writing the log back", rc);
+  }
+  sqlite3_finalize(statement);
+  tmi_store_unlock(link);
+  return done;
 }
 
 bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted) {

@@ -1531,7 +1531,7 @@ TM_API tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
                                 tm_error **error);
 /* Calls entry for every row, last used first, until it returns 0. What it
  * gets is borrowed for the call, in which the cache must not be used.
- * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be read to its end).
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_list(tm_context *context,
                                int (*entry)(void *payload,

@@ -57,6 +57,19 @@ static bool list_row(void *payload, const tm_store_row *row) {
   return to->entry(to->payload, &entry) != 0;
 }
 
+/* TM_E_IO with the store's own words; or TM_E_MEMORY. */
+static tm_status cache_trouble(tm_context *context, const char *what,
+                               tm_error **error) {
+  tm_store_stats stats;
+  tm_store_get_stats(context->store, &stats);
+  const char *path = tm_store_path(context->store);
+  /* The store notes every trouble but this one. */
+  if (path && !stats.trouble[0]) return tmi_fail_memory(error);
+  return tmi_fail(error, TM_E_IO, "the cache %s cannot be %s%s%s",
+                  path ? path : "(there is none)", what,
+                  stats.trouble[0] ? ": " : "", stats.trouble);
+}
+
 tm_status tm_cache_list(tm_context *context,
                         int (*entry)(void *payload, const tm_cache_entry *row),
                         void *payload, tm_error **error) {
@@ -64,19 +77,8 @@ tm_status tm_cache_list(tm_context *context,
   TMI_CHECK(context != NULL, error);
   TMI_CHECK(entry != NULL, error);
   listing to = {entry, payload};
-  tm_store_each(context->store, list_row, &to);
-  return TM_OK;
-}
-
-/* TM_E_IO with the store's own words. */
-static tm_status cache_trouble(tm_context *context, const char *what,
-                               tm_error **error) {
-  tm_store_stats stats;
-  tm_store_get_stats(context->store, &stats);
-  const char *path = tm_store_path(context->store);
-  return tmi_fail(error, TM_E_IO, "the cache %s cannot be %s%s%s",
-                  path ? path : "(there is none)", what,
-                  stats.trouble[0] ? ": " : "", stats.trouble);
+  if (tm_store_each(context->store, list_row, &to)) return TM_OK;
+  return cache_trouble(context, "read to its end", error);
 }
 
 tm_status tm_cache_verify(tm_context *context, uint64_t *good, uint64_t *bad,
@@ -84,10 +86,10 @@ tm_status tm_cache_verify(tm_context *context, uint64_t *good, uint64_t *bad,
   tmi_begin(error);
   TMI_CHECK(context != NULL, error);
   TMI_CHECK(good != NULL && bad != NULL, error);
-  tm_store_verify(context->store, good, bad);
+  bool whole = tm_store_verify(context->store, good, bad);
   tm_store_stats stats;
   tm_store_get_stats(context->store, &stats);
-  if (!stats.usable) return cache_trouble(context, "read", error);
+  if (!whole || !stats.usable) return cache_trouble(context, "read", error);
   return TM_OK;
 }
 
@@ -117,8 +119,9 @@ static tm_status pack_trouble(tm_store *pack, const char *path,
                               const char *what, tm_error **error) {
   tm_store_stats stats;
   tm_store_get_stats(pack, &stats);
+  if (!stats.trouble[0]) return tmi_fail_memory(error);
   return tmi_fail(error, TM_E_IO, "the pack %s cannot be %s: %s", path, what,
-                  stats.trouble[0] ? stats.trouble : "no reason is known");
+                  stats.trouble);
 }
 
 /* Copies the context's rows into a new file at `path`. */
@@ -130,11 +133,12 @@ static tm_status fill_pack(tm_context *context, const char *path,
   tm_status status = TM_OK;
   bool whole = tm_store_copy(context->store, pack, "kernel", kernels,
                              &left_out);
+  bool settled = tm_store_settle(pack);
   tm_store_stats stats;
   tm_store_get_stats(pack, &stats);
   if (!whole)
     status = cache_trouble(context, "read", error);
-  else if (!stats.usable || stats.failures)
+  else if (!settled || !stats.usable || stats.failures)
     status = pack_trouble(pack, path, "written", error);
   tm_store_close(pack);
   return status;

@@ -147,7 +147,9 @@ bool tmi_memory_find(tm_context *context, tm_buffer *buffer, bool *reused) {
   }
   if (!buffer->object) return false;
   buffer->contents = tm_metal_buffer_contents(buffer->object);
-  return true;
+  if (buffer->contents) return true;
+  tm_metal_release(buffer->object);
+  return false;
 }
 
 void tmi_memory_free(tm_context *context, tm_buffer *buffer) {

@@ -175,6 +175,7 @@ static char *read_file(reader *r, const char *path) {
     return NULL;
   }
   char *text = calloc(1, LARGEST_FILE + 1);
+  if (!text) r->no_memory = true;
   if (text && fread(text, 1, LARGEST_FILE, file) == 0 && ferror(file)) {
     warn(r, "%s: cannot be read", path);
     free(text);
