@@ -10,3 +10,23 @@ expect() { # program, text
 expect vector_add 'out[0] = 0.5, out[99999] = 99999.5'
 expect softmax_builder 'the first row sums to 1.000000'
 expect profile 'add: 20 launches, all timed by the GPU, 1.2 MB each'
+expect load_pack 'a pack for every chip, the kernel was in the pack, out[4999] = 14997'
+
+# In other languages; a sanitized library wants a sanitized program.
+[ "$BUILD" = build ] || exit 0
+library=$(ls "$BUILD"/libtritonmetal.so "$BUILD"/libtritonmetal.dylib 2>/dev/null | head -n 1)
+if command -v "${CXX:-c++}" >/dev/null 2>&1; then
+  "${CXX:-c++}" -std=c++11 -Wall -Wextra -Wpedantic -Werror -Iinclude examples/attention.cpp \
+    -o "$BUILD/examples/attention" -L"$BUILD" -ltritonmetal -Wl,-rpath,"$(pwd)/$BUILD" || exit 1
+  expect attention 'attention over 4 heads of 200 x 64: right'
+else
+  echo "no C++ compiler: attention.cpp is not checked"
+fi
+if command -v luajit >/dev/null 2>&1; then
+  got=$(luajit examples/vector_add.lua "$(pwd)/$library") || exit 1
+  sizes=$(awk '$1 == "tm_arg," || $1 == "tm_arg" || $1 == "tm_grid" { sub(",", "", $2); print $2 }' include/abi.txt | paste -s -d ' ' -)
+  [ "$got" = "out[0] = 0.5, out[99999] = 99999.5
+sizes $sizes" ] || { echo "vector_add.lua printed '$got'; the header's sizes are $sizes"; exit 1; }
+else
+  echo "no luajit: vector_add.lua is not checked"
+fi

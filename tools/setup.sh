@@ -7,9 +7,9 @@
 #                 (for softmetal)
 #   tests, bench  cmocka, OpenBLAS (the peer of the matrix product), zlib (the
 #                 demo's picture; a part of macOS)
-#   python/       numpy, and pytest, pip, setuptools and wheel for its tests;
-#                 without them the rest builds and the check says that it is
-#                 left out
+#   bindings      numpy, and pytest, pip, setuptools and wheel for the tests of
+#                 python/; LuaJIT for an example. Without them the rest builds
+#                 and the checks say what is left out
 set -eu
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -52,16 +52,16 @@ setup_apt() {
   fi
 }
 
-# What only the Python package's tests need: no failure where it is not to be had.
-setup_apt_python() {
+# What only the tests of other languages need: no failure where it is not to be had.
+setup_apt_bindings() {
   missing=
-  for package in python3-numpy python3-pytest python3-pip python3-setuptools python3-wheel; do
+  for package in python3-numpy python3-pytest python3-pip python3-setuptools python3-wheel luajit; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
       missing="$missing $package"
   done
   [ -n "$missing" ] || return 0
   [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || {
-    say "not installed, so that the Python package is not tested:$missing"
+    say "not installed, so that other languages are not tested:$missing"
     return 0
   }
   say "installing:$missing"
@@ -69,7 +69,7 @@ setup_apt_python() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
     { as_root apt-get update -qq &&
       as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; } ||
-    say "the Python package's tests will be left out"
+    say "the tests of other languages will be left out"
 }
 
 setup_brew() {
@@ -87,7 +87,7 @@ setup_brew() {
 
 if command -v apt-get >/dev/null 2>&1; then
   setup_apt
-  setup_apt_python
+  setup_apt_bindings
 elif [ "$(uname -s)" = Darwin ]; then setup_brew
 else
   say "no apt or brew here; install by hand: sqlite3, xxhash, cjson, cmocka,"
