@@ -239,11 +239,13 @@ static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
   emit_meta(e, stack, line, any, record);
 }
 
-static bool to_object(LLVMModuleRef module, LLVMTargetMachineRef machine,
+static bool to_object(sm_emit *e, LLVMTargetMachineRef machine,
                       void **object, size_t *size, char **error) {
+  LLVMModuleRef module = e->module;
   dump(module, "before");
   bool ok = optimize(module, machine, pipeline(), error);
   if (ok) {
+    sm_join_products(e);
     dump(module, "after");
     LLVMMemoryBufferRef buffer = NULL;
     char *message = NULL;
@@ -307,7 +309,7 @@ bool sm_code_compile(const sm_program *program, const sm_function *kernel,
   e.b = LL.CreateBuilderInContext(e.context);
   set_target(e.module, machine);
   bool ok = emit_guarded(&e, &arena, machine);
-  if (ok) ok = to_object(e.module, machine, object, size, error);
+  if (ok) ok = to_object(&e, machine, object, size, error);
   else *error = e.error;
   LL.DisposeBuilder(e.b);
   LL.DisposeModule(e.module);

@@ -369,6 +369,15 @@ sm_leaf sm_math(sm_emit *e, sm_builtin which, sm_scalar s,
 bool sm_is_math(sm_builtin which);
 sm_value sm_emit_group(sm_emit *e, const sm_expr *x);
 bool sm_is_group(sm_builtin which);
+/* Products of simdgroup matrices that can share a call do so, in all
+ * functions of the module; after LLVM's passes. (emit_join.c) */
+void sm_join_products(sm_emit *e);
+
+/* A function of rt_matrix.c for this CPU, without its prefix and form; the
+ * second is NULL before the first call. (emit_matrix.c) */
+void sm_matrix_call(sm_emit *e, const char *name, sm_val *args, unsigned n);
+sm_val sm_matrix_function(sm_emit *e, const char *name);
+
 /* Functions of simdgroup matrices. (emit_matrix.c) */
 sm_value sm_emit_matrix(sm_emit *e, const sm_expr *x);
 /* thread_elements()[i] of fragment f; and f with element i replaced. */

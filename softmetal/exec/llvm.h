@@ -62,7 +62,8 @@
   X(GetFirstUse) X(GetNextUse) X(GetUser) X(ReplaceAllUsesWith) \
   X(CountIncoming) X(GetIncomingValue) X(GetIncomingBlock) \
   X(GetNumSuccessors) X(GetSuccessor) X(SetSuccessor) X(GetMetadata) \
-  X(GetAllocatedType) X(ABISizeOfType) \
+  X(GetAllocatedType) X(ABISizeOfType) X(GetGEPSourceElementType) \
+  X(GetNextFunction) X(GetFirstFunction) \
   X(AddFunction) X(GetParam) X(SetLinkage) X(AddGlobal) X(SetInitializer) \
   X(SetGlobalConstant) X(SetAlignment) X(GetNamedFunction) \
   X(SetUnnamedAddress) \

@@ -35,21 +35,34 @@ void sm_rt_atomic(uint32_t op, uint32_t kind, char *const *pointers,
                   uint32_t mask, const uint64_t *value,
                   const uint64_t *expected, uint64_t *result);
 
-/* rt_matrix.c: d = a b + c, d = a b and d = transposed s for row major 8x8
- * floats at multiples of 32 bytes; d may be an operand. Only where
- * sm_rt_has_matrix says that the CPU (LLVM's features) can. */
-bool sm_rt_has_matrix(const char *features);
+/* Simdgroup matrices, fragments of 64 floats laid out as rt_matrix.c says.
+ * d = a b + c and d = a b, where d may be an operand; and d[i] += a b[i] for
+ * n fragments in a row, which overlap neither a nor b. Loads and stores take
+ * rows that are `row` bytes apart, of any alignment; how is a sum of
+ * SM_MATRIX_ flags. The names end in what sm_rt_matrix_form says. */
+enum {
+  SM_MATRIX_FLIP = 1,  /* transposed */
+  SM_MATRIX_HALF = 2,  /* memory holds halves */
+  SM_MATRIX_BFLOAT = 4 /* or bfloats; a fragment's are exact */
+};
+#define SM_RT_MATRIX(form)                                                   \
+  void sm_rt_matrix_multiply_add##form(float *d, const float *a,             \
+                                       const float *b, const float *c);      \
+  void sm_rt_matrix_multiply##form(float *d, const float *a,                 \
+                                   const float *b);                          \
+  void sm_rt_matrix_accumulate##form(float *d, const float *a,               \
+                                     const float *b, uint32_t n);            \
+  void sm_rt_matrix_load##form(float *d, const char *s, int64_t row,         \
+                               uint32_t how);                                \
+  void sm_rt_matrix_store##form(const float *s, char *d, int64_t row,        \
+                                uint32_t how);
+SM_RT_MATRIX()
 #if defined(__x86_64__)
-void sm_rt_matrix_multiply_add(float *d, const float *a, const float *b,
-                               const float *c);
-void sm_rt_matrix_multiply(float *d, const float *a, const float *b);
-void sm_rt_matrix_transpose(float *d, const float *s);
-/* From and to rows of floats or halves, row bytes apart, of any alignment. */
-void sm_rt_matrix_load(float *d, const char *s, int64_t row);
-void sm_rt_matrix_store(const float *s, char *d, int64_t row);
-void sm_rt_matrix_load_half(float *d, const char *s, int64_t row);
-void sm_rt_matrix_store_half(const float *s, char *d, int64_t row);
+SM_RT_MATRIX(_avx2)
+SM_RT_MATRIX(_avx512)
 #endif
+/* For a CPU with these features, as LLVM lists them. */
+const char *sm_rt_matrix_form(const char *features);
 
 /* os_log by the active lanes: rt_log.c; types and values as emit_log.c lays
  * them out. */

@@ -1,123 +1,121 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rt_matrix.c - products of simdgroup matrices for CPUs with 16 registers of
- * 8 floats, where fragments are kept in memory (emit_matrix.c).
+ * rt_matrix.c - simdgroup matrices in memory: loads, stores and products for
+ * any CPU. rt_matrix_x86.c has the same functions for AVX2 and AVX-512;
+ * sm_rt_matrix_form chooses when a kernel is compiled.
  *
- * The result takes 8 registers, a row of b one, and elements of a are
- * broadcast from memory: two loads and two multiply-adds a cycle. Sums run
- * over k upwards from c, rounding once per step, as everywhere.
+ * A fragment is 64 floats. Its four 4x4 blocks follow each other, each row
+ * major:
+ *
+ *     at(row, column) = row / 4 * 32 + column / 4 * 16 + row % 4 * 4
+ *                       + column % 4
+ *
+ * This is the order of the lanes: by the lane map that all Apple GPUs share
+ * (emit_matrix.c) the elements of lane l are at 2 l and 2 l + 1, so that
+ * thread_elements() is what lies side by side. It suits products as well:
+ * of a block in a register, column k of the left operand is one shuffle
+ * within 128 bits, and row k of the right one is a load that repeats.
+ *
+ * Sums run over k upwards from c, rounding once per step, whatever the CPU.
  */
 #include "rt.h"
 
+#include <math.h>
 #include <string.h>
 
+const char *sm_rt_matrix_form(const char *features) {
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#define SM_AVX2 __attribute__((target("avx2,fma,f16c")))
-
-bool sm_rt_has_matrix(const char *features) {
-  return strstr(features, "+avx2") && strstr(features, "+fma") &&
-         strstr(features, "+f16c");
-}
-
-SM_AVX2 void sm_rt_matrix_multiply_add(float *d, const float *a,
-                                       const float *b, const float *c) {
-  __m256 sum[8];
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++) sum[r] = _mm256_load_ps(c + r * 8);
-#pragma GCC unroll 8
-  for (int k = 0; k < 8; k++) {
-    __m256 row = _mm256_load_ps(b + k * 8);
-#pragma GCC unroll 8
-    for (int r = 0; r < 8; r++)
-      sum[r] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + r * 8 + k), row,
-                               sum[r]);
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, sum[r]);
-}
-
-SM_AVX2 void sm_rt_matrix_multiply(float *d, const float *a,
-                                   const float *b) {
-  __m256 sum[8], row = _mm256_load_ps(b);
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    sum[r] = _mm256_mul_ps(_mm256_broadcast_ss(a + r * 8), row);
-#pragma GCC unroll 7
-  for (int k = 1; k < 8; k++) {
-    row = _mm256_load_ps(b + k * 8);
-#pragma GCC unroll 8
-    for (int r = 0; r < 8; r++)
-      sum[r] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + r * 8 + k), row,
-                               sum[r]);
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, sum[r]);
-}
-
-SM_AVX2 void sm_rt_matrix_load(float *d, const char *s, int64_t row) {
-  __m256 v[8];
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    v[r] = _mm256_loadu_ps((const float *)(s + r * row));
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, v[r]);
-}
-
-SM_AVX2 void sm_rt_matrix_store(const float *s, char *d, int64_t row) {
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    _mm256_storeu_ps((float *)(d + r * row), _mm256_load_ps(s + r * 8));
-}
-
-SM_AVX2 void sm_rt_matrix_load_half(float *d, const char *s, int64_t row) {
-  __m128i v[8];
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    v[r] = _mm_loadu_si128((const __m128i *)(s + r * row));
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    _mm256_store_ps(d + r * 8, _mm256_cvtph_ps(v[r]));
-}
-
-SM_AVX2 void sm_rt_matrix_store_half(const float *s, char *d, int64_t row) {
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++)
-    _mm_storeu_si128((__m128i *)(d + r * row),
-                     _mm256_cvtps_ph(_mm256_load_ps(s + r * 8),
-                                     _MM_FROUND_TO_NEAREST_INT));
-}
-
-/* 4 x 4 blocks: halves of two rows in one register, then two rounds of
- * unpacking. d may be s. */
-SM_AVX2 void sm_rt_matrix_transpose(float *d, const float *s) {
-  __m256 out[8];
-#pragma GCC unroll 2
-  for (int h = 0; h < 2; h++) {
-    __m256 r[4], t[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-      r[i] = _mm256_insertf128_ps(
-          _mm256_castps128_ps256(_mm_load_ps(s + i * 8 + h * 4)),
-          _mm_load_ps(s + (i + 4) * 8 + h * 4), 1);
-    t[0] = _mm256_unpacklo_ps(r[0], r[1]);
-    t[1] = _mm256_unpackhi_ps(r[0], r[1]);
-    t[2] = _mm256_unpacklo_ps(r[2], r[3]);
-    t[3] = _mm256_unpackhi_ps(r[2], r[3]);
-    out[h * 4] = _mm256_shuffle_ps(t[0], t[2], 0x44);
-    out[h * 4 + 1] = _mm256_shuffle_ps(t[0], t[2], 0xee);
-    out[h * 4 + 2] = _mm256_shuffle_ps(t[1], t[3], 0x44);
-    out[h * 4 + 3] = _mm256_shuffle_ps(t[1], t[3], 0xee);
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < 8; r++) _mm256_store_ps(d + r * 8, out[r]);
-}
-
+  if (!strstr(features, "+avx2") || !strstr(features, "+fma") ||
+      !strstr(features, "+f16c"))
+    return "";
+  return strstr(features, "+avx512f") ? "_avx512" : "_avx2";
 #else
-
-bool sm_rt_has_matrix(const char *features) {
-  return (void)features, false;
+  return (void)features, "";
+#endif
 }
 
-#endif
+static int at(int row, int column) {
+  return row / 4 * 32 + column / 4 * 16 + row % 4 * 4 + column % 4;
+}
+
+/* add: to what sum holds. d may be an operand. */
+static void product(float *d, const float *a, const float *b, float *sum,
+                    bool add) {
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++) {
+      float s = add ? fmaf(a[at(i, 0)], b[at(0, j)], sum[at(i, j)])
+                    : a[at(i, 0)] * b[at(0, j)];
+      for (int k = 1; k < 8; k++) s = fmaf(a[at(i, k)], b[at(k, j)], s);
+      sum[at(i, j)] = s;
+    }
+  memcpy(d, sum, 64 * sizeof(float));
+}
+
+void sm_rt_matrix_multiply_add(float *d, const float *a, const float *b,
+                               const float *c) {
+  float sum[64];
+  memcpy(sum, c, sizeof(sum));
+  product(d, a, b, sum, true);
+}
+
+void sm_rt_matrix_multiply(float *d, const float *a, const float *b) {
+  float sum[64];
+  product(d, a, b, sum, false);
+}
+
+void sm_rt_matrix_accumulate(float *d, const float *a, const float *b,
+                             uint32_t n) {
+  for (uint32_t i = 0; i < n; i++, d += 64, b += 64)
+    sm_rt_matrix_multiply_add(d, a, b, d);
+}
+
+/* Without pedantry: ISO C knows this type from C23 on only. */
+__extension__ typedef _Float16 half;
+
+static float number_in(const char *s, uint32_t how) {
+  float x;
+  if (how & SM_MATRIX_HALF) {
+    half h;
+    memcpy(&h, s, sizeof(h));
+    return (float)h;
+  }
+  if (how & SM_MATRIX_BFLOAT) {
+    uint16_t b;
+    memcpy(&b, s, sizeof(b));
+    uint32_t bits = (uint32_t)b << 16;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+  }
+  memcpy(&x, s, sizeof(x));
+  return x;
+}
+
+static void number_to(char *d, uint32_t how, float x) {
+  if (how & SM_MATRIX_HALF) {
+    half h = (half)x;
+    memcpy(d, &h, sizeof(h));
+  } else if (how & SM_MATRIX_BFLOAT) { /* exact: nothing is cut off */
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    uint16_t b = (uint16_t)(bits >> 16);
+    memcpy(d, &b, sizeof(b));
+  } else {
+    memcpy(d, &x, sizeof(x));
+  }
+}
+
+void sm_rt_matrix_load(float *d, const char *s, int64_t row, uint32_t how) {
+  int bytes = how & (SM_MATRIX_HALF | SM_MATRIX_BFLOAT) ? 2 : 4;
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++)
+      d[how & SM_MATRIX_FLIP ? at(j, i) : at(i, j)] =
+          number_in(s + i * row + j * bytes, how);
+}
+
+void sm_rt_matrix_store(const float *s, char *d, int64_t row, uint32_t how) {
+  int bytes = how & (SM_MATRIX_HALF | SM_MATRIX_BFLOAT) ? 2 : 4;
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++)
+      number_to(d + i * row + j * bytes, how,
+                s[how & SM_MATRIX_FLIP ? at(j, i) : at(i, j)]);
+}

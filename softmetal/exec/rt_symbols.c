@@ -118,14 +118,16 @@ static void fill(void) {
   ADD(sqrtf);
   ADD(fmaxf);
   ADD(fminf);
+#define ADD_MATRIX(form)                \
+  ADD(sm_rt_matrix_multiply_add##form); \
+  ADD(sm_rt_matrix_multiply##form);     \
+  ADD(sm_rt_matrix_accumulate##form);   \
+  ADD(sm_rt_matrix_load##form);         \
+  ADD(sm_rt_matrix_store##form);
+  ADD_MATRIX()
 #if defined(__x86_64__)
-  ADD(sm_rt_matrix_multiply_add);
-  ADD(sm_rt_matrix_multiply);
-  ADD(sm_rt_matrix_transpose);
-  ADD(sm_rt_matrix_load);
-  ADD(sm_rt_matrix_store);
-  ADD(sm_rt_matrix_load_half);
-  ADD(sm_rt_matrix_store_half);
+  ADD_MATRIX(_avx2)
+  ADD_MATRIX(_avx512)
   add_half("__extendhfsf2", extend_half);
   add_half("__truncsfhf2", truncate_to_half);
   __builtin_cpu_init();
