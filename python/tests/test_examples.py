@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The founding examples, in the forms that they use: decorators, grids, the
 backend's calls. Expected values are numpy's in double precision."""
+import json
 import os
 import subprocess
 import sys
@@ -269,6 +270,28 @@ def test_memory_and_cache():
     metal.clear_cache()
     assert metal.cache_info()["rows"] == 0
     metal.synchronize()
+
+
+def test_profiling(tmp_path):
+    x, out = floats(100_000), np.zeros(100_000, np.float32)
+    metal.start_profiling()
+    for _ in range(5):
+        double_metal[(391,)](x, out, 100_000, BLOCK=256)
+    report = metal.stop_profiling()
+    row = report.rows[0]
+    assert len(report) == 1 and row.kernel == "double_metal" and row.launches == 5 and row.gpu_total > 0
+    assert row.gpu_min <= row.gpu_median <= row.gpu_p95 and "BLOCK=256" in row.specialization
+    assert "double_metal" in str(report)
+    assert json.loads(report.json())["kernels"][0]["launches"] == 5
+    report.save_trace(tmp_path / "trace.json")
+    assert json.loads((tmp_path / "trace.json").read_text())
+    with pytest.raises(triton_metal.Error):
+        metal.stop_profiling()
+    with metal.profiling() as reports:
+        double_metal[(391,)](x, out, 100_000, BLOCK=256)
+    assert reports[0][0].launches == 1
+    with pytest.raises(IndexError):
+        reports[0][1]
 
 
 def run_python(text, **environment):

@@ -140,6 +140,20 @@ class EnvironmentFacts(ctypes.Structure):
                 ("cache_path", ctypes.c_char_p), ("config_path", ctypes.c_char_p), ("report", ctypes.c_char_p)]
 
 
+class ProfileOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("most_events", ctypes.c_uint64), ("timing", ctypes.c_uint32)]
+
+
+class ProfileRow(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("kernel", ctypes.c_char_p), ("specialization", ctypes.c_char_p),
+                ("launches", ctypes.c_uint64), ("compiles", ctypes.c_uint64), ("cache_hits", ctypes.c_uint64),
+                *[(name, ctypes.c_double) for name in (
+                    "compile_seconds", "gpu_total", "gpu_min", "gpu_median", "gpu_p95", "queue_wait",
+                    "bytes_per_second", "flops_per_second", "of_roofline")],
+                ("bound", ctypes.c_char_p), ("timed", ctypes.c_uint64), ("pipeline_seconds", ctypes.c_double),
+                ("host_total", ctypes.c_double), ("is_exact", ctypes.c_uint32)]
+
+
 class CDiagnostic(ctypes.Structure):
     _fields_ = [("severity", ctypes.c_int), ("status", ctypes.c_int), ("file", ctypes.c_char_p),
                 ("line", ctypes.c_uint32), ("column", ctypes.c_uint32), ("message", ctypes.c_char_p),
@@ -186,7 +200,8 @@ for _name, _result in (
     ("tm_error_diagnostic_count", ctypes.c_size_t), ("tm_error_diagnostic", ctypes.POINTER(CDiagnostic)),
     ("tm_module_missing_import", ctypes.c_char_p), ("tm_buffer_contents", _POINTER), ("tm_kernel_text", _POINTER),
     ("tm_kernel_info", ctypes.POINTER(KernelFacts)), ("tm_stream_read_printed", ctypes.c_size_t),
-    ("tm_chip_name", ctypes.c_char_p), ("tm_buffer_metal", _POINTER), ("tm_function_variants", ctypes.c_size_t),
+    ("tm_chip_name", ctypes.c_char_p), ("tm_profile_count", ctypes.c_size_t), ("tm_profile_text", ctypes.c_char_p),
+    ("tm_profile_json", ctypes.c_char_p), ("tm_profile_trace", ctypes.c_char_p), ("tm_buffer_metal", _POINTER), ("tm_function_variants", ctypes.c_size_t),
 ):
     getattr(library, _name).restype = _result
 

@@ -2,6 +2,7 @@
 """The Metal backend: what the machine has, profiling, memory, the cache of
 compiled kernels, operations of one's own."""
 import collections
+import contextlib
 import ctypes
 import sys
 
@@ -79,6 +80,75 @@ def auto_tuning():
     """Whether kernels are tuned: TRITON_METAL_DISABLE_AUTOTUNING and the
     settings file may say no."""
     return "no autotuning" not in environment()["report"]
+
+
+# ---- profiling ---------------------------------------------------------------
+
+ProfileRow = collections.namedtuple("ProfileRow", [name for name, _ in _c.ProfileRow._fields_[1:]])
+
+
+class Profile(_c.Handle):
+    """What was recorded. print(profile) is a table; iterating gives a row for
+    each kernel and specialization, those that took the GPU longest first.
+    Times are in seconds."""
+
+    destroy = "tm_profile_destroy"
+
+    def __len__(self):
+        return _c.library.tm_profile_count(self.handle)
+
+    def __getitem__(self, index):
+        if not -len(self) <= index < len(self):
+            raise IndexError("there are fewer rows")
+        row = _c.sized(_c.ProfileRow)
+        _c.call("tm_profile_row_at", self.handle, ctypes.c_size_t(index % len(self)), ctypes.byref(row))
+        values = [getattr(row, name) for name in ProfileRow._fields]
+        return ProfileRow(*[_c.decode(value) if isinstance(value, bytes) else value for value in values])
+
+    def __str__(self):
+        return _c.decode(_c.library.tm_profile_text(self.handle))
+
+    @property
+    def rows(self):
+        return list(self)
+
+    def json(self):
+        """All rows as JSON text."""
+        return _c.decode(_c.library.tm_profile_json(self.handle))
+
+    def trace(self):
+        """Every launch on a time line, as JSON text in Chrome's trace format."""
+        return _c.decode(_c.library.tm_profile_trace(self.handle))
+
+    def save_trace(self, path):
+        """Writes the trace, for ui.perfetto.dev or chrome://tracing."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.trace())
+
+
+def start_profiling(most_events=0):
+    """Records every launch and compile from now on, with the GPU's times."""
+    options = _c.sized(_c.ProfileOptions, most_events)
+    _c.call("tm_profile_start", _runtime.context().handle, ctypes.byref(options))
+
+
+def stop_profiling():
+    """Waits for the current stream, ends the recording, and gives the Profile."""
+    _runtime.synchronize()
+    profile = Profile()
+    _c.call("tm_profile_stop", ctypes.byref(profile.handle), _runtime.context().handle)
+    return profile
+
+
+@contextlib.contextmanager
+def profiling(most_events=0):
+    """`with profiling() as report:` records the block; report[0] is the Profile."""
+    start_profiling(most_events)
+    report = []
+    try:
+        yield report
+    finally:
+        report.append(stop_profiling())
 
 
 # ---- operations of one's own -------------------------------------------------
