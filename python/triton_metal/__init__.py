@@ -37,16 +37,14 @@ from . import backends, compiler, runtime, tools
 __version__ = _decode(_library.tm_version_text())
 
 
-@constexpr_function
 def cdiv(a, b):
     """The quotient of a and b, rounded up."""
     return (a + b - 1) // b
 
 
-@constexpr_function
 def next_power_of_2(n):
     """The smallest power of two that is at least n."""
-    return 1 << max(n - 1, 0).bit_length()
+    return 1 << max(int(n) - 1, 0).bit_length()
 
 
 def stream():

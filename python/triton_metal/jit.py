@@ -313,14 +313,25 @@ class JITFunction(JITCallable, KernelInterface):
                               ["if hooks: before(args, kwargs)"])
         host = any(_plan._arrays.kind_of(kind) in ("numpy", "torch") for kind in kinds.values())
         written = _plan.write(bound, kinds, len(args), list(kwargs),
-                              {"meta": "named(args, kwargs)", "pointer": pointer}, check,
+                              {"meta": self._meta(variables, words), "pointer": pointer}, check,
                               _plan.FINISH_HOST if host else "pass")
         if written is None:
             return None
         return _plan.compile_plan(*written, dict(
-            general=self.launch_general, named=self._named, hooks=self.pre_run_hooks, before=self._before,
+            general=self.launch_general, defaults=self._defaults(), hooks=self.pre_run_hooks, before=self._before,
             function=function.handle, count=_c.ctypes.c_size_t(len(self.params)), Result=CompiledKernel, plan=self,
             program=program, check_globals=_check_globals, owner=function))
+
+    def _defaults(self):
+        return {p.name: p.default for p in self.params if p.has_default}
+
+    def _meta(self, variables, words):
+        """Source of what a grid function gets in a fast plan."""
+        given = {p.name: variables[p.name] for p in self.params if p.name in variables}
+        given.update({name: words[name] for name in ("num_warps", "num_stages") if name in words})
+        items = ", ".join(f"{name!r}: {variable}" for name, variable in given.items())
+        lacking = any(p.name not in given for p in self.params)
+        return f"{{**defaults, {items}}}" if lacking else f"{{{items}}}"
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(f"'{self.__name__}' is a kernel: call it as {self.__name__}[grid](...), or from another "

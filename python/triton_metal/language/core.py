@@ -5,6 +5,7 @@ compile-time values, tensors and operations, with upstream's signatures.
 The C library reads kernels as text, so operations never run in Python; calling
 one there says so. Types and constexprs are used by host code too and work.
 """
+import builtins
 import enum
 import functools
 
@@ -197,7 +198,7 @@ class block_type(dtype):
     """The type of a tensor: element type and shape."""
 
     def __init__(self, element_ty, shape):
-        self.element_ty, self.shape = element_ty, tuple(_unwrap_if_constexpr(extent) for extent in shape)
+        self.element_ty, self.shape = element_ty, builtins.tuple(map(_unwrap_if_constexpr, shape))
         self.numel = functools.reduce(lambda a, b: a * b, self.shape, 1)
         if self.numel > TRITON_MAX_TENSOR_NUMEL:
             raise ValueError(f"numel ({self.numel}) exceeds triton maximum tensor numel ({TRITON_MAX_TENSOR_NUMEL})")
@@ -354,11 +355,19 @@ class tensor(base_value):
     """A tensor or scalar of a kernel: `shape`, `dtype`, `type`, `numel`, `T`.
     The arithmetic of Python works element by element and broadcasts."""
 
-    shape: "tuple"
-    dtype: dtype
-    type: dtype
-    numel: "constexpr"
-    T: "tensor"
+    shape = property(doc="The extents, compile-time values.")
+    dtype = property(doc="The type of the elements.")
+    type = property(doc="The type: dtype for a scalar, else a block_type.")
+    numel = property(doc="How many elements, a compile-time value.")
+    T = property(doc="The tensor with its last two dimensions exchanged.")
+
+    @builtin
+    def logical_and(self, other):
+        """Whether both are true, element by element."""
+
+    @builtin
+    def logical_or(self, other):
+        """Whether either is true, element by element."""
 
 
 class tensor_descriptor_base(base_value):
