@@ -39,15 +39,25 @@ static void every_chip_has_its_name_family_and_cores(void **state) {
     const char *key, *name, *architecture;
     NSInteger family;
     unsigned cores;
-  } rows[] = {{"m1", "Apple M1", "applegpu_g13g", 1007, 8},
-              {"m1-ultra", "Apple M1 Ultra", "applegpu_g13d", 1007, 64},
-              {"m2-pro", "Apple M2 Pro", "applegpu_g14s", 1008, 19},
-              {"m2-max", "Apple M2 Max", "applegpu_g14s", 1008, 38},
-              {"m3-ultra", "Apple M3 Ultra", "applegpu_g15d", 1009, 80},
-              {"m4", "Apple M4", "applegpu_g16g", 1009, 10},
-              {"M4-Max", "Apple M4 Max", "applegpu_g16s", 1009, 40},
-              {"m5", "Apple M5", "applegpu_g17g", 1010, 10},
-              {"m5-max", "Apple M5 Max", "applegpu_g17s", 1010, 40}};
+  } rows[] = {
+      {"m1", "Apple M1", "applegpu_g13g", 1007, 8},
+      {"m1-pro", "Apple M1 Pro", "applegpu_g13s", 1007, 16},
+      {"m1-max", "Apple M1 Max", "applegpu_g13s", 1007, 32},
+      {"m1-ultra", "Apple M1 Ultra", "applegpu_g13d", 1007, 64},
+      {"m2", "Apple M2", "applegpu_g14g", 1008, 10},
+      {"m2-pro", "Apple M2 Pro", "applegpu_g14s", 1008, 19},
+      {"m2-max", "Apple M2 Max", "applegpu_g14s", 1008, 38},
+      {"m2-ultra", "Apple M2 Ultra", "applegpu_g14d", 1008, 76},
+      {"m3", "Apple M3", "applegpu_g15g", 1009, 10},
+      {"m3-pro", "Apple M3 Pro", "applegpu_g15s", 1009, 18},
+      {"m3-max", "Apple M3 Max", "applegpu_g15s", 1009, 40},
+      {"m3-ultra", "Apple M3 Ultra", "applegpu_g15d", 1009, 80},
+      {"m4", "Apple M4", "applegpu_g16g", 1009, 10},
+      {"m4-pro", "Apple M4 Pro", "applegpu_g16s", 1009, 20},
+      {"M4-Max", "Apple M4 Max", "applegpu_g16s", 1009, 40},
+      {"m5", "Apple M5", "applegpu_g17g", 1010, 10},
+      {"m5-pro", "Apple M5 Pro", "applegpu_g17s", 1010, 20},
+      {"m5-max", "Apple M5 Max", "applegpu_g17s", 1010, 40}};
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     setenv("SOFTMETAL_CHIP", rows[i].key, 1);
@@ -58,8 +68,13 @@ static void every_chip_has_its_name_family_and_cores(void **state) {
                         rows[i].architecture);
     SEL supports = NAME("supportsFamily:");
     assert_true(SEND(sm_bool, NSInteger)(device, supports, rows[i].family));
-    assert_false(
-        SEND(sm_bool, NSInteger)(device, supports, rows[i].family + 1));
+    for (NSInteger family = 1001; family <= 1011; family++)
+      assert_int_equal(SEND(sm_bool, NSInteger)(device, supports, family),
+                       family <= rows[i].family);
+    /* Mac2, Common1 to 3, Metal3 and Metal4 are every chip's */
+    static const NSInteger all[] = {2002, 3001, 3002, 3003, 5001, 5002};
+    for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
+      assert_true(SEND(sm_bool, NSInteger)(device, supports, all[k]));
     assert_int_equal(softmetal_gpu_cores(device), rows[i].cores);
     objc_release(device);
   }
@@ -70,6 +85,7 @@ static void every_chip_has_its_name_family_and_cores(void **state) {
 static void settings_that_say_nothing_give_no_device(void **state) {
   static const char *const rows[][3] = {
       {"SOFTMETAL_CHIP", "m9", "SOFTMETAL_CHIP=m9 is no chip"},
+      {"SOFTMETAL_CHIP", "m4-ultra", "SOFTMETAL_CHIP=m4-ultra is no chip"},
       {"SOFTMETAL_MACOS", "17", "none of 12, 13, 14, 15, 26"},
       {"SOFTMETAL_FAULT", "bufer:1", "'bufer:1' is no kind and count"},
       {"SOFTMETAL_FAULT", "buffer:1,timeout:0", "'timeout:0' is no kind"},
