@@ -42,12 +42,14 @@ static const char *report_of(const metal *m, const char *source,
   return message_of(error);
 }
 
+/* Every report names the kernel, a source line, a thread and its group. */
 static void expect(const metal *m, const char *wrong, const char *right,
                    NSUInteger threads, NSUInteger group, const char *words,
                    const char *more) {
   const char *report = report_of(m, wrong, threads, group);
   if (!strstr(report, words) || !strstr(report, more) ||
-      !strstr(report, "kernel 'k'"))
+      !strstr(report, "kernel 'k'") || !strstr(report, "line ") ||
+      !strstr(report, "thread (") || !strstr(report, "threadgroup ("))
     fail_msg("'%s' or '%s' is not in: %s", words, more, report);
   report = report_of(m, right, threads, group);
   if (*report) fail_msg("the right kernel is reported: %s", report);
@@ -93,7 +95,7 @@ static void uninitialised_threadgroup_reads(void **state) {
          K("threadgroup float a[33];\na[t] = 1.0f; a[t + 1] = 2.0f;\n"
            "threadgroup_barrier(mem_flags::mem_threadgroup);\n"
            "x[i] = a[t + 1];\n"), 32, 32,
-         "line 11: read of uninitialised threadgroup memory",
+         "line 11: read of uninitialised threadgroup memory at byte 128",
          "thread (31, 0, 0)");
 }
 
@@ -104,7 +106,8 @@ static void the_last_threadgroups_writes_do_not_initialise(void **state) {
            "x[i] = a[t];\n"),
          K("threadgroup float a[32];\nif (g < 2) a[t] = 1.0f;\n"
            "x[i] = a[t];\n"), 64, 32,
-         "uninitialised threadgroup memory", "threadgroup (1, 0, 0)");
+         "line 10: read of uninitialised threadgroup memory at byte 0, by "
+         "thread (0, 0, 0)", "threadgroup (1, 0, 0)");
 }
 
 static void races_on_threadgroup_memory(void **state) {
@@ -114,7 +117,9 @@ static void races_on_threadgroup_memory(void **state) {
          K("threadgroup float a[64];\na[t] = 1.0f;\n"
            "threadgroup_barrier(mem_flags::mem_threadgroup);\n"
            "x[i] = a[63 - t];\n"), 64, 64,
-         "race on threadgroup memory", "and no barrier between them");
+         "race on threadgroup memory at byte 128: read at line 10 by thread "
+         "(31, 0, 0), write at line 9 by thread (32, 0, 0)",
+         "and no barrier between them");
 }
 
 /* A barrier that orders only device memory is not enough. */
@@ -127,7 +132,8 @@ static void barriers_order_what_their_flags_say(void **state) {
            "threadgroup_barrier(mem_flags::mem_device |\n"
            "                    mem_flags::mem_threadgroup);\n"
            "x[i] = a[63 - t];\n"), 64, 64,
-         "race on threadgroup memory", "line 9");
+         "race on threadgroup memory at byte 252: write at line 9 by thread "
+         "(63, 0, 0), read at line 11 by thread (0, 0, 0)", "line 9");
 }
 
 static void races_on_device_memory_within_a_threadgroup(void **state) {
@@ -136,8 +142,9 @@ static void races_on_device_memory_within_a_threadgroup(void **state) {
            "y[i] = x[63 - i];\n"),
          K("x[i] = 1.0f;\nthreadgroup_barrier(mem_flags::mem_device);\n"
            "y[i] = x[63 - i];\n"), 64, 64,
-         "race on device memory at byte offset",
-         "no barrier with mem_device between them");
+         "race on device memory at byte offset 252 of buffer 0: write at line "
+         "8 by thread (63, 0, 0) of the same threadgroup, read at line 10 by "
+         "thread (0, 0, 0)", "no barrier with mem_device between them");
 }
 
 static void races_between_threadgroups(void **state) {
@@ -150,7 +157,9 @@ static void races_between_threadgroups(void **state) {
 static void reads_race_with_other_threadgroups_writes(void **state) {
   expect(*state, K("float v = x[(i + 64) % 128];\nx[i] = v;\n"),
          K("float v = x[(i + 64) % 128];\ny[i] = v;\n"), 128, 64,
-         "race on device memory", "read at line 8");
+         "race on device memory at byte offset 0 of buffer 0: write at line 9 "
+         "by thread (0, 0, 0) of threadgroup (0, 0, 0)",
+         "read at line 8 by thread (0, 0, 0)");
 }
 
 /* Neighbouring bytes of one word are different places. */
@@ -158,16 +167,19 @@ static void bytes_of_a_word_do_not_race(void **state) {
   expect(*state, K("((device uchar *)x)[g] = uchar(t);\n"
                    "((device ushort *)x)[t] = 1;\n"),
          K("((device uchar *)x)[g] = uchar(t);\n"), 2, 1,
-         "race on device memory", "write");
+         "race on device memory at byte offset 1 of buffer 0: write at line 9 "
+         "by thread (0, 0, 0)", "write at line 8 by thread (0, 0, 0)");
 }
 
 static void lanes_that_store_different_values_to_one_place(void **state) {
   expect(*state, K("x[t / 2] = float(t);\n"), K("x[t / 2] = float(t / 2);\n"),
          32, 32, "line 8: race: thread (0, 0, 0) and thread (1, 0, 0) store "
-         "different values", "kernel k");
+         "different values to one place, byte offset 0 of buffer 0",
+         "kernel k");
   expect(*state, K("threadgroup int a;\na = int(t);\nx[i] = float(a);\n"),
          K("threadgroup int a;\na = int(g);\nx[i] = float(a);\n"), 32, 32,
-         "line 9: race", "thread (0, 0, 0)");
+         "line 9: race: thread (0, 0, 0) and thread (1, 0, 0) store different "
+         "values to one place, byte 0 of threadgroup memory", "kernel k");
 }
 
 /* Memory that is reached by address must be made resident. */
@@ -203,7 +215,8 @@ static void atomics_do_not_race_but_plain_accesses_beside_them_do(void **s) {
          K("atomic_fetch_add_explicit(&c[0], 1, memory_order_relaxed);\n"
            "x[i] = float(atomic_load_explicit(&c[0], memory_order_relaxed));"
            "\n"), 128, 64,
-         "race on device memory", "atomic at line 8");
+         "race on device memory at byte offset 0 of buffer 2: read at line 9 "
+         "by thread (0, 0, 0)", "atomic at line 8 by thread (32, 0, 0)");
 }
 
 /* Every group writes its part, passes a fence and counts itself; the last
@@ -223,7 +236,9 @@ static void fences_and_atomics_publish_to_the_last_threadgroup(void **state) {
            "threadgroup_barrier(mem_flags::mem_threadgroup |\n"
            "                    mem_flags::mem_device);\n"
            "if (last == 1) y[t] = x[t] + x[t + 64];\n"), 128, 64,
-         "race on device memory", "line 14");
+         "race on device memory at byte offset 0 of buffer 0: write at line 9 "
+         "by thread (0, 0, 0) of threadgroup (0, 0, 0), read at line 14 by "
+         "thread (0, 0, 0)", "threadgroup (1, 0, 0)");
 }
 
 static void barriers_that_not_all_threads_reach(void **state) {
@@ -232,14 +247,39 @@ static void barriers_that_not_all_threads_reach(void **state) {
            "threadgroup_barrier(mem_flags::mem_threadgroup);\nx[i] = 1;\n"),
          K("if (t < 64)\n"
            "threadgroup_barrier(mem_flags::mem_threadgroup);\nx[i] = 1;\n"),
-         64, 64, "barrier at line 9", "simdgroup");
+         64, 64, "the barrier at line 9 is under a condition that differs "
+         "between the lanes of a simdgroup: thread (40, 0, 0) is not there",
+         "simdgroup 1");
+}
+
+/* Whole simdgroups that have ended, or that wait elsewhere. */
+static void barriers_that_some_simdgroups_miss(void **state) {
+  expect(*state,
+         K("if (t >= 32) return;\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\nx[i] = 1;\n"),
+         K("if (t >= 64) return;\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\nx[i] = 1;\n"),
+         64, 64, "the barrier at line 9 was reached by 1 of 2 simdgroups; "
+         "thread (32, 0, 0) and others had already ended", "simdgroup 0");
+  expect(*state,
+         K("if (t < 32) {\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\n} else {\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\n}\nx[i] = 1;"
+           "\n"),
+         K("if (t < 64) {\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\n} else {\n"
+           "threadgroup_barrier(mem_flags::mem_threadgroup);\n}\nx[i] = 1;"
+           "\n"),
+         64, 64, "simdgroups wait at different barriers: simdgroup 0 at line "
+         "9, simdgroup 1 (thread (32, 0, 0) and others) at line 11", "kernel");
 }
 
 /* y starts 4 bytes into its buffer: fine for float, not for float4. */
 static void misaligned_vectors(void **state) {
   expect(*state, K("((device float4 *)y)[i] = float4(1);\n"),
          K("((device packed_float4 *)y)[i] = float4(1);\n"), 4, 4,
-         "line 8: misaligned write of 16 bytes", "multiple of 16");
+         "line 8: misaligned write of 16 bytes at", "(byte offset 0 of buffer "
+         "1), which must be a multiple of 16, by thread (0, 0, 0)");
 }
 
 static void integer_division_by_zero(void **state) {
@@ -261,7 +301,8 @@ static void shuffles_from_inactive_lanes(void **state) {
          "thread (0, 0, 0)");
   expect(*state, K("x[i] = simd_broadcast(float(i), 20);\n"),
          K("x[i] = simd_broadcast(float(i), 10);\n"), 16, 16,
-         "line 8: shuffle from lane 20, which is inactive", "thread (0");
+         "line 8: shuffle from lane 20, which is inactive",
+         "thread (0, 0, 0)");
 }
 
 /* A down-shuffle past the end keeps a lane's own value: the usual reduction
@@ -330,6 +371,7 @@ int main(void) {
       CHECKING(atomics_do_not_race_but_plain_accesses_beside_them_do),
       CHECKING(fences_and_atomics_publish_to_the_last_threadgroup),
       CHECKING(barriers_that_not_all_threads_reach),
+      CHECKING(barriers_that_some_simdgroups_miss),
       CHECKING(misaligned_vectors),
       CHECKING(integer_division_by_zero),
       CHECKING(shuffles_from_inactive_lanes),

@@ -456,11 +456,12 @@ static void check_converged(sm_emit *e, tm_loc loc) {
     live = OP2(And, live, OP1(Not, LL.BuildLoad2(
         e->b, LL.TypeOf(live), kernel->returned, "")));
   LLVMBasicBlockRef bad = sm_block(e), good = sm_block(e);
-  LL.BuildCondBr(e->b, ICMP(NE, sm_mask_bits(e, live),
-                            sm_mask_bits(e, sm_exec(e))), bad, good);
+  sm_val all = sm_mask_bits(e, live), here = sm_mask_bits(e, sm_exec(e));
+  LL.BuildCondBr(e->b, ICMP(NE, all, here), bad, good);
   sm_here(e, bad);
-  sm_val args[2] = {e->frame, sm_i32(e, loc.line)};
-  sm_runtime(e, "sm_rt_diverged", e->void_type, args, 2);
+  sm_val args[3] = {e->frame, sm_i32(e, loc.line),
+                    OP2(And, all, OP1(Not, here))};
+  sm_runtime(e, "sm_rt_diverged", e->void_type, args, 3);
   LL.BuildUnreachable(e->b);
   sm_here(e, good);
 }

@@ -256,8 +256,10 @@ static void simd_main(void *argument) {
 /* After an interval: all that live must wait at one barrier. lines: where
  * they wait; 0: they have ended. */
 static void interval_check(sm_worker *w, const uint32_t *lines, uint32_t n) {
-  uint32_t line = 0, first = 0, waiting = 0;
+  uint32_t line = 0, first = 0, waiting = 0, ended = 0;
+  char who[64];
   for (uint32_t i = 0; i < n; i++) {
+    if (!lines[i]) ended = i;
     if (!lines[i]) continue;
     w->group.running = &w->frames[i];
     waiting++;
@@ -265,15 +267,19 @@ static void interval_check(sm_worker *w, const uint32_t *lines, uint32_t n) {
       line = lines[i];
       first = i;
     } else if (lines[i] != line) {
+      sm_lane_text(&w->frames[i], 0, who, sizeof(who));
       sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
           "simdgroups wait at different barriers: simdgroup %u at line %u, "
-          "simdgroup %u at line %u", first, line, i, lines[i]));
+          "simdgroup %u (%s and others) at line %u", first, line, i, who,
+          lines[i]));
     }
   }
-  if (waiting && waiting < n && w->job->dispatch->code->meta->checked)
-    sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
-        "the barrier at line %u was reached by %u of %u simdgroups; the "
-        "others had already ended", line, waiting, n));
+  if (!waiting || waiting == n || !w->job->dispatch->code->meta->checked)
+    return;
+  sm_lane_text(&w->frames[ended], 0, who, sizeof(who));
+  sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
+      "the barrier at line %u was reached by %u of %u simdgroups; %s and "
+      "others had already ended", line, waiting, n, who));
 }
 
 /* ---- regions ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  * rt.c - barriers, slow memory accesses and atomics for compiled kernels.
  */
 #include "rt.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
@@ -20,11 +21,14 @@ void sm_rt_barrier(sm_frame *frame, uint32_t line) {
   if (__atomic_load_n(frame->stop, __ATOMIC_RELAXED)) sm_rt_stop(frame);
 }
 
-void sm_rt_diverged(sm_frame *frame, uint32_t line) {
+/* absent: lanes that are not at the barrier, one at least. */
+void sm_rt_diverged(sm_frame *frame, uint32_t line, uint32_t absent) {
+  char who[64];
   sm_worker *w = frame->simd->worker;
+  sm_lane_text(frame, (uint32_t)__builtin_ctz(absent), who, sizeof(who));
   sm_worker_abort(w, SM_RUN_DIVERGED, sm_worker_message(w,
       "the barrier at line %u is under a condition that differs between the "
-      "lanes of a simdgroup", line));
+      "lanes of a simdgroup: %s is not there", line, who));
 }
 
 /* The job's status was set by whoever set the flag. */

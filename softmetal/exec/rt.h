@@ -19,7 +19,7 @@ void sm_rt_barrier(sm_frame *frame, uint32_t line);
  * of barriers, by state. */
 void sm_rt_interval(sm_group *group, const uint32_t *lines);
 /* A barrier under a condition that not all live lanes share. */
-void sm_rt_diverged(sm_frame *frame, uint32_t line);
+void sm_rt_diverged(sm_frame *frame, uint32_t line, uint32_t absent);
 /* frame->stop was seen; does not return. */
 void sm_rt_stop(sm_frame *frame);
 

@@ -28,8 +28,7 @@ void sm_thread_text(const sm_frame *f, uint32_t thread, char *text,
   snprintf(text, size, "thread (%u, %u, %u)", x, y, z);
 }
 
-static void lane_text(const sm_frame *f, uint32_t lane, char *text,
-                      size_t size) {
+void sm_lane_text(const sm_frame *f, uint32_t lane, char *text, size_t size) {
   sm_thread_text(f, f->simdgroup * SM_LANES + lane, text, size);
 }
 
@@ -80,7 +79,7 @@ static void check_buffer(sm_frame *f, const char *p, uint32_t lane,
   sm_worker *w = f->simd->worker;
   if (root >= 0) {
     if (inside(f, root, p, bytes)) return;
-    lane_text(f, lane, where, sizeof(where));
+    sm_lane_text(f, lane, where, sizeof(where));
     sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
         "line %u: %s of %u bytes at byte offset %lld of buffer %d, which has "
         "%llu bytes, by %s", line, verb_of(flags), bytes,
@@ -95,7 +94,7 @@ static void check_buffer(sm_frame *f, const char *p, uint32_t lane,
     uint64_t length = d->reachable[i].length;
     if (at <= length && bytes <= length - at) return;
   }
-  lane_text(f, lane, where, sizeof(where));
+  sm_lane_text(f, lane, where, sizeof(where));
   sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
       "line %u: %s of %u bytes at %p, inside no bound buffer, by %s", line,
       verb_of(flags), bytes, (const void *)p, where));
@@ -108,7 +107,7 @@ static void check_alignment(sm_frame *f, const char *p, uint32_t lane,
   if (((uintptr_t)p & (align - 1)) == 0) return;
   char where[64], base[64] = "";
   sm_worker *w = f->simd->worker;
-  lane_text(f, lane, where, sizeof(where));
+  sm_lane_text(f, lane, where, sizeof(where));
   if (root >= 0)
     snprintf(base, sizeof(base), " (byte offset %lld of buffer %d)",
              (long long)((uintptr_t)p - (uintptr_t)f->buffer[root]),
@@ -129,7 +128,7 @@ static void race(sm_frame *f, uint32_t at, const char *first,
   free(w->unsettled);
   w->unsettled = NULL;
   sm_thread_text(f, first_thread, who, sizeof(who));
-  lane_text(f, lane, self, sizeof(self));
+  sm_lane_text(f, lane, self, sizeof(self));
   sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
       "race on threadgroup memory at byte %u: %s at line %u by %s%s, %s at "
       "line %u by %s, and no barrier between them", at, first, first_line,
@@ -159,7 +158,7 @@ static void check_byte(sm_frame *f, uint32_t at, uint32_t lane,
   if ((!writes || (flags & SM_ACCESS_UPDATE)) && !s->write_interval &&
       !w->unsettled) {
     char where[64];
-    lane_text(f, lane, where, sizeof(where));
+    sm_lane_text(f, lane, where, sizeof(where));
     w->unsettled = sm_worker_message(w,
         "line %u: %s of uninitialised threadgroup memory at byte %u, by %s",
         line, verb_of(flags), at, where);
@@ -201,7 +200,7 @@ static void check_threadgroup(sm_frame *f, const char *p, uint32_t lane,
   uint64_t in = at - from;
   if (in > size || bytes > size - in) {
     char where[64];
-    lane_text(f, lane, where, sizeof(where));
+    sm_lane_text(f, lane, where, sizeof(where));
     sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
         "line %u: %s of %u bytes at byte offset %lld of the %u bytes of %s, "
         "by %s", line, verb_of(flags), bytes, (long long)in, size,
@@ -231,17 +230,34 @@ void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
   }
 }
 
+void sm_place_text(const sm_frame *f, const char *p, char *text, size_t size) {
+  const sm_worker *w = f->simd->worker;
+  uint64_t at = (uintptr_t)p - (uintptr_t)w->tg_memory;
+  if (at < w->job->tg_bytes) {
+    snprintf(text, size, "byte %u of threadgroup memory", (unsigned)at);
+    return;
+  }
+  for (int i = 0; i < SM_BUFFERS; i++) {
+    if (!inside(f, i, p, 1)) continue;
+    snprintf(text, size, "byte offset %lld of buffer %d",
+             (long long)((uintptr_t)p - (uintptr_t)f->buffer[i]), i);
+    return;
+  }
+  snprintf(text, size, "%p", (const void *)p);
+}
+
 static void check_pair(sm_frame *frame, char *const *pointers, uint32_t a,
                        uint32_t b, uint32_t offset, const uint64_t *values,
                        uint32_t line) {
   if (pointers[a] != pointers[b] || values[a] == values[b]) return;
-  char first[64], second[64];
+  char first[64], second[64], place[64];
   sm_worker *w = frame->simd->worker;
-  lane_text(frame, a, first, sizeof(first));
-  lane_text(frame, b, second, sizeof(second));
+  sm_lane_text(frame, a, first, sizeof(first));
+  sm_lane_text(frame, b, second, sizeof(second));
+  sm_place_text(frame, pointers[a] + offset, place, sizeof(place));
   sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
-      "line %u: race: %s and %s store different values to one place, %p",
-      line, first, second, (const void *)(pointers[a] + offset)));
+      "line %u: race: %s and %s store different values to one place, %s",
+      line, first, second, place));
 }
 
 void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
@@ -264,7 +280,7 @@ void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
 void sm_rt_check_divisor(sm_frame *frame, uint32_t zeros, uint32_t line) {
   char where[64];
   sm_worker *w = frame->simd->worker;
-  lane_text(frame, (uint32_t)__builtin_ctz(zeros), where, sizeof(where));
+  sm_lane_text(frame, (uint32_t)__builtin_ctz(zeros), where, sizeof(where));
   sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
       "line %u: integer division by zero by %s", line, where));
 }
@@ -293,7 +309,7 @@ void sm_rt_check_shuffle(sm_frame *frame, const uint32_t *by, uint32_t mask,
     int from = source_lane(move, lane, by[lane] & 0xffff, width);
     if (from < 0 || (from < SM_LANES && (mask >> from & 1))) continue;
     char where[64];
-    lane_text(frame, lane, where, sizeof(where));
+    sm_lane_text(frame, lane, where, sizeof(where));
     if (from >= SM_LANES)
       sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
           "line %u: shuffle from lane %u of %u by %s", line, by[lane], width,

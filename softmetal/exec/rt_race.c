@@ -196,16 +196,8 @@ static void race(const access *a, const sm_watch *w, const char *first,
   const char *verb = a->flags & SM_ACCESS_ATOMIC ? "atomic"
                      : a->flags & SM_ACCESS_WRITE ? "write" : "read";
   other_text(a, w, group, thread, who, sizeof(who));
-  sm_thread_text(a->frame, a->frame->simdgroup * SM_LANES + a->lane, self,
-                 sizeof(self));
-  snprintf(place, sizeof(place), "%p", (const void *)a->address);
-  for (int i = 0; i < SM_BUFFERS; i++) {
-    uint64_t at = (uintptr_t)a->address - (uintptr_t)a->frame->buffer[i];
-    if (!a->frame->buffer[i] || at >= a->frame->length[i]) continue;
-    snprintf(place, sizeof(place), "byte offset %llu of buffer %d",
-             (unsigned long long)at, i);
-    break;
-  }
+  sm_lane_text(a->frame, a->lane, self, sizeof(self));
+  sm_place_text(a->frame, a->address, place, sizeof(place));
   sm_worker_abort(worker, SM_RUN_FAULT, sm_worker_message(worker,
       "race on device memory at %s: %s at line %u by %s, %s at line %u by "
       "%s%s", place, first, first_line, who, verb, a->line, self,

@@ -78,6 +78,11 @@ void sm_watch_settle(struct sm_worker *worker);
 void sm_watch_settle_job(struct sm_worker *worker);
 
 /* "thread (3, 0, 0) of threadgroup (1, 0, 0)" into text. */
+void sm_lane_text(const sm_frame *frame, uint32_t lane, char *text,
+                  size_t size);
+/* "byte offset 12 of buffer 1", or of threadgroup memory, or the address. */
+void sm_place_text(const sm_frame *frame, const char *p, char *text,
+                   size_t size);
 void sm_thread_text(const sm_frame *frame, uint32_t thread, char *text,
                     size_t size);
 
