@@ -87,6 +87,41 @@ static void threadgroup_variables_out_of_bounds(void **state) {
          "thread (31, 0, 0)");
 }
 
+/* Arrays and vectors of a thread, and constants of the program: no buffer
+ * bounds them. What is not evaluated is not reported. */
+static void thread_arrays_and_constants_out_of_bounds(void **state) {
+  expect(*state,
+         K("float a[4] = {1, 2, 3, 4};\nx[i] = a[i];\n"),
+         K("float a[32] = {1, 2, 3, 4};\nx[i] = a[i];\n"), 32, 32,
+         "line 9: index 4 is outside of 4 elements, by thread (4, 0, 0)",
+         "threadgroup (0, 0, 0)");
+  expect(*state,
+         K("float a[4];\na[int(i) - 1] = 1;\nx[i] = a[0];\n"),
+         K("float a[4];\na[0] = 0;\nif (i > 0 && i < 5) a[int(i) - 1] = 1;\n"
+           "x[i] = i && i < 4 && a[i] > 5 ? 0.0f : a[0];\n"), 32, 32,
+         "line 9: index -1 is outside of 4 elements, by thread (0, 0, 0)",
+         "simdgroup 0");
+  expect(*state, K("float4 v = float4(i);\nv[i] = 1;\nx[i] = v.x;\n"),
+         K("float4 v = float4(i);\nv[i % 4] = 1;\nx[i] = v.x;\n"), 8, 8,
+         "line 9: index 4 is outside of 4 elements, by thread (4, 0, 0)",
+         "simdgroup 0");
+  expect(*state, K("x[i] = (float2(i) * 2.0f)[g + 2];\n"),
+         K("x[i] = (float2(i) * 2.0f)[g];\n"), 4, 4,
+         "line 8: index 2 is outside of 2 elements, by thread (0, 0, 0)",
+         "simdgroup 0");
+  expect(*state, HEAD
+         "constant int table[2][3] = {{1, 2, 3}, {4, 5, 6}};\n"
+         "kernel void k(device int *x [[buffer(0)]],\n"
+         "              uint i [[thread_position_in_grid]]) {\n"
+         "  x[i] = table[1][i];\n}\n", HEAD
+         "constant int table[2][3] = {{1, 2, 3}, {4, 5, 6}};\n"
+         "kernel void k(device int *x [[buffer(0)]],\n"
+         "              uint i [[thread_position_in_grid]]) {\n"
+         "  x[i] = table[1][i % 3];\n}\n", 4, 4,
+         "line 6: index 3 is outside of 3 elements, by thread (3, 0, 0)",
+         "simdgroup 0");
+}
+
 static void uninitialised_threadgroup_reads(void **state) {
   expect(*state,
          K("threadgroup float a[33];\na[t] = 1.0f;\n"
@@ -358,6 +393,7 @@ int main(void) {
       CHECKING(device_reads_out_of_bounds),
       CHECKING(device_writes_out_of_bounds),
       CHECKING(threadgroup_variables_out_of_bounds),
+      CHECKING(thread_arrays_and_constants_out_of_bounds),
       CHECKING(uninitialised_threadgroup_reads),
       CHECKING(the_last_threadgroups_writes_do_not_initialise),
       CHECKING(races_on_threadgroup_memory),

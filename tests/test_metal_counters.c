@@ -166,6 +166,89 @@ static void loops_count_each_turn(void **state) {
   assert_int_equal(c.issued[SOFTMETAL_INT], 2 * (11 + 11 + 10));
 }
 
+/* One kernel with something of each kind; two threadgroups of 48 threads, so
+ * four simdgroups, of 32 and 16 threads. All figures counted by hand. */
+static void every_figure_of_one_kernel(void **state) {
+  softmetal_counters c = counted(*state, HEAD
+      "kernel void k(device float *x [[buffer(0)]],\n"
+      "              constant int &c [[buffer(1)]],\n"
+      "              device atomic_uint *a [[buffer(2)]],\n"
+      "              uint i [[thread_position_in_grid]],\n"
+      "              uint t [[thread_index_in_threadgroup]]) {\n"
+      "  threadgroup half s[48];\n"
+      "  float v = x[i];\n"
+      "  int n = c * 3;\n"
+      "  s[t] = half(v);\n"
+      "  threadgroup_barrier(mem_flags::mem_threadgroup);\n"
+      "  float w = s[47 - t];\n"
+      "  w = sqrt(w) + v / 3.0f;\n"
+      "  if (t < 40) w = simd_sum(w);\n"
+      "  atomic_fetch_add_explicit(a, 1u, memory_order_relaxed);\n"
+      "  x[i] = w + float(n);\n}\n", 96, 48);
+  static const struct { int kind; uint64_t issued, lanes; } kinds[] = {
+      {SOFTMETAL_FLOAT, 8, 192},   /* two sums */
+      {SOFTMETAL_INT, 12, 288},    /* c * 3, 47 - t, t < 40 */
+      {SOFTMETAL_CONVERT, 12, 288},/* to half, from half, from int */
+      {SOFTMETAL_SPECIAL, 8, 192}, /* a root, a quotient */
+      {SOFTMETAL_LOAD, 12, 288},   /* x, c, s */
+      {SOFTMETAL_STORE, 8, 192},   /* s, x */
+      {SOFTMETAL_ATOMIC, 4, 96},
+      {SOFTMETAL_BARRIER, 4, 96},
+      {SOFTMETAL_SHUFFLE, 4, 80},  /* 32 and 8 threads of each group */
+      {SOFTMETAL_MATRIX, 0, 0}};
+  for (int i = 0; i < SOFTMETAL_KINDS; i++) {
+    assert_int_equal(kinds[i].kind, i);
+    assert_int_equal(c.issued[i], kinds[i].issued);
+    assert_int_equal(c.lanes[i], kinds[i].lanes);
+  }
+  assert_int_equal(c.threads, 96);
+  assert_int_equal(c.simdgroups, 4);
+  assert_int_equal(c.threadgroups, 2);
+  assert_int_equal(c.device_bytes_read, 2 * 96 * 4);
+  assert_int_equal(c.device_bytes_written, 2 * 96 * 4);
+  assert_int_equal(c.device_accesses, 3 * 4);
+  /* x: bytes 0-127, 128-191, 192-319 (two lines), 320-383; twice; a: one */
+  assert_int_equal(c.device_lines, 2 * 5 + 4);
+  assert_int_equal(c.constant_bytes, 96 * 4);
+  assert_int_equal(c.threadgroup_bytes, 2 * 96 * 2);
+  assert_int_equal(c.threadgroup_accesses, 2 * 4);
+  assert_int_equal(c.bank_conflicts, 0); /* two halves share a word */
+}
+
+/* A record for each dispatch; a program of before a field was added gets what
+ * it knows. */
+static void each_dispatch_has_its_record(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device, HEAD
+      "kernel void k(device int *x [[buffer(0)]],\n"
+      "              uint i [[thread_position_in_grid]]) { x[i] = 1; }\n",
+      "k");
+  id x = buffer_of(m->device, 4096), encoder, buffer = begin(m, &encoder);
+  set_pipeline(encoder, pipeline);
+  set_buffer(encoder, x, 0, 0);
+  for (NSUInteger i = 1; i <= 3; i++) dispatch(encoder, 32 * i, 32);
+  assert_int_equal(finish(buffer, encoder), 4);
+  softmetal_counters c[3];
+  memset(c, 0x55, sizeof c);
+  c[0].struct_size = sizeof c[0];
+  assert_int_equal(softmetal_command_buffer_counters(buffer, c, 2), 3);
+  assert_int_equal(c[0].threadgroups, 1);
+  assert_int_equal(c[1].threadgroups, 2);
+  assert_int_equal(c[2].threadgroups, 0x5555555555555555u); /* not asked for */
+  size_t shorter = offsetof(softmetal_counters, bank_conflicts);
+  union { char bytes[3 * sizeof(softmetal_counters)]; size_t size; } old;
+  memset(&old, 0x55, sizeof old);
+  old.size = shorter;
+  assert_int_equal(softmetal_command_buffer_counters(
+      buffer, (softmetal_counters *)&old, 2), 3);
+  softmetal_counters second;
+  memcpy(&second, old.bytes + shorter, shorter);
+  assert_int_equal(second.threadgroups, 2);
+  assert_int_equal((unsigned char)old.bytes[2 * shorter], 0x55);
+  objc_release(x);
+  objc_release(pipeline);
+}
+
 static void nothing_is_counted_unless_asked(void **state) {
   const metal *m = *state;
   unsetenv("SOFTMETAL_COUNTERS");
@@ -209,6 +292,8 @@ int main(void) {
       COUNTING(lanes_show_divergence),
       COUNTING(shuffles_atomics_and_matrices_are_counted),
       COUNTING(loops_count_each_turn),
+      COUNTING(every_figure_of_one_kernel),
+      COUNTING(each_dispatch_has_its_record),
       COUNTING(nothing_is_counted_unless_asked),
       COUNTING(a_report_is_appended_to_the_file),
   };

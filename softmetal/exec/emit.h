@@ -284,6 +284,9 @@ bool sm_may_speculate(const sm_emit *e, const sm_expr *x);
 /* After every expression. */
 void sm_watch_value(sm_emit *e, const sm_expr *x, const sm_value *v);
 /* Before x divides by divisor, of scalar type s. */
+/* x is an SM_INDEX or SM_ELEMENT_OF. */
+void sm_watch_index(sm_emit *e, const sm_expr *x, const sm_leaf *index,
+                    uint32_t elements);
 void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
                       sm_scalar s);
 /* Before lanes store an element each, `offset` bytes behind pointer. */

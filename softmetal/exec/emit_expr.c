@@ -440,6 +440,7 @@ static sm_place index_place(sm_emit *e, const sm_expr *x) {
     p.type = x->type;
     return p;
   }
+  sm_watch_index(e, x, &index, t->count);
   return offset_place(e, p, x->type, index, s, element_bytes(t), t->count,
                       x->loc);
 }
@@ -1046,6 +1047,7 @@ static sm_value part(sm_emit *e, const sm_expr *x) {
   sm_place p = {0};
   p.kind = SM_P_VALUE;
   p.value = a;
+  sm_watch_index(e, x, &index, a.n / r.n);
   p = offset_place(e, p, x->type, index, x->a[1]->type->scalar, 0,
                    a.n / r.n, x->loc);
   return sm_place_read(e, &p, x->loc);

@@ -71,19 +71,21 @@ void sm_check_access(sm_emit *e, const sm_leaf *pointer, sm_space space,
 
 /* ---- single checks ---------------------------------------------------- */
 
-static bool divides(const sm_expr *x) {
+/* Divides, or reads at an index: what a check may report. */
+static bool is_checked(const sm_expr *x) {
   if (x->kind == SM_BINARY && (x->op == SM_DIV || x->op == SM_REM) &&
       !sm_is_float(x->type->scalar))
     return true;
+  if (x->kind == SM_INDEX || x->kind == SM_ELEMENT_OF) return true;
   for (int i = 0; i < 3; i++)
-    if (x->a[i] && divides(x->a[i])) return true;
+    if (x->a[i] && is_checked(x->a[i])) return true;
   for (uint32_t i = 0; i < x->args.len; i++)
-    if (divides(x->args.data[i])) return true;
+    if (is_checked(x->args.data[i])) return true;
   return false;
 }
 
 bool sm_may_speculate(const sm_emit *e, const sm_expr *x) {
-  return sm_is_pure(x) && !(e->options->check && divides(x));
+  return sm_is_pure(x) && !(e->options->check && is_checked(x));
 }
 
 void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
@@ -108,6 +110,43 @@ void sm_watch_divisor(sm_emit *e, const sm_expr *x, const sm_value *divisor,
   }
 }
 
+static sm_val scratch_values(sm_emit *e) {
+  if (!e->scratch_values)
+    e->scratch_values =
+        sm_alloca(e, sm_vector_type(e->i64, SM_LANES), SM_LANES * 8);
+  return e->scratch_values;
+}
+
+/* In thread memory, or a constant of the program: no buffer bounds it. */
+static bool has_no_bounds(const sm_expr *x) {
+  const sm_expr *root = x->a[0];
+  if (!root->is_lvalue || root->space == SM_THREAD) return true;
+  while (root->kind == SM_INDEX || root->kind == SM_MEMBER) root = root->a[0];
+  return root->kind == SM_VAR && root->u.var->kind == SM_V_GLOBAL;
+}
+
+void sm_watch_index(sm_emit *e, const sm_expr *x, const sm_leaf *index,
+                    uint32_t elements) {
+  int64_t k;
+  if (!e->options->check || !elements || !has_no_bounds(x)) return;
+  if (index->form == SM_UNI && sm_const_int(index->v, &k) && k >= 0 &&
+      k < elements)
+    return;
+  sm_leaf wide = sm_leaf_cast(e, SM_LONG, x->a[1]->type->scalar, *index);
+  sm_val at = sm_vec(e, &wide);
+  sm_val over = ICMP(UGE, at, sm_splat(e, sm_i64(e, elements)));
+  sm_val bits = sm_mask_bits(e, OP2(And, over, sm_exec(e)));
+  LLVMBasicBlockRef bad = sm_block(e), good = sm_block(e);
+  LL.BuildCondBr(e->b, ICMP(NE, bits, sm_i32(e, 0)), bad, good);
+  sm_here(e, bad);
+  LL.SetAlignment(LL.BuildStore(e->b, at, scratch_values(e)), 8);
+  sm_val args[5] = {e->frame, bits, e->scratch_values, sm_i32(e, elements),
+                    sm_i32(e, x->loc.line)};
+  sm_runtime(e, "sm_rt_check_index", e->void_type, args, 5);
+  LL.BuildBr(e->b, good);
+  sm_here(e, good);
+}
+
 void sm_watch_store(sm_emit *e, const sm_leaf *pointer, uint32_t offset,
                     sm_val values, tm_loc loc) {
   sm_ty wide = sm_vector_type(e->i64, SM_LANES);
@@ -116,9 +155,7 @@ void sm_watch_store(sm_emit *e, const sm_leaf *pointer, uint32_t offset,
     values = CONVERT(BitCast, values, sm_vector_type(
         element == e->f32 ? e->i32 : e->i16, SM_LANES));
   if (LL.TypeOf(values) != wide) values = CONVERT(ZExt, values, wide);
-  if (!e->scratch_values)
-    e->scratch_values = sm_alloca(e, wide, SM_LANES * 8);
-  LL.SetAlignment(LL.BuildStore(e->b, values, e->scratch_values), 8);
+  LL.SetAlignment(LL.BuildStore(e->b, values, scratch_values(e)), 8);
   sm_val args[6] = {e->frame, sm_pointers_store(e, pointer), active(e),
                     sm_i32(e, offset), e->scratch_values,
                     sm_i32(e, loc.line)};

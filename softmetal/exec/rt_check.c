@@ -5,7 +5,8 @@
  *
  * Bounds: an access must lie within the buffer or threadgroup variable that
  * its pointer was made from or, where the emitter could not tell, within any
- * bound buffer or the threadgroup's memory.
+ * bound buffer or the threadgroup's memory. Indices of arrays, vectors and
+ * matrices in thread memory and of constants must be below their count.
  *
  * Threadgroup memory has a shadow per byte with its last writer and reader.
  * Between two barriers that order threadgroup memory, a byte that one
@@ -275,6 +276,17 @@ void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
     for (uint32_t k = i & (i - 1); k; k &= k - 1)
       check_pair(frame, pointers, (uint32_t)__builtin_ctz(i),
                  (uint32_t)__builtin_ctz(k), offset, values, line);
+}
+
+void sm_rt_check_index(sm_frame *frame, uint32_t over, const uint64_t *indices,
+                       uint32_t count, uint32_t line) {
+  char where[64];
+  sm_worker *w = frame->simd->worker;
+  uint32_t lane = (uint32_t)__builtin_ctz(over);
+  sm_lane_text(frame, lane, where, sizeof(where));
+  sm_worker_abort(w, SM_RUN_FAULT, sm_worker_message(w,
+      "line %u: index %lld is outside of %u elements, by %s", line,
+      (long long)indices[lane], count, where));
 }
 
 void sm_rt_check_divisor(sm_frame *frame, uint32_t zeros, uint32_t line) {

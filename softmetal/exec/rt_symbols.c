@@ -89,6 +89,7 @@ static void fill(void) {
   ADD(sm_rt_scatter);
   ADD(sm_rt_check);
   ADD(sm_rt_check_store);
+  ADD(sm_rt_check_index);
   ADD(sm_rt_check_divisor);
   ADD(sm_rt_log);
   ADD(sm_rt_check_shuffle);

@@ -55,6 +55,9 @@ void sm_rt_check(sm_frame *frame, char *const *pointers, uint32_t mask,
 void sm_rt_check_store(sm_frame *frame, char *const *pointers, uint32_t mask,
                        uint32_t offset, const uint64_t *values,
                        uint32_t line);
+/* over: lanes whose index is not one of an array of count elements. */
+void sm_rt_check_index(sm_frame *frame, uint32_t over, const uint64_t *indices,
+                       uint32_t count, uint32_t line);
 void sm_rt_check_divisor(sm_frame *frame, uint32_t zeros, uint32_t line);
 void sm_rt_check_shuffle(sm_frame *frame, const uint32_t *by, uint32_t mask,
                          uint32_t move, uint32_t width, uint32_t line);
