@@ -824,6 +824,8 @@ typedef struct tm_kernel_facts {
   double compile_seconds;      /* this tm_compile took */
   const tm_kernel_descriptor *descriptors; /* in order of their arguments */
   size_t n_descriptors;
+  uint32_t bindings;           /* buffer indices that a launch sets in an
+                                  encoder: 0 to bindings - 1 */
 } tm_kernel_facts;
 
 /* What is known of the kernel; NULL for NULL. Borrowed from the kernel.
@@ -1193,6 +1195,45 @@ TM_API tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                            const tm_arg *args, size_t n_args,
                            tm_error **error);
 
+/* Where a host wants a launch encoded. */
+typedef enum tm_target_kind {
+  TM_TARGET_ENCODER = 1,       /* an id<MTLComputeCommandEncoder>, open */
+  TM_TARGET_COMMAND_BUFFER = 2 /* an id<MTLCommandBuffer> that is not committed
+                                  and has no open encoder */
+} tm_target_kind;
+
+typedef struct tm_target {
+  size_t struct_size;   /* set by TM_TARGET_INIT */
+  uint32_t kind;        /* tm_target_kind */
+  void *object;
+  void *command_buffer; /* ENCODER: the encoder's id<MTLCommandBuffer>: what the
+                           launch uses is kept until that has ended. NULL: the
+                           caller keeps the kernel and the buffers so long */
+} tm_target;
+#define TM_TARGET_INIT { sizeof(tm_target), 0, NULL, NULL }
+
+/* Encodes the launch that tm_launch would make into the host's own encoder or
+ * command buffer, and commits nothing. Errors on the GPU are the host's to see.
+ *
+ * Afterwards an encoder is open and has another compute pipeline, and other
+ * buffers or bytes at the indices 0 to bindings - 1 (tm_kernel_info); the rest
+ * is as it was. In a serial encoder the launch is ordered with the host's
+ * dispatches. In a concurrent one nothing is: the host sends barriers, as for
+ * dispatches of its own. In a command buffer the launch gets a serial encoder
+ * of its own, which is ended; Metal orders it with others by the buffers that
+ * it tracks.
+ *
+ * The command buffer gets a completed handler, also when it retains what is
+ * bound: the buffers' memory is the pool's. Kernels that print or assert are
+ * refused, since a stream reads what they have to say.
+ * Errors: those of tm_launch but for what earlier launches did, TM_E_ARGUMENT
+ * (not such objects, of another device, committed, another encoder open),
+ * TM_E_UNSUPPORTED (device_print, device_assert).
+ * Threads: one per encoder and command buffer, as Metal has it. Since: 0.1 */
+TM_API tm_status tm_launch_into(const tm_target *target, tm_kernel *kernel,
+                                tm_grid grid, const tm_arg *args,
+                                size_t n_args, tm_error **error);
+
 /* What a launch will do, and how long it takes at least: a roofline of the
  * chip that the kernel was compiled for. Rates are those that good kernels
  * reach (80% of the bandwidth, 75% of the products' peak); caches are not
@@ -1346,8 +1387,11 @@ typedef struct tm_launch_options {
   const tm_define *named; /* arguments by name, as Python's keywords */
   size_t n_named;
   uint32_t num_warps, num_stages; /* 0: the function's */
+  const tm_target *into;  /* encode there, as tm_launch_into does; the stream is
+                             not used and may be NULL. NULL: the stream */
 } tm_launch_options;
-#define TM_LAUNCH_OPTIONS_INIT { sizeof(tm_launch_options), NULL, 0, 0, 0 }
+#define TM_LAUNCH_OPTIONS_INIT \
+  { sizeof(tm_launch_options), NULL, 0, 0, 0, NULL }
 
 /* Makes a function of the kernel of that name. The function is the caller's.
  * Errors: TM_E_ARGUMENT, TM_E_NOT_FOUND, TM_E_MEMORY.

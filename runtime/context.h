@@ -17,6 +17,7 @@
  *   tensor_descriptor.c  descriptors that the host makes, checked
  *   launch_args.c  arguments of a launch, checked and packed
  *   launch.c       a checked launch into a stream's batch
+ *   launch_into.c  a launch in a host's encoder or command buffer
  *   hazard.c       which launches must wait for others
  *   cache_api.c    the cache's facts and rows, packs
  *   device_log.c   what kernels print and assert
@@ -533,6 +534,9 @@ tm_status tmi_stream_encoder(tm_stream *stream, tmi_batch *batch, tm_id pass,
 void tmi_stream_end_encoder(tm_stream *stream, tmi_batch *batch);
 /* Commits the open batch, if there is one, for a call. Lock held. */
 void tmi_stream_commit(tm_stream *stream);
+/* A batch of no stream, which only keeps objects; NULL without memory. */
+tmi_batch *tmi_batch_new(void);
+void tmi_batch_free(tmi_batch *batch);
 /* Makes batch keep the objects until it has ended; false without memory. */
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer);
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel);
@@ -603,12 +607,26 @@ void tmi_log_deliver(tm_stream *stream);
  * NULL. */
 void tmi_dispatch_encode(const tmi_dispatch *dispatch, tmi_encoder *encoder,
                          const tm_buffer *log);
+/* Makes the batch keep its kernel and buffers; false without memory. */
+bool tmi_dispatch_keep(tmi_batch *batch, const tmi_dispatch *dispatch);
 /* Puts a dispatch into the stream's open batch, which keeps what it uses until
  * it has ended. Lock held. */
 tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *dispatch,
                              tm_error **error);
-tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
-                     const tm_arg *args, size_t n_args, tm_error **error);
+/* into: the host's encoder or command buffer, and no stream; else NULL. flat:
+ * args may have descriptors and tuples. */
+tm_status tmi_launch(tm_stream *stream, const tm_target *into,
+                     tm_kernel *kernel, tm_grid grid, const tm_arg *args,
+                     size_t n_args, tm_error **error);
+tm_status tmi_launch_flat(tm_stream *stream, const tm_target *into,
+                          tm_kernel *kernel, tm_grid grid, const tm_arg *args,
+                          size_t n_args, tm_error **error);
+
+/* ---- launch_into.c ------------------------------------------------------- */
+
+tm_status tmi_launch_into(const tm_target *target, tm_kernel *kernel,
+                          tm_grid grid, const tm_arg *args, size_t n_args,
+                          tm_error **error);
 
 /* ---- graph.c ------------------------------------------------------------ */
 

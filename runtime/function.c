@@ -369,9 +369,10 @@ tm_status tmi_variant_of(tm_function *f, tmi_choice *c, tmi_variant **variant,
 }
 
 /* Descriptors and tuples are checked and flattened. */
-static tm_status launch_described(tm_stream *stream, const tmi_variant *v,
-                                  tmi_choice *c, const tm_function *f,
-                                  tm_grid grid, tm_error **error) {
+static tm_status launch_described(tm_stream *stream, const tm_target *into,
+                                  const tmi_variant *v, tmi_choice *c,
+                                  const tm_function *f, tm_grid grid,
+                                  tm_error **error) {
   tmi_flat flat = {.kernel = f->name, .n = 0};
   tm_param_spec *specs;
   tm_status status = specs_of(f, c, &specs, error);
@@ -379,19 +380,20 @@ static tm_status launch_described(tm_stream *stream, const tmi_variant *v,
     status = tmi_flat_add(&flat, &specs[i], f->params[i].name, c->bound[i],
                           error);
   if (status) return status;
-  return tmi_launch(stream, v->kernel, grid, flat.args, flat.n, error);
+  return tmi_launch(stream, into, v->kernel, grid, flat.args, flat.n, error);
 }
 
-tm_status tmi_variant_launch(tm_stream *stream, const tmi_variant *v,
-                             tmi_choice *c, const tm_function *f, tm_grid grid,
+tm_status tmi_variant_launch(tm_stream *stream, const tm_target *into,
+                             const tmi_variant *v, tmi_choice *c,
+                             const tm_function *f, tm_grid grid,
                              tm_error **error) {
   if (!v->is_plain)
-    return launch_described(stream, v, c, f, grid, error);
+    return launch_described(stream, into, v, c, f, grid, error);
   tm_arg args[TMI_MOST_PARAMS];
   size_t n = 0;
   for (uint32_t i = 0; i < f->n_params; i++)
     if (v->passed[i]) args[n++] = *c->bound[i];
-  return tmi_launch(stream, v->kernel, grid, args, n, error);
+  return tmi_launch(stream, into, v->kernel, grid, args, n, error);
 }
 
 /* ---- picking ---------------------------------------------------------------- */
@@ -402,8 +404,9 @@ static tm_status read_call(tmi_call *call, tm_function *f, const tm_arg *args,
   *call = (tmi_call){.function = f, .args = args, .n_args = n_args};
   if (!given) return TM_OK;
   tm_status status =
-      tmi_options(&call->options, sizeof call->options, sizeof call->options,
-                  given, "tm_launch_options", error);
+      tmi_options(&call->options, sizeof call->options,
+                  offsetof(tm_launch_options, into), given,
+                  "tm_launch_options", error);
   if (status) return status;
   TMI_CHECK(call->options.named != NULL || !call->options.n_named, error);
   return TM_OK;
@@ -466,7 +469,6 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
                              const tm_launch_options *options,
                              tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
   TMI_CHECK(function != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
@@ -474,9 +476,11 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   tmi_variant *variant;
   tm_status status = read_call(&call, function, args, n_args, options, error);
   if (status) return status;
+  TMI_CHECK(stream != NULL || call.options.into != NULL, error);
   status = pick(&call, &c, &variant, error);
   if (!status)
-    status = tmi_variant_launch(stream, variant, &c, function, grid, error);
+    status = tmi_variant_launch(stream, call.options.into, variant, &c,
+                                function, grid, error);
   tmi_choice_free(&c);
   return status;
 }

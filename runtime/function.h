@@ -141,9 +141,10 @@ void tmi_choice_free(tmi_choice *choice);
 /* The variant of a choice, compiled when there is none yet. */
 tm_status tmi_variant_of(tm_function *f, tmi_choice *choice,
                          tmi_variant **variant, tm_error **error);
-/* Launches the variant with the choice's arguments. */
-tm_status tmi_variant_launch(tm_stream *stream, const tmi_variant *variant,
-                             tmi_choice *choice, const tm_function *f,
-                             tm_grid grid, tm_error **error);
+/* Launches the variant with the choice's arguments: as tmi_launch does. */
+tm_status tmi_variant_launch(tm_stream *stream, const tm_target *into,
+                             const tmi_variant *variant, tmi_choice *choice,
+                             const tm_function *f, tm_grid grid,
+                             tm_error **error);
 
 #endif

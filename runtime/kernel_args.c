@@ -185,6 +185,16 @@ static bool join_value(joint *j, const tm_spec_arg *spec) {
   return false;
 }
 
+/* How many buffer indices a launch sets, from 0 on. */
+static uint32_t count_bindings(const tm_program *p) {
+  uint32_t n = p->scalars_size ? p->scalars_slot + 1 : 0;
+  if (p->uses_log && p->log_slot >= n) n = p->log_slot + 1;
+  for (uint32_t i = 0; i < p->n_args; i++)
+    if (p->args[i].kind == TM_ARG_BUFFER && p->args[i].slot >= n)
+      n = p->args[i].slot + 1;
+  return n;
+}
+
 bool tmi_kernel_join(tm_kernel *kernel) {
   uint32_t n = kernel->program.n_args;
   joint j = {.kernel = kernel,
@@ -194,6 +204,7 @@ bool tmi_kernel_join(tm_kernel *kernel) {
     if (!join_value(&j, &kernel->spec.args[p])) return false;
   kernel->facts.args = j.args;
   kernel->facts.n_args = n;
+  kernel->facts.bindings = count_bindings(&kernel->program);
   kernel->facts.descriptors = j.descriptors.data;
   kernel->facts.n_descriptors = j.descriptors.len;
   return j.next == n;

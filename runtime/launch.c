@@ -10,7 +10,7 @@
 
 /* ---- encoding ----------------------------------------------------------- */
 
-static bool keep_all(tmi_batch *batch, const tmi_dispatch *d) {
+bool tmi_dispatch_keep(tmi_batch *batch, const tmi_dispatch *d) {
   tm_kernel *kernel = d->kernel;
   if (!tmi_batch_keep_kernel(batch, kernel)) return false;
   for (uint32_t i = 0; i < kernel->program.n_args; i++)
@@ -72,7 +72,7 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
                          ? tmi_profile_batch(stream, &batch, &mark, error)
                          : tmi_stream_batch(stream, &batch, error);
   if (status) return status;
-  if (!keep_all(batch, d)) return tmi_fail_memory(error);
+  if (!tmi_dispatch_keep(batch, d)) return tmi_fail_memory(error);
   tm_buffer *log = NULL;
   if (kernel->program.uses_log &&
       (status = tmi_log_attach(stream, batch, kernel, &log, error)))
@@ -88,8 +88,10 @@ tm_status tmi_dispatch_queue(tm_stream *stream, const tmi_dispatch *d,
   return status;
 }
 
-tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
-                     const tm_arg *args, size_t n_args, tm_error **error) {
+tm_status tmi_launch(tm_stream *stream, const tm_target *into,
+                     tm_kernel *kernel, tm_grid grid, const tm_arg *args,
+                     size_t n_args, tm_error **error) {
+  if (into) return tmi_launch_into(into, kernel, grid, args, n_args, error);
   tmi_dispatch dispatch;
   tm_status status = tmi_dispatch_prepare(stream->context, kernel, grid, args,
                                           n_args, &dispatch, error);
@@ -107,19 +109,25 @@ tm_status tmi_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
   return status;
 }
 
+tm_status tmi_launch_flat(tm_stream *stream, const tm_target *into,
+                          tm_kernel *kernel, tm_grid grid, const tm_arg *args,
+                          size_t n_args, tm_error **error) {
+  size_t i = 0;
+  while (i < n_args && args[i].tag < TM_GIVE_DESCRIPTOR) i++;
+  if (i == n_args)
+    return tmi_launch(stream, into, kernel, grid, args, n_args, error);
+  tmi_flat flat = {.kernel = kernel->facts.name, .n = 0};
+  tm_status status =
+      tmi_flat_add_all(&flat, &kernel->facts, args, n_args, 0, error);
+  if (status) return status;
+  return tmi_launch(stream, into, kernel, grid, flat.args, flat.n, error);
+}
+
 tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                     const tm_arg *args, size_t n_args, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(stream != NULL, error);
   TMI_CHECK(kernel != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
-  size_t i = 0;
-  while (i < n_args && args[i].tag < TM_GIVE_DESCRIPTOR) i++;
-  if (i == n_args)
-    return tmi_launch(stream, kernel, grid, args, n_args, error);
-  tmi_flat flat = {.kernel = kernel->facts.name, .n = 0};
-  tm_status status =
-      tmi_flat_add_all(&flat, &kernel->facts, args, n_args, 0, error);
-  if (status) return status;
-  return tmi_launch(stream, kernel, grid, flat.args, flat.n, error);
+  return tmi_launch_flat(stream, NULL, kernel, grid, args, n_args, error);
 }

@@ -131,6 +131,17 @@ static void free_batch(tmi_batch *batch) {
   free(batch);
 }
 
+tmi_batch *tmi_batch_new(void) {
+  tmi_batch *batch = calloc(1, sizeof *batch);
+  if (batch) batch->id = atomic_fetch_add(&last_batch_id, 1) + 1;
+  return batch;
+}
+
+void tmi_batch_free(tmi_batch *batch) {
+  empty_batch(batch);
+  free_batch(batch);
+}
+
 /* ---- what has ended ----------------------------------------------------- */
 
 /* What failed, if it fails: "one of 3 launches of 'a', 'b'". */

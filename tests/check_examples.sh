@@ -8,6 +8,7 @@ expect() { # program, text
   [ "$got" = "$2" ] || { echo "$1 printed '$got', not '$2'"; exit 1; }
 }
 expect vector_add 'out[0] = 0.5, out[99999] = 99999.5'
+expect embed_encoder 'z[10] = 50, y[999] = 249500'
 expect softmax_builder 'the first row sums to 1.000000'
 expect profile 'add: 20 launches, all timed by the GPU, 1.2 MB each'
 expect load_pack 'a pack for every chip, the kernel was in the pack, out[4999] = 14997'

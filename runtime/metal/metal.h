@@ -181,8 +181,13 @@ bool tm_metal_buffer_belongs(tm_id buffer, const tm_metal_device *device);
 /* ---- metal_queue.c ------------------------------------------------------ */
 
 tm_id tm_metal_queue_new(const tm_metal_device *device); /* +1 */
-/* Is it an MTLCommandQueue of that device, as far as can be told? */
+/* Is it an MTLCommandQueue, an MTLCommandBuffer, an MTLComputeCommandEncoder
+ * of that device, as far as can be told? */
 bool tm_metal_queue_belongs(tm_id queue, const tm_metal_device *device);
+bool tm_metal_command_belongs(tm_id command, const tm_metal_device *device);
+bool tm_metal_encoder_belongs(tm_id encoder, const tm_metal_device *device);
+/* Is it not committed yet? */
+bool tm_metal_command_is_open(tm_id command);
 /* A +1 command buffer that does not retain what it uses; NULL when there is
  * none. May block while TM_QUEUE_COMMAND_BUFFERS are in flight. */
 tm_id tm_metal_command_new(tm_id queue);
@@ -192,7 +197,7 @@ tm_id tm_metal_encoder_new(tm_id command, bool concurrent, tm_id fence);
 /* Dispatches before it end, and their writes to buffers are seen, before those
  * after it begin. */
 void tm_metal_barrier(tm_id encoder);
-/* Updates the fence, ends and releases the encoder. */
+/* Updates the fence, unless that is NULL; ends and releases the encoder. */
 void tm_metal_encoder_end(tm_id encoder, tm_id fence);
 void tm_metal_command_commit(tm_id command);
 /* 1: completed, -1: failed, 0: neither yet. */

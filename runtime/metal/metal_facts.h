@@ -42,6 +42,7 @@ enum {
   TM_MATH_SAFE = 0,
   TM_MATH_FUNCTIONS_PRECISE = 1,
   /* MTLCommandBufferStatus [mg] */
+  TM_COMMAND_COMMITTED = 2,
   TM_COMMAND_COMPLETED = 4,
   TM_COMMAND_ERROR = 5,
   TM_UTF8 = 4,               /* NSUTF8StringEncoding [mg] */

@@ -22,13 +22,29 @@ tm_id tm_metal_queue_new(const tm_metal_device *device) {
   return queue;
 }
 
-bool tm_metal_queue_belongs(tm_id queue, const tm_metal_device *device) {
+/* Does it answer, and is it of the device? */
+static bool belongs(tm_id object, tm_sel selector,
+                    const tm_metal_device *device) {
   void *pool = tm_mtl.pool_push();
-  bool belongs = tm_metal_responds(queue, tm_mtl.sel.command_buffer) &&
-                 tm_metal_responds(queue, tm_mtl.sel.device) &&
-                 tm_send_P(queue, tm_mtl.sel.device) == device->object;
+  bool ok = tm_metal_responds(object, selector) &&
+            tm_metal_responds(object, tm_mtl.sel.device) &&
+            tm_send_P(object, tm_mtl.sel.device) == device->object;
   tm_mtl.pool_pop(pool);
-  return belongs;
+  return ok;
+}
+
+bool tm_metal_queue_belongs(tm_id queue, const tm_metal_device *device) {
+  return belongs(queue, tm_mtl.sel.command_buffer, device);
+}
+bool tm_metal_command_belongs(tm_id command, const tm_metal_device *device) {
+  return belongs(command, tm_mtl.sel.compute_encoder, device);
+}
+bool tm_metal_encoder_belongs(tm_id encoder, const tm_metal_device *device) {
+  return belongs(encoder, tm_mtl.sel.set_pipeline, device);
+}
+
+bool tm_metal_command_is_open(tm_id command) {
+  return tm_send_U(command, tm_mtl.sel.status) < TM_COMMAND_COMMITTED;
 }
 
 tm_id tm_metal_command_new(tm_id queue) {
@@ -66,7 +82,7 @@ void tm_metal_barrier(tm_id encoder) {
 
 void tm_metal_encoder_end(tm_id encoder, tm_id fence) {
   void *pool = tm_mtl.pool_push();
-  tm_send_v_P(encoder, tm_mtl.sel.update_fence, fence);
+  if (fence) tm_send_v_P(encoder, tm_mtl.sel.update_fence, fence);
   tm_send(encoder, tm_mtl.sel.end_encoding);
   tm_mtl.release(encoder);
   tm_mtl.pool_pop(pool);
