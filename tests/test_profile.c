@@ -332,7 +332,7 @@ static void kernels_of_one_batch_are_told_apart(void **state) {
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 10; i++) {
     add(&b, BLOCK);
-    spin(&b, slow, 20000);
+    spin(&b, slow, 50000);
   }
   wait(&b);
   tm_profile *p = stop(&b);
@@ -359,12 +359,12 @@ static void recording_may_begin_within_a_batch(void **state) {
   expect_ok(tm_stream_create(&b.device.stream, b.device.context, &options,
                              &error));
   start(&b, 0, TM_TIMING_DEFAULT);
-  spin(&b, slow, 20000);
+  spin(&b, slow, 1000000);
   wait(&b);
   tm_profile *p = stop(&b);
   double seconds = only_row(p).gpu_min;
   tm_profile_destroy(p);
-  spin(&b, slow, 20000);
+  spin(&b, slow, 1000000);
   start(&b, 0, TM_TIMING_DEFAULT);
   add(&b, BLOCK);
   wait(&b);
@@ -451,6 +451,7 @@ static void compiles_and_cache_hits_are_counted(void **state) {
   char folder[] = "/tmp/tm-profile-XXXXXX", command[80];
   assert_non_null(mkdtemp(folder));
   setenv("TRITON_METAL_CACHE_DIR", folder, 1);
+  unsetenv("TRITON_METAL_CACHE");
   bench b = {.device = device_open(NULL, source)};
   start(&b, 0, TM_TIMING_DEFAULT);
   static const char signature[] = "*fp32:16, *fp32:16, *fp32:16, i32, 1024";
