@@ -134,6 +134,13 @@ static XXH128_hash_t hash_key(const char *kind, const void *key, size_t size) {
                                XXH3_64bits(kind, strlen(kind)));
 }
 
+void tm_store_hash(const char *kind, const void *key, size_t key_size,
+                   uint64_t *high, uint64_t *low) {
+  XXH128_hash_t hash = hash_key(kind, key, key_size);
+  *high = hash.high64;
+  *low = hash.low64;
+}
+
 static XXH128_hash_t hash_value(int64_t id, const void *value, size_t size) {
   return XXH3_128bits_withSeed(value, size, (uint64_t)id);
 }

@@ -46,6 +46,10 @@ bool tm_store_put(tm_store *store, const char *kind, const void *key,
                   size_t key_size, const void *value, size_t value_size,
                   const char *label);
 
+/* The hash that a row is known by, as tm_store_row has it. */
+void tm_store_hash(const char *kind, const void *key, size_t key_size,
+                   uint64_t *high, uint64_t *low);
+
 void tm_store_get_stats(tm_store *store, tm_store_stats *stats);
 /* Calls back for every row, newest use first, until it returns false. False:
  * the file could not be read to its end. */

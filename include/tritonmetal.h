@@ -206,7 +206,7 @@ typedef struct tm_context_options {
   const char *cache_dir; /* folder of kernels.db. TRITON_METAL_CACHE_DIR,
                             "cache_dir". Default ~/.triton/metal_cache */
   tm_switch cache;       /* off: neither read nor write the cache.
-                            TRITON_METAL_CACHE=0. Default on */
+                            TRITON_METAL_CACHE=0, "cache". Default on */
   uint64_t cache_limit;  /* bytes; above it the least recently used rows go.
                             "cache_limit". Default 512 MiB */
   const char *device;    /* a part of the device's name, or its number.
@@ -216,12 +216,16 @@ typedef struct tm_context_options {
                             compile does not say. TRITON_METAL_CHIP, "chip".
                             Default: the device's */
   tm_switch force_sync;  /* on: every launch waits for its end.
-                            TRITON_METAL_FORCE_SYNC=1. Default off */
+                            TRITON_METAL_FORCE_SYNC=1, "force_sync".
+                            Default off */
   tm_switch auto_tuning; /* kept for the autotuner.
                             TRITON_METAL_DISABLE_AUTOTUNING=1,
                             "auto_tuning". Default on */
-  uint32_t debug_level;  /* 1 to 3: report compiles, launches, texts to log.
-                            TRITON_METAL_DEBUG, "debug_level". Default 0 */
+  uint32_t debug_level;  /* what log is told. 1: of each compile its stages
+                            with their times, what the cache decided and why,
+                            where it was dumped; Metal's compiles. 2: launches
+                            too. 3: the MSL too. TRITON_METAL_DEBUG,
+                            "debug_level". Default 0 */
   uint32_t threadgroup_size; /* threads of a program when num_warps is not
                             given: 32 to 1024, a power of two.
                             "preferred_threadgroup_size". Default 128 */
@@ -231,8 +235,12 @@ typedef struct tm_context_options {
   uint32_t optimization_level; /* 1: the passes that are needed, 2: all.
                             "optimization_level". Default 2 */
   void (*log)(void *payload, uint32_t level, const char *line); /* where
-                            debug_level's lines go; may be called from any
-                            thread that calls the library. NULL: stderr */
+                            debug_level's lines go, with the level of each;
+                            also warnings, of level 0, whatever debug_level is:
+                            settings that cannot be used, dumps that cannot be
+                            written. May be called from any thread that calls
+                            the library, which it must not call. NULL: stderr,
+                            and warnings only when debug_level is not 0 */
   void *payload;         /* given to log and print */
   void (*print)(void *payload, const char *line); /* where lines of
                             device_print go, while tm_stream_flush,
@@ -243,12 +251,16 @@ typedef struct tm_context_options {
                             assert that sums, differences and products of
                             integers below 64 bits do not overflow, as those
                             with @triton.jit(debug=True) always do.
-                            TRITON_DEBUG=1. Default off */
+                            TRITON_DEBUG=1, "debug". Default off */
+  const char *dump_dir;  /* write the stages of every compile there, in a folder
+                            a kernel: ast.py, ttir.mlir, layout.mlir,
+                            kernel.msl. TRITON_METAL_DUMP_DIR, "dump_dir".
+                            Default, and "": nowhere */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
     TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL, NULL, \
-    TM_SWITCH_DEFAULT }
+    TM_SWITCH_DEFAULT, NULL }
 
 /* Makes a context. Opens no device and no file but the settings file; that
  * one being unreadable or strange is no error, see tm_environment. The

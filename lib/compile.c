@@ -35,6 +35,10 @@ static const char *print_ir(tm_arena *arena, const tm_ir *ir) {
   return tm_buf_text(&text);
 }
 
+static void note(const tm_request *request, const char *stage) {
+  if (request->stage) request->stage(request->payload, stage);
+}
+
 bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
                        const tm_request *request, tm_result *out) {
   memset(out, 0, sizeof *out);
@@ -56,6 +60,7 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
       tm_lower(arena, diags, request->module, request->kernel, &spec);
   if (!ir) return false;
   if (!tm_ir_verify(ir, diags, "lowering")) return false;
+  note(request, "lower");
   if (!tm_optimize(ir, diags, request->skip_passes, request->print,
                    request->payload))
     return false;
@@ -70,6 +75,7 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
                                request->layout_seed, &layouts, diags))
     return false;
   if (!tm_layout_verify(ir, &layouts, diags)) return false;
+  note(request, "layout");
   if (request->keep & TM_KEEP_LAYOUT) {
     tm_buf text = tm_buf_in(arena);
     tm_layouts_print(ir, &layouts, &text);
@@ -80,11 +86,13 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
     out->cost = tm_cost_count(ir, &layouts, request->launch);
 
   tm_msl msl = {0};
-  if (!tm_msl_emit(ir, &layouts, request->chip, arena, diags, &msl) ||
-      !tm_msl_lint(&msl, request->chip, diags)) {
+  bool ok = tm_msl_emit(ir, &layouts, request->chip, arena, diags, &msl);
+  note(request, "emit");
+  if (!ok || !tm_msl_lint(&msl, request->chip, diags)) {
     memset(out, 0, sizeof *out);
     return false;
   }
+  note(request, "lint");
   out->msl = msl;
   out->num_warps = spec.num_warps;
   out->num_stages = spec.num_stages;

@@ -32,6 +32,8 @@ typedef struct tm_request {
   uint64_t layout_seed; /* not 0: layouts at random, for tests */
   tm_pass_print *print; /* called after each pass when not NULL */
   void *payload;
+  void (*stage)(void *payload, const char *name); /* called after each stage
+                         that is no pass when not NULL; the name is static */
 } tm_request;
 
 typedef struct tm_result {

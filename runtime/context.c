@@ -22,6 +22,16 @@ double tmi_seconds(void) {
 
 /* ---- life --------------------------------------------------------------- */
 
+/* What was wrong with the settings, a line each. */
+static void log_warnings(tm_context *context) {
+  const char *line = context->settings.warnings;
+  while (line && *line) {
+    int n = (int)strcspn(line, "\n");
+    tmi_log(context, 0, "%.*s", n, line);
+    line += n + (line[n] != 0);
+  }
+}
+
 tm_status tm_context_create(tm_context **out, const tm_context_options *options,
                             tm_error **error) {
   tmi_begin(error);
@@ -56,6 +66,7 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   tmi_exposed_init(&context->exposed);
   tmi_profiler_init(&context->profiler);
   tm_arena_init(&context->texts, 16 << 20);
+  log_warnings(context);
   *out = context;
   return TM_OK;
 }
@@ -152,7 +163,10 @@ const char *tm_chip_name(size_t index) {
 /* ---- the log ------------------------------------------------------------ */
 
 void tmi_log(tm_context *context, uint32_t level, const char *format, ...) {
-  if (level > context->settings.debug_level) return;
+  const tmi_settings *s = &context->settings;
+  /* A library does not write to stderr on its own. */
+  if (level > s->debug_level || (!level && !s->log && !s->debug_level))
+    return;
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);

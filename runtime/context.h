@@ -9,6 +9,7 @@
  *   dlpack.c       tensors of other libraries as buffers, and back
  *   address.c      buffers that kernels reach by address
  *   kernel.c       tm_compile: cache or compiler; pipelines
+ *   compile_report.h  what a compile tells: compile_report.c, dump.c
  *   kernel_row.c   a compiled kernel as bytes
  *   kernel_spec.c  signatures, specs and defines to what the compiler takes
  *   kernel_args.c  a specialization: its bytes in the key, its arguments
@@ -167,7 +168,8 @@ tm_status tmi_context_device(tm_context *context, tm_error **error);
 /* The chip to compile for: name, else the context's, else the device's. */
 tm_status tmi_context_chip(tm_context *context, const char *name,
                            const tm_chip **chip, tm_error **error);
-/* A line to the log when the debug level is at least `level`. */
+/* A line to the log when the debug level is at least `level`. 0: a warning,
+ * which a log of the host's always gets. */
 void tmi_log(tm_context *context, uint32_t level, const char *format, ...)
     TM_PRINTF(3, 4);
 /* Seconds on a clock that only goes forward. */

@@ -13,7 +13,7 @@
  * they can be made again from what the kernel keeps.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "compile_report.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -111,6 +111,7 @@ typedef struct job {
   tm_spec spec;
   tm_kernel *made;
   tm_store_claim claim;  /* of the row that is being made */
+  tmi_compile_report report;
 } job;
 
 /* Places in diagnostics count the sources of the module's set. */
@@ -149,6 +150,12 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
   tm_request request =
       request_of(j->context, j->module, j->name, &j->spec, j->chip);
   tm_result result;
+  if (j->report.is_wanted) {
+    request.print = tmi_note_pass;
+    request.stage = tmi_note_stage;
+    request.payload = &j->report;
+    j->report.last = tmi_seconds();
+  }
   if (!tm_compile_kernel(j->arena, j->diags, &request, &result))
     return tmi_fail_diags(error, j->diags);
   const tm_msl *msl = &result.msl;
@@ -257,13 +264,25 @@ static tm_kernel *new_kernel(const job *j, const tm_program *program,
 
 /* ---- tm_compile --------------------------------------------------------- */
 
-/* A kernel from the cache; NULL: not there, or not sound. */
-static tm_kernel *find_row(job *j, const tm_buf *key) {
-  void *value;
-  size_t size;
-  if (!tm_store_get(j->context->store, "kernel", key->data, key->len, &value,
-                    &size))
-    return NULL;
+/* Why the cache did not do what it was asked for: an error, or `otherwise`. */
+static void note_trouble(job *j, uint64_t failures_before,
+                         const char *otherwise) {
+  if (!j->report.is_wanted) return;
+  tm_store_stats stats;
+  tm_store_get_stats(j->context->store, &stats);
+  bool failed = stats.failures > failures_before && stats.trouble[0];
+  tmi_note_cache(&j->report, "%s", failed ? stats.trouble : otherwise);
+}
+
+static uint64_t failures_of(const job *j) {
+  if (!j->report.is_wanted) return 0;
+  tm_store_stats stats;
+  tm_store_get_stats(j->context->store, &stats);
+  return stats.failures;
+}
+
+/* The kernel of a row's bytes; NULL when they are not sound. */
+static tm_kernel *read_row(job *j, const void *value, size_t size) {
   /* The row's own arena: one that is bad must not cost the compile's. */
   tm_arena arena;
   tm_arena_init(&arena, 256 << 20);
@@ -277,7 +296,24 @@ static tm_kernel *find_row(job *j, const tm_buf *key) {
       kernel = new_kernel(j, &program, &no_memory);
   }
   tm_arena_free(&arena);
+  return kernel;
+}
+
+/* A kernel from the cache; NULL: not there, or not sound. */
+static tm_kernel *find_row(job *j, const tm_buf *key) {
+  void *value;
+  size_t size;
+  uint64_t failures = failures_of(j);
+  if (!tm_store_get(j->context->store, "kernel", key->data, key->len, &value,
+                    &size)) {
+    tmi_note_cache(&j->report, "miss: ");
+    note_trouble(j, failures, "no row has its key");
+    return NULL;
+  }
+  tm_kernel *kernel = read_row(j, value, size);
   free(value);
+  tmi_note_cache(&j->report,
+                 kernel ? "hit" : "miss: its row is not sound");
   return kernel;
 }
 
@@ -286,8 +322,16 @@ static void store_row(job *j, const tm_buf *key, const tm_program *program) {
   tm_program_write(program, &row);
   tm_buf label = tm_buf_in(j->arena);
   tm_buf_printf(&label, "%s for %s", j->name, j->chip->name);
-  tm_store_put(j->context->store, "kernel", key->data, key->len, row.data,
-               row.len, tm_buf_text(&label));
+  tm_store *store = j->context->store;
+  uint64_t failures = failures_of(j);
+  if (tm_store_put(store, "kernel", key->data, key->len, row.data, row.len,
+                   tm_buf_text(&label))) {
+    tmi_note_cache(&j->report, "; stored, %zu bytes in %s", row.len,
+                   tm_store_path(store));
+    return;
+  }
+  tmi_note_cache(&j->report, "; not stored: ");
+  note_trouble(j, failures, "the file cannot be written");
 }
 
 static tm_status check_limits(const job *j, const tm_program *program,
@@ -329,7 +373,10 @@ static tm_status find_or_make(job *j, const tm_buf *key, tm_error **error) {
      * is in the job: run_job does it. */
     j->claim = tm_store_claim_row(store, "kernel", key->data, key->len,
                                   CLAIM_WAIT_MS);
-    if (j->claim.waited) j->made = find_row(j, key);
+    if (j->claim.waited) {
+      tmi_note_cache(&j->report, "; another process made it meanwhile: ");
+      j->made = find_row(j, key);
+    }
   }
   if (!j->made) return make_anew(j, key, error);
   j->made->facts.from_cache = 1;
@@ -345,16 +392,24 @@ static tm_status make_kernel(job *j, tm_error **error) {
     status = tmi_spec_read(j->context, j->function, &j->options, j->arena,
                            j->diags, &j->spec, error);
   if (status) return status;
-  tm_buf key = tm_buf_in(j->arena);
-  if (j->options.cache == TM_SWITCH_OFF || !tm_store_path(j->context->store))
-    return make_anew(j, &key, error);
-  make_key(j->module, j->name, &j->spec, j->chip, &j->context->settings,
-           &key);
-  return find_or_make(j, &key, error);
+  tm_buf key = tm_buf_in(j->arena), none = tm_buf_in(j->arena);
+  bool off = j->options.cache == TM_SWITCH_OFF;
+  bool cached = !off && tm_store_path(j->context->store);
+  if (cached || j->report.is_wanted || j->context->settings.dump_dir) {
+    make_key(j->module, j->name, &j->spec, j->chip, &j->context->settings,
+             &key);
+    tm_store_hash("kernel", key.data, key.len, &j->report.hash[0],
+                  &j->report.hash[1]);
+  }
+  if (cached) return find_or_make(j, &key, error);
+  tmi_note_cache(&j->report, "off, by %s",
+                 off ? "the options of this compile" : "the settings");
+  return make_anew(j, &none, error);
 }
 
 /* The job in an arena of its own. */
 static tm_status run_job(job *j, tm_error **error) {
+  j->report.is_wanted = j->context->settings.debug_level >= 1;
   tm_arena arena;
   tm_diags diags;
   jmp_buf guard;
@@ -370,6 +425,26 @@ static tm_status run_job(job *j, tm_error **error) {
   tm_store_release_row(&j->claim);
   tm_arena_free(&arena);
   return status;
+}
+
+/* The job and all that is told of it. start: when it was asked for. */
+static tm_status finish_job(job *j, double start, tm_error **error) {
+  tm_status status = run_job(j, error);
+  tm_kernel *made = j->made;
+  if (status) {
+    tmi_log(j->context, 1, "%s for %s: not compiled: %s", j->name,
+            j->chip->name, error && *error ? tm_error_message(*error)
+                                           : tm_status_text(status));
+    tm_kernel_destroy(made);
+    j->made = NULL;
+    return status;
+  }
+  made->facts.compile_seconds = tmi_seconds() - start;
+  tmi_tell_compile(made, &j->report);
+  tmi_log(j->context, 3, "%s", made->program.msl);
+  tmi_profile_compiled(made, made->facts.compile_seconds);
+  tmi_dump_kernel(made, j->report.hash);
+  return TM_OK;
 }
 
 tm_status tm_compile(tm_kernel **out, tm_context *context,
@@ -392,20 +467,9 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
     return tmi_fail_no_kernel(module, name, error);
   status = tmi_context_chip(context, j.options.chip, &j.chip, error);
   if (status) return status;
-  status = run_job(&j, error);
-  tm_kernel *made = j.made;
-  if (status) {
-    tm_kernel_destroy(made);
-    return status;
-  }
-  made->facts.compile_seconds = tmi_seconds() - start;
-  tmi_log(context, 1, "%s for %s: %s in %.1f ms", name, j.chip->name,
-          made->facts.from_cache ? "found in the cache" : "compiled",
-          made->facts.compile_seconds * 1e3);
-  tmi_log(context, 3, "%s", made->program.msl);
-  tmi_profile_compiled(made, made->facts.compile_seconds);
-  *out = made;
-  return TM_OK;
+  status = finish_job(&j, start, error);
+  *out = j.made;
+  return status;
 }
 
 /* Lock held. */
@@ -418,22 +482,8 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
            .chip = kernel->chip,
            .spec = kernel->spec};
   j.spec.may_overlap = true;
-  double start = tmi_seconds();
-  tm_status status = run_job(&j, error);
-  if (status) {
-    tm_kernel_destroy(j.made);
-    return status;
-  }
-  /* It does the same with each; told by address it can only say this of all of
-   * them together. */
-  for (uint32_t i = 0; i < kernel->program.n_args; i++) {
-    j.made->slots[i].reads = kernel->slots[i].reads;
-    j.made->slots[i].writes = kernel->slots[i].writes;
-  }
-  tmi_log(kernel->context, 1, "%s: compiled once more, for buffers that "
-          "overlap", kernel->facts.name);
-  j.made->facts.compile_seconds = tmi_seconds() - start;
-  tmi_profile_compiled(j.made, j.made->facts.compile_seconds);
+  tm_status status = finish_job(&j, tmi_seconds(), error);
+  if (status) return status;
   atomic_store_explicit(&kernel->overlapping, j.made, memory_order_release);
   return TM_OK;
 }

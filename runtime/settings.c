@@ -81,13 +81,31 @@ static bool threads_ok(double n) {
 
 /* ---- the file ----------------------------------------------------------- */
 
-/* The number of the line on which key first stands, for warnings. */
-static unsigned line_of(const char *text, const char *key) {
-  char quoted[80];
-  snprintf(quoted, sizeof quoted, "\"%.60s\"", key);
-  const char *at = strstr(text, quoted);
-  unsigned line = 1;
-  for (const char *p = text; at && p < at; p++) line += *p == '\n';
+/* Just behind the string that begins at p, on its quote. */
+static const char *end_of_string(const char *p) {
+  for (p++; *p && *p != '"'; p++)
+    if (*p == '\\' && p[1]) p++;
+  return *p ? p + 1 : p;
+}
+
+/* The line of key number `index`, from 0, of the object that text holds; text
+ * has been parsed. Keys of objects within it do not count. */
+static unsigned line_of(const char *text, unsigned index) {
+  unsigned line = 1, depth = 0, keys = 0;
+  bool is_key = true; /* the next string at depth 1 is one */
+  for (const char *p = text; *p;) {
+    if (*p == '"') {
+      if (depth == 1 && is_key && keys++ == index) return line;
+      is_key = false;
+      for (const char *end = end_of_string(p); p < end; p++)
+        line += *p == '\n';
+      continue;
+    }
+    if (*p == '{' || *p == '[') depth++;
+    if (*p == '}' || *p == ']') depth--;
+    if (depth == 1 && (*p == ',' || *p == '{')) is_key = true;
+    line += *p++ == '\n';
+  }
   return line;
 }
 
@@ -95,11 +113,12 @@ typedef struct file_entry {
   reader *r;
   const char *path, *text;
   const cJSON *item;
+  unsigned index;       /* of the item in the file's object */
 } file_entry;
 
 static void bad_value(const file_entry *e, const char *expected) {
   warn(e->r, "%s:%u: \"%s\" must be %s", e->path,
-       line_of(e->text, e->item->string), e->item->string, expected);
+       line_of(e->text, e->index), e->item->string, expected);
 }
 
 static void file_text(const file_entry *e, char **slot) {
@@ -151,6 +170,12 @@ static void file_key(const file_entry *e) {
     if (file_number(e, 0, 3, &n)) s->debug_level = (uint32_t)n;
   } else if (!strcmp(key, "auto_tuning")) {
     file_bool(e, &s->auto_tuning);
+  } else if (!strcmp(key, "force_sync")) {
+    file_bool(e, &s->force_sync);
+  } else if (!strcmp(key, "debug")) {
+    file_bool(e, &s->debug);
+  } else if (!strcmp(key, "dump_dir")) {
+    file_text(e, &s->dump_dir);
   } else if (!strcmp(key, "preferred_threadgroup_size")) {
     if (cJSON_IsNumber(e->item) && threads_ok(e->item->valuedouble))
       s->threadgroup_size = (uint32_t)e->item->valuedouble;
@@ -161,7 +186,7 @@ static void file_key(const file_entry *e) {
   } else if (!strcmp(key, "optimization_level")) {
     if (file_number(e, 1, 2, &n)) s->optimization_level = (uint32_t)n;
   } else {
-    warn(e->r, "%s:%u: unknown key \"%s\"", e->path, line_of(e->text, key),
+    warn(e->r, "%s:%u: unknown key \"%s\"", e->path, line_of(e->text, e->index),
          key);
   }
 }
@@ -197,8 +222,9 @@ static void read_config(reader *r, const char *path) {
   } else if (!cJSON_IsObject(root)) {
     warn(r, "%s:1: must hold one object, { ... }", path);
   } else {
+    unsigned index = 0;
     for (const cJSON *item = root->child; item; item = item->next) {
-      file_entry entry = {r, path, text, item};
+      file_entry entry = {r, path, text, item, index++};
       file_key(&entry);
     }
   }
@@ -249,6 +275,8 @@ static void read_environment(reader *r) {
   if ((text = getenv("TRITON_METAL_CACHE_DIR")) && *text)
     set_text(r, &r->cache_dir, text);
   environment_bool(r, "TRITON_METAL_CACHE", &r->cache);
+  if ((text = getenv("TRITON_METAL_DUMP_DIR")) && *text)
+    set_text(r, &s->dump_dir, text);
   if ((text = getenv("TRITON_METAL_DEVICE")) && *text)
     set_text(r, &s->device, text);
   if ((text = getenv("TRITON_METAL_CHIP")) && *text) {
@@ -276,11 +304,12 @@ static tm_status read_options(reader *r, const tm_context_options *given,
                               tm_error **error) {
   tmi_settings *s = r->out;
   tm_context_options copy, *o = &copy;
-  tm_status status = tmi_options(o, sizeof *o, sizeof *o, given,
-                                 "tm_context_options", error);
+  tm_status status =
+      tmi_options(o, sizeof *o, offsetof(tm_context_options, dump_dir), given,
+                  "tm_context_options", error);
   if (status) return status;
   if (o->cache > TM_SWITCH_OFF || o->force_sync > TM_SWITCH_OFF ||
-      o->auto_tuning > TM_SWITCH_OFF)
+      o->auto_tuning > TM_SWITCH_OFF || o->debug > TM_SWITCH_OFF)
     return tmi_fail(error, TM_E_ARGUMENT,
                     "a switch of tm_context_options is none of "
                     "TM_SWITCH_DEFAULT, _ON and _OFF");
@@ -303,6 +332,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
                     o->debug_level > 3 ? "debug_level"
                                        : "optimization_level");
   if (o->cache_dir) set_text(r, &r->cache_dir, o->cache_dir);
+  if (o->dump_dir) set_text(r, &s->dump_dir, o->dump_dir);
   if (o->device) set_text(r, &s->device, o->device);
   if (o->chip) set_text(r, &s->chip, o->chip);
   if (o->cache) r->cache = o->cache == TM_SWITCH_ON;
@@ -330,14 +360,27 @@ static char *join_path(const char *folder, const char *rest) {
   return path;
 }
 
-/* kernels.db in folder, in which a leading "~/" is the home folder. */
-static char *cache_file(const char *folder, const char *home) {
-  if (strncmp(folder, "~/", 2) != 0 || !home || !*home)
-    return join_path(folder, "kernels.db");
-  char *expanded = join_path(home, folder + 2);
-  char *path = expanded ? join_path(expanded, "kernels.db") : NULL;
-  free(expanded);
-  return path;
+/* A leading "~/" is the home folder. *folder is freed; NULL without memory. */
+static void expand_home(reader *r, char **folder, const char *home) {
+  if (!*folder || strncmp(*folder, "~/", 2) != 0 || !home || !*home) return;
+  char *expanded = join_path(home, *folder + 2);
+  if (!expanded) r->no_memory = true;
+  free(*folder);
+  *folder = expanded;
+}
+
+/* Folders, once all layers have spoken; empty text is none. */
+static void finish_folders(reader *r, const char *home) {
+  tmi_settings *s = r->out;
+  expand_home(r, &r->cache_dir, home);
+  expand_home(r, &s->dump_dir, home);
+  if (s->dump_dir && !*s->dump_dir) {
+    free(s->dump_dir);
+    s->dump_dir = NULL;
+  }
+  if (!r->cache || !r->cache_dir || !*r->cache_dir) return;
+  s->cache_path = join_path(r->cache_dir, "kernels.db");
+  if (!s->cache_path) r->no_memory = true;
 }
 
 tm_status tmi_settings_read(tmi_settings *out,
@@ -357,10 +400,7 @@ tm_status tmi_settings_read(tmi_settings *out,
   if (out->config_path) read_config(&r, out->config_path);
   read_environment(&r);
   tm_status status = read_options(&r, options, error);
-  if (!status && r.cache && r.cache_dir && *r.cache_dir) {
-    out->cache_path = cache_file(r.cache_dir, home);
-    if (!out->cache_path) r.no_memory = true;
-  }
+  if (!status) finish_folders(&r, home);
   free(r.cache_dir);
   if (!status && r.no_memory) status = tmi_fail_memory(error);
   if (status) tmi_settings_free(out);
@@ -371,6 +411,7 @@ void tmi_settings_free(tmi_settings *s) {
   free(s->cache_path);
   free(s->device);
   free(s->chip);
+  free(s->dump_dir);
   free(s->config_path);
   free(s->warnings);
   memset(s, 0, sizeof *s);

@@ -23,6 +23,7 @@ typedef struct tmi_settings {
   uint32_t threadgroup_size;      /* threads: 32 to 1024 */
   uint32_t max_threadgroup_bytes; /* 0: the chip's limit */
   uint32_t optimization_level;    /* 1 or 2 */
+  char *dump_dir;       /* owned: where compiles are dumped; NULL: nowhere */
   uint64_t layout_seed; /* not 0: layouts at random, for tests */
   void (*log)(void *payload, uint32_t level, const char *line);
   void *payload;        /* of log and print */

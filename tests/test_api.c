@@ -287,11 +287,15 @@ static tm_status with_function(longer *o) {
 static void option_sizes_are_checked(void **state) {
   static const struct {
     tm_status (*call)(longer *);
-    size_t size;
-  } rows[] = {{with_context, sizeof(tm_context_options)},
-              {with_module, sizeof(tm_module_options)},
-              {with_compile, sizeof(tm_compile_options)},
-              {with_function, sizeof(tm_function_options)}};
+    size_t size, first; /* now, and in the first version */
+  } rows[] = {{with_context, sizeof(tm_context_options),
+               offsetof(tm_context_options, dump_dir)},
+              {with_module, sizeof(tm_module_options),
+               sizeof(tm_module_options)},
+              {with_compile, sizeof(tm_compile_options),
+               sizeof(tm_compile_options)},
+              {with_function, sizeof(tm_function_options),
+               sizeof(tm_function_options)}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     longer o;
     memset(&o, 0, sizeof o);
@@ -300,8 +304,11 @@ static void option_sizes_are_checked(void **state) {
     memset(&o, 0, sizeof o); /* the _INIT macro was forgotten */
     refused(rows[i].call(&o), TM_E_ARGUMENT, "struct_size is 0");
     memset(&o, 0, sizeof o);
-    o.u.size = rows[i].size - 1;
+    o.u.size = rows[i].first - 1;
     refused(rows[i].call(&o), TM_E_ARGUMENT, "struct_size");
+    memset(&o, 0, sizeof o);
+    o.u.size = rows[i].first;
+    assert_int_equal(rows[i].call(&o), TM_OK);
     memset(&o, 0, sizeof o);
     o.u.size = rows[i].size + 8;
     assert_int_equal(rows[i].call(&o), TM_OK);
