@@ -292,6 +292,10 @@ mac-report: $(SETUP) ## everything a first run on a Mac should tell, in build/ma
 	@BUILD=$(BUILD) sh tools/mac_report.sh
 .PHONY: mac-report
 
+reference: ## the API reference from the headers, in build/reference/html (needs doxygen)
+	@mkdir -p build && doxygen docs/Doxyfile && echo build/reference/html/index.html
+.PHONY: reference
+
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/tritonmetal \
 	  $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard include/*.h include/*.hpp))) \

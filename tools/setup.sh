@@ -8,8 +8,9 @@
 #   tests, bench  cmocka, OpenBLAS (the peer of the matrix product), zlib (the
 #                 demo's picture; a part of macOS)
 #   bindings      numpy, and pytest, pip, setuptools and wheel for the tests of
-#                 python/; LuaJIT for an example. Without them the rest builds
-#                 and the checks say what is left out
+#                 python/; LuaJIT for an example; doxygen for the reference.
+#                 Without them the rest builds and the checks say what is left
+#                 out
 set -eu
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -52,10 +53,11 @@ setup_apt() {
   fi
 }
 
-# What only the tests of other languages need: no failure where it is not to be had.
+# What only the tests of other languages and the API reference need: no failure
+# where it is not to be had.
 setup_apt_bindings() {
   missing=
-  for package in python3-numpy python3-pytest python3-pip python3-setuptools python3-wheel luajit; do
+  for package in python3-numpy python3-pytest python3-pip python3-setuptools python3-wheel luajit doxygen; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
       missing="$missing $package"
   done
