@@ -168,9 +168,12 @@ ifneq ($(UNAME),Darwin)
                   tm_alloc tm_alloc_array tm_strndup,-Wl,--wrap=$(f))
 endif
 FAULT_OBJ := $(call obj,tests/faults/faults.c)
-FAULT_TESTS := $(BUILD)/tests/test_fault_sweep
+ENDURANCE_OBJ := $(call obj,$(wildcard tests/endurance/*.c))
+FAULT_TESTS := $(BUILD)/tests/test_fault_sweep $(BUILD)/tests/test_endurance
 $(FAULT_TESTS): $(FAULT_OBJ)
 $(FAULT_TESTS): LDFLAGS += $(FAULT_LINK) $(FAULT_OBJ)
+$(BUILD)/tests/test_endurance: $(ENDURANCE_OBJ)
+$(BUILD)/tests/test_endurance: LDFLAGS += $(ENDURANCE_OBJ)
 
 # ---- doors ----------------------------------------------------------------
 
@@ -315,6 +318,12 @@ fault-sweep: $(SETUP) ## every allocation, SQLite call and Metal message fails i
 	TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL) FAULT_SWEEP=all $(BUILD)/tests/test_fault_sweep
 .PHONY: fault-sweep
 
+LAUNCHES ?= 1000000
+endurance: $(SETUP) ## LAUNCHES of mixed kernels on four threads while things fail
+	+@$(SUBMAKE) $(BUILD)/tests/test_endurance $(SOFTMETAL)
+	TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL) LAUNCHES=$(LAUNCHES) $(BUILD)/tests/test_endurance
+.PHONY: endurance
+
 language-table: $(SETUP) ## write the tables of docs/language.md anew
 	+@$(SUBMAKE) $(BUILD)/tests/language_table
 	@BUILD=$(BUILD) sh tests/check_language.sh --write
@@ -330,5 +339,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 -include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
-  $(FAULT_OBJ:.o=.d) $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
+  $(FAULT_OBJ:.o=.d) $(ENDURANCE_OBJ:.o=.d) $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
   $(BENCH_SRC:%=$(BUILD)/obj/%.d)

@@ -99,9 +99,10 @@ void tmi_watch_release(tmi_watch *watch) {
 /* One of its batches has ended. */
 static void count_down(tmi_watch *watch, const tmi_outcome *outcome) {
   pthread_mutex_lock(&watch->lock);
-  if (outcome->failure && !watch->status) {
+  if (outcome->has_failed && !watch->status) {
     watch->status = TM_E_DEVICE;
-    watch->message = strdup(outcome->failure);
+    watch->message = strdup(outcome->failure ? outcome->failure
+                                             : outcome->what);
   }
   if (outcome->ended > watch->ended) watch->ended = outcome->ended;
   if (--watch->remaining == 0) {
@@ -154,7 +155,8 @@ void tmi_outcome_settle(tmi_outcome *outcome, tm_id command) {
   if (first) {
     outcome->is_settled = true;
     outcome->ended = tm_metal_command_end(command);
-    if (tm_metal_command_state(command) < 0)
+    outcome->has_failed = tm_metal_command_state(command) < 0;
+    if (outcome->has_failed)
       outcome->failure = failure_text(outcome, command);
     for (uint32_t i = 0; i < outcome->watches.len; i++)
       count_down(outcome->watches.data[i], outcome);

@@ -425,7 +425,8 @@ typedef struct tmi_outcome {
   tmi_caller *caller;       /* owned */
   char what[320];           /* "the launch of 'k'"; set before the commit */
   pthread_mutex_t lock;     /* over the rest */
-  bool is_settled;          /* the next two are known for good */
+  bool is_settled;          /* the next three are known for good */
+  bool has_failed;
   char *failure;            /* NULL: it completed, or there was no memory */
   double ended;             /* on the GPU's clock */
   TM_VEC(tmi_watch *) watches; /* owned; memory by realloc */
@@ -590,6 +591,10 @@ void tmi_profile_release_batch(tmi_batch *batch);
 /* A kernel has been compiled or found; its pipeline has been made. */
 void tmi_profile_compiled(tm_kernel *kernel, double seconds);
 void tmi_profile_loaded(tm_kernel *kernel, double seconds);
+
+/* Something failed on the GPU: text (malloc'ed, taken; NULL without memory)
+ * is kept until a call reports it, unless an older one is. Lock held. */
+void tmi_stream_note(tm_stream *stream, char *failure);
 
 /* ---- device_log.c ------------------------------------------------------- */
 

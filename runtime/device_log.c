@@ -151,12 +151,12 @@ static void fail_assertion(tm_stream *stream, const tm_kernel *kernel,
   if (failures > 1)
     snprintf(more, sizeof more, "; %u elements failed in all",
              (unsigned)failures);
-  stream->failure = tm_metal_format(
+  tmi_stream_note(stream, tm_metal_format(
       "kernel '%s', %s:%u: device_assert failed: %s, in program (%u, %u, "
       "%u)%s%s%s", kernel->facts.name, site->file, (unsigned)site->line,
       site->text[0] ? site->text : "(no message)", (unsigned)r[1],
       (unsigned)r[2], (unsigned)r[3], site->rank ? ", element " : "",
-      site->rank ? index : "", more);
+      site->rank ? index : "", more));
 }
 
 static void read_log(tm_stream *stream, const tmi_log_use *use) {

@@ -162,6 +162,22 @@ static void describe(const tmi_batch *batch, char *out, size_t size) {
   }
 }
 
+/* When there is no memory for a failure's words it is told all the same. */
+static char no_words[] =
+    "work failed on the GPU, and there was no memory to say which";
+
+void tmi_stream_note(tm_stream *stream, char *failure) {
+  if (stream->failure)
+    free(failure);
+  else
+    stream->failure = failure ? failure : no_words;
+}
+
+static void forget_failure(tm_stream *stream) {
+  if (stream->failure != no_words) free(stream->failure);
+  stream->failure = NULL;
+}
+
 /* Takes ended batches off the list. Lock held. */
 static void reap(tm_stream *stream) {
   if (!stream->first) return;
@@ -171,10 +187,10 @@ static void reap(tm_stream *stream) {
     int state = tm_metal_command_state(batch->command);
     if (!state) break;
     tmi_outcome_settle(batch->outcome, batch->command);
-    if (state < 0 && !stream->failure)
-      stream->failure = strdup(batch->outcome->failure
-                                   ? batch->outcome->failure
-                                   : batch->outcome->what);
+    if (state < 0)
+      tmi_stream_note(stream, strdup(batch->outcome->failure
+                                         ? batch->outcome->failure
+                                         : batch->outcome->what));
     tmi_log_read(stream, batch, state > 0);
     if (batch->events.len) tmi_profile_ended(stream, batch, state > 0);
     stream->first = batch->next;
@@ -192,8 +208,8 @@ static void reap(tm_stream *stream) {
 static tm_status report(tm_stream *stream, tm_error **error) {
   if (!stream->failure) return TM_OK;
   tm_status status = tmi_fail(error, TM_E_DEVICE, "%s", stream->failure);
-  free(stream->failure);
-  stream->failure = NULL;
+  /* Without memory for the error object the next call tells. */
+  if (status == TM_E_DEVICE) forget_failure(stream);
   return status;
 }
 
@@ -380,7 +396,7 @@ static void free_stream(tm_stream *stream) {
   tm_metal_release(stream->fence);
   tm_metal_release(stream->queue);
   pthread_mutex_destroy(&stream->lock);
-  free(stream->failure);
+  forget_failure(stream);
   free(stream->printed);
   free(stream);
 }

@@ -148,9 +148,10 @@ tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,
 /* TM_E_DEVICE for a record that has happened after a failure. */
 static tm_status result_of(tmi_watch *record, tm_error **error) {
   return !record->status ? TM_OK
-         : record->message
-             ? tmi_fail(error, record->status, "%s", record->message)
-             : tmi_fail_memory(error);
+         : tmi_fail(error, record->status, "%s",
+                    record->message ? record->message
+                                    : "work before the event failed on the "
+                                      "GPU");
 }
 
 tm_status tm_event_synchronize(tm_event *event, uint64_t timeout_ms,

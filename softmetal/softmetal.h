@@ -33,6 +33,11 @@ const char *softmetal_version(void);
  * program has released all it made. For tests of balance. */
 int64_t softmetal_live_objects(void);
 
+/* How many operations of a kind SOFTMETAL_FAULT has made fail so far: "buffer",
+ * "library" ...; all kinds of command-buffer errors count together, under any
+ * of their names. 0 for a kind that there is not. */
+uint64_t softmetal_faults(const char *kind);
+
 /* The last wrong use of the API ("-[MTLComputeCommandEncoder setBytes:...]:
  * length 5000 must be 1 to 4096") into text, and forgets it. Returns its
  * length, 0 when there was none. Wrong uses also fail their command buffer or

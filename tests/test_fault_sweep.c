@@ -352,6 +352,28 @@ static tm_status launch_printing(tm_error **error) {
   return status;
 }
 
+/* The device's error must be told, if not by the call that had no memory for
+ * it then by the next. */
+static bool error_is_due;
+
+static tm_status launch_what_fails(tm_error **error) {
+  tm_arg args[3] = {tm_arg_buffer(x, 0), tm_arg_buffer(y, 0), tm_arg_int(N)};
+  setenv("SOFTMETAL_FAULT", "timeout:1+", 1);
+  tm_status status =
+      tm_launch(stream, scale, tm_grid_1d(N / 64), args, 3, error);
+  bool queued = !status;
+  if (queued) status = tm_stream_synchronize(stream, TM_WAIT_FOREVER, error);
+  unsetenv("SOFTMETAL_FAULT");
+  if (status == TM_E_DEVICE) {
+    tm_error_destroy(*error);
+    *error = NULL;
+    return TM_OK;
+  }
+  error_is_due = queued;
+  if (!status) wrong = "the error is lost";
+  return status;
+}
+
 static tm_status launch_function(tm_error **error) {
   tm_function *f;
   tm_define define = {"BLOCK", tm_arg_int(64)};
@@ -489,7 +511,9 @@ static bool run_with_fault(const path *p, fault_kind kind, uint64_t n,
   tm_status status = p->run(&error);
   bool failed = faults_disarm() >= n;
   /* A launch that fails may leave its batch open, and what it keeps. */
-  tm_stream_synchronize(stream, TM_WAIT_FOREVER, NULL);
+  tm_status late = tm_stream_synchronize(stream, TM_WAIT_FOREVER, NULL);
+  if (error_is_due && late != TM_E_DEVICE) wrong = "the error is lost";
+  error_is_due = false;
   if (wrong || (status && !(failed && allowed(kind, status))))
     fail_msg("%s, as %s %llu%s failed: %s: %s", p->name, kinds[kind],
              (unsigned long long)n, later ? " and all later" : "",
@@ -557,6 +581,7 @@ static const path paths[] = {
     {"launch", launch},
     {"launch again", launch_again},
     {"launch over one buffer", launch_overlapping},
+    {"launch what fails", launch_what_fails},
     {"launch what prints", launch_printing},
     {"launch a function", launch_function},
     {"launch a tuned function", launch_tuned},

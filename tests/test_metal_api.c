@@ -288,6 +288,40 @@ static void faults_are_injected_by_count(void **state) {
   objc_release(again);
 }
 
+/* Counts failures of 1000 buffers, and sums their places. */
+static int failed_of_1000(const fixture *f, long *places) {
+  int failed = 0;
+  *places = 0;
+  setenv("SOFTMETAL_FAULT", "buffer:1/4", 1);
+  for (int i = 0; i < 1000; i++) {
+    id made = buffer_of(f->device, 64);
+    if (!made) failed++, *places += i;
+    objc_release(made);
+  }
+  unsetenv("SOFTMETAL_FAULT");
+  objc_release(buffer_of(f->device, 64)); /* the count starts again */
+  return failed;
+}
+
+static void faults_are_injected_by_rate(void **state) {
+  fixture *f = *state;
+  long places, again;
+  uint64_t before = softmetal_faults("buffer");
+  int failed = failed_of_1000(f, &places);
+  assert_in_range(failed, 200, 300);
+  assert_int_equal(softmetal_faults("buffer") - before, failed);
+  assert_int_equal(failed_of_1000(f, &again), failed);
+  assert_int_equal(again, places);
+  assert_int_equal(softmetal_faults("no kind"), 0);
+  static const char *const wrong[] = {"buffer:2/4", "buffer:1/0", "buffer:1/",
+                                      "buffer:1/4+"};
+  for (int i = 0; i < 4; i++) {
+    setenv("SOFTMETAL_FAULT", wrong[i], 1);
+    assert_null(MTLCreateSystemDefaultDevice());
+  }
+  unsetenv("SOFTMETAL_FAULT");
+}
+
 static void respondsToSelector_is_truthful(void **state) {
   fixture *f = *state;
   assert_true(SEND(sm_bool, SEL)(f->device, NAME("respondsToSelector:"),
@@ -337,6 +371,7 @@ int main(void) {
       WITH_FIXTURE(handlers_run_for_success_and_for_failure),
       WITH_FIXTURE(shared_events_order_host_and_device),
       WITH_FIXTURE(faults_are_injected_by_count),
+      WITH_FIXTURE(faults_are_injected_by_rate),
       WITH_FIXTURE(respondsToSelector_is_truthful),
       cmocka_unit_test(strings_count_utf16_units),
       cmocka_unit_test(every_object_is_given_back),

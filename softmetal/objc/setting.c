@@ -4,9 +4,10 @@
  * and the reporting of misuse.
  *
  * Faults. SOFTMETAL_FAULT is a list such as "buffer:3,command:2+": the third
- * buffer, the second and all later command buffers fail. Counting starts
- * again whenever the text changes. Kinds of command-buffer errors share one
- * count, so that "timeout:1,page-fault:2" fails the first two differently.
+ * buffer, the second and all later command buffers fail; "buffer:1/500": one
+ * of 500 buffers, which ones looks random and is the same each time. Counting
+ * starts again whenever the text changes. Kinds of command-buffer errors share
+ * one count, so that "timeout:1,page-fault:2" fails the first two differently.
  *
  * Misuse. What Metal's debug layer would stop the process for is kept as
  * text (softmetal_misuse); SOFTMETAL_MISUSE=stderr prints it too, and
@@ -98,17 +99,48 @@ static const struct {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t counts[SM_FAULTS]; /* this and the next under lock */
+static uint64_t counts[SM_FAULTS]; /* this and the next two under lock */
+static uint64_t failures[SM_FAULTS];
 static char counted_for[512];
+
+/* How often an item fails: at `first`, from there on, or one time of `of`. */
+typedef struct rate {
+  uint64_t first, of; /* of 0: not one of many */
+  bool later;
+} rate;
+
+/* Reads "3", "3+" or "1/500" that ends at end. */
+static bool read_rate(const char *text, const char *end, rate *out) {
+  char *at;
+  *out = (rate){.first = strtoull(text, &at, 10)};
+  if (*at == '+') {
+    out->later = true;
+    at++;
+  } else if (*at == '/' && out->first == 1) {
+    out->of = strtoull(at + 1, &at, 10);
+    if (!out->of) return false;
+  }
+  return out->first && at == end;
+}
+
+/* Well mixed bits of a number (the finalizer of SplitMix64). */
+static uint64_t mixed(uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
 
 /* The row that item of the list names and that its n-th operation meets. */
 static const sm_command_fault *matches(const char *item, size_t length,
                                        sm_fault kind, uint64_t nth) {
   size_t name = strcspn(item, ":");
   if (name >= length) return NULL;
-  char *end;
-  uint64_t first = strtoull(item + name + 1, &end, 10);
-  if (!first || (nth != first && !(*end == '+' && nth > first))) return NULL;
+  rate r;
+  if (!read_rate(item + name + 1, item + length, &r)) return NULL;
+  /* Two items with the same rate should not fail together: the text counts. */
+  bool now = r.of ? mixed(nth + r.of + (uint64_t)item[0] * 7919 + name) % r.of == 0
+                  : nth == r.first || (r.later && nth > r.first);
+  if (!now) return NULL;
   for (size_t i = 0; i < TM_COUNT(fault_names); i++)
     if (fault_names[i].kind == kind &&
         strlen(fault_names[i].name) == name &&
@@ -129,18 +161,32 @@ const sm_command_fault *sm_fault_now(sm_fault kind) {
   while (text && *text) {
     size_t length = strcspn(text, ",");
     const sm_command_fault *fault = matches(text, length, kind, nth);
-    if (fault) return fault;
+    if (fault) {
+      pthread_mutex_lock(&lock);
+      failures[kind]++;
+      pthread_mutex_unlock(&lock);
+      return fault;
+    }
     text += length + (text[length] == ',');
   }
   return NULL;
 }
 
+SM_EXPORT uint64_t softmetal_faults(const char *kind) {
+  uint64_t found = 0;
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < TM_COUNT(fault_names); i++)
+    if (strcmp(fault_names[i].name, kind) == 0)
+      found = failures[fault_names[i].kind];
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
 static bool fault_known(const char *item, size_t length) {
   size_t name = strcspn(item, ":");
-  char *end;
-  if (name >= length || !strtoull(item + name + 1, &end, 10)) return false;
-  if (*end == '+') end++;
-  if (end != item + length) return false;
+  rate r;
+  if (name >= length || !read_rate(item + name + 1, item + length, &r))
+    return false;
   for (size_t i = 0; i < TM_COUNT(fault_names); i++)
     if (strlen(fault_names[i].name) == name &&
         memcmp(fault_names[i].name, item, name) == 0)

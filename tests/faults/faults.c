@@ -20,11 +20,19 @@ static atomic_int armed = -1; /* a fault_kind; -1: none */
 static _Atomic uint64_t seen;
 static uint64_t first;
 static bool later;
+static uint64_t rate; /* 0: none */
 
 void faults_arm(fault_kind kind, uint64_t nth, bool all_later) {
   seen = 0;
   first = nth;
   later = all_later;
+  rate = 0;
+  armed = (int)kind;
+}
+
+void faults_arm_rate(fault_kind kind, uint64_t of) {
+  seen = 0;
+  rate = of;
   armed = (int)kind;
 }
 
@@ -36,6 +44,7 @@ uint64_t faults_disarm(void) {
 static bool fails(fault_kind kind) {
   if (armed != (int)kind) return false;
   uint64_t n = atomic_fetch_add(&seen, 1) + 1;
+  if (rate) return (n * 0x9e3779b97f4a7c15u >> 20) % rate == 0;
   return n == first || (later && n > first);
 }
 

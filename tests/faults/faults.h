@@ -29,6 +29,8 @@ void faults_install(void);
 void faults_install_metal(void);
 /* The nth operation from now on fails, and all later ones if that is said. */
 void faults_arm(fault_kind kind, uint64_t nth, bool all_later);
+/* One of so many operations fails, as if at random, until faults_disarm. */
+void faults_arm_rate(fault_kind kind, uint64_t of);
 /* How many there were since then; none fails any more. */
 uint64_t faults_disarm(void);
 
