@@ -1616,8 +1616,9 @@ TM_API tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,
  *
  * Kernels of another version of the compiler are taken along and never found.
  * A pack is trusted as a program is: import only what you would run.
- *
- * Writes all kernels of the cache to a file at path, at once, replacing one
+ */
+
+/* Writes all kernels of the cache to a file at path, at once, replacing one
  * that is there; *kernels (may be NULL) is how many.
  * Errors: TM_E_ARGUMENT, TM_E_IO (the cache cannot be read, the file cannot
  * be written), TM_E_MEMORY.
