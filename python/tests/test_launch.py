@@ -296,6 +296,54 @@ def test_a_child_process_after_fork_has_a_context_of_its_own():
     assert os.waitpid(child, 0)[1] == 0
 
 
+class Dlpack:
+    """An array of another library: numpy's memory, seen by DLPack only."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
+def test_dlpack_tensors_are_arguments():
+    import sys
+
+    x, out = floats(64), np.zeros(64, np.float32)
+    held = sys.getrefcount(out)
+    for _ in range(3):
+        add[(1,)](Dlpack(x[::2]), Dlpack(x[1:]), Dlpack(out), 32, BLOCK=32)
+    assert (out[:32] == x[:32] + x[1:33]).all()
+    gc.collect()
+    triton_metal.synchronize()
+    assert sys.getrefcount(out) == held
+
+
+def test_shared_arrays_go_out_by_dlpack():
+    x = triton_metal.from_numpy(floats(64).reshape(8, 8))
+    view = np.from_dlpack(x)
+    assert view.shape == (8, 8) and (view == x.numpy()).all() and view.ctypes.data == x.data_ptr()
+    kept = np.from_dlpack(x)
+    expected = x.numpy().copy()
+    del x, view
+    gc.collect()
+    others = [triton_metal.zeros((8, 8)) for _ in range(4)]
+    assert (kept == expected).all() and len(others) == 4
+    triton_metal.zeros(3).__dlpack__()  # nobody takes it
+
+
+def test_memoryviews_and_ctypes_arrays_are_arguments():
+    import array
+    import ctypes
+
+    x, out = array.array("f", [1.0, 2.0, 3.0]), (ctypes.c_float * 3)()
+    add[(1,)](memoryview(x), memoryview(x), out, 3, BLOCK=4)
+    assert list(out) == [2.0, 4.0, 6.0]
+
+
 # ---- descriptors, tuples, functions ----
 
 

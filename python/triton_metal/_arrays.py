@@ -205,27 +205,19 @@ def is_numpy_scalar(value):
     return numpy is not None and isinstance(value, numpy.generic)
 
 
-def _from_dlpack(array):
-    import numpy
-
-    try:
-        return numpy.from_dlpack(array)
-    except (BufferError, RuntimeError, TypeError, AttributeError) as error:
-        raise TypeError(f"a {type(array).__name__} cannot be passed to a kernel: {error}") from error
-
-
 def from_other(array):
-    """An Entry for anything with a host buffer: MLX arrays, DLPack on the CPU,
-    the array interface, ctypes arrays and memoryviews."""
+    """An Entry for anything that tells where its memory is: MLX, JAX and others
+    by DLPack, the array interface, ctypes arrays and memoryviews."""
     import numpy
 
+    if hasattr(array, "__dlpack__"):
+        from . import _dlpack
+
+        buffer = _dlpack.Imported(array)
+        return Entry(buffer, buffer.arg.offset, buffer.arg.dtype)
     if hasattr(array, "__array_interface__"):
         return from_numpy(numpy.asarray(array))
-    try:
-        view = memoryview(array)
-    except TypeError:
-        return from_numpy(_from_dlpack(array))
-    return from_numpy(numpy.asarray(view))
+    return from_numpy(numpy.asarray(memoryview(array)))
 
 
 def is_array(value):

@@ -89,8 +89,14 @@ class Array:
             return view.astype(dtype)
         return view.copy() if copy else view
 
-    def __dlpack__(self, **options):
-        return self.numpy().__dlpack__(**options)
+    def __dlpack__(self, stream=None, max_version=None, dl_device=None, copy=None):
+        """A capsule over the same memory, after waiting for the stream."""
+        from . import _dlpack
+
+        if copy:
+            return self.clone().__dlpack__()
+        _runtime.synchronize()
+        return _dlpack.export(self)
 
     def __dlpack_device__(self):
         return (1, 0)  # kDLCPU
