@@ -218,7 +218,8 @@ typedef struct tm_context_options {
   tm_switch force_sync;  /* on: every launch waits for its end.
                             TRITON_METAL_FORCE_SYNC=1, "force_sync".
                             Default off */
-  tm_switch auto_tuning; /* kept for the autotuner.
+  tm_switch auto_tuning; /* off: functions measure nothing and take the
+                            model's first choice.
                             TRITON_METAL_DISABLE_AUTOTUNING=1,
                             "auto_tuning". Default on */
   uint32_t debug_level;  /* what log is told. 1: of each compile its stages
@@ -1382,17 +1383,82 @@ TM_API void tm_graph_destroy(tm_graph *graph);
  * are multiples of 16, by which integers are 1, and by its compile-time
  * values, in tuples as well; by a descriptor's element type, block and
  * options; a new combination is compiled. Parameters that the kernel's
- * decorator lists in do_not_specialize are looked at by type only. */
+ * decorator lists in do_not_specialize are looked at by type only.
+ *
+ * Tuning. A kernel with several configurations, of @triton.autotune or of the
+ * options, is tuned as Triton does it: the first launch with new values of the
+ * key's arguments, or new element types of its buffers, runs the kernel with
+ * each configuration, several times, on the launch's own buffers, and takes
+ * the one whose median time on the GPU is least, now and later. What the
+ * kernel writes is saved before that and put back after, so that it leaves the
+ * memory that one launch of the winner leaves; buffers that it reads and
+ * writes, and those of restore_value, are put back before each run, those of
+ * reset_to_zero are zeroed before each. Meanwhile nothing else may use the
+ * buffers that it writes, in whole, and the launch waits for the stream's
+ * earlier work. Configurations that are over a limit, that the chip or Metal
+ * does not take, or that fail on the GPU are passed over and reported by
+ * tm_function_tuning. Results are kept in the cache for the chip, the key, the
+ * kernel's text and the configurations, so that the next process measures
+ * nothing. A thread that needs a key that another is tuning waits for it.
+ *
+ * A configuration that sets other values often needs another grid: give
+ * tm_launch_options.grid_of. With a grid that is just a number, only
+ * configurations with the values of the first that can run are measured.
+ *
+ * Nothing is measured, and the model's first choice taken (the roofline of
+ * tm_kernel_estimate), when the context's auto_tuning is off, while the stream
+ * records a graph, for launches into a host's encoder, and for kernels that
+ * print, assert, or reach buffers by address, or write buffers in private
+ * storage or of more than 1 GiB together: tm_function_tuning tells why. */
 typedef struct tm_function tm_function;
+
+/* One configuration, as triton.Config. */
+typedef struct tm_config {
+  const tm_define *defines; /* compile-time values that it sets */
+  size_t n_defines;
+  uint32_t num_warps, num_stages; /* 0: the function's */
+} tm_config;
 
 typedef struct tm_function_options {
   size_t struct_size;       /* set by TM_FUNCTION_OPTIONS_INIT */
   const tm_define *defines; /* values by name, for launches that do not say */
   size_t n_defines;
   uint32_t num_warps, num_stages; /* as in tm_compile_options */
+  const tm_config *configs; /* instead of the decorator's, and of its pruning;
+                               copied */
+  size_t n_configs;
+  const char *const *key;   /* names of arguments whose values need a tuning
+                               of their own; NULL: the decorator's. Copied, as
+                               are the next two */
+  size_t n_key;
+  const char *const *reset_to_zero; /* buffers; NULL: the decorator's */
+  size_t n_reset_to_zero;
+  const char *const *restore_value; /* buffers; NULL: the decorator's */
+  size_t n_restore_value;
+  uint32_t warmup;          /* runs of a configuration before its times count;
+                               0: 2 */
+  uint32_t repetitions;     /* timed runs of each; 0: 3 to 25, as many as take
+                               50 ms. One whose first three all take more than
+                               twice the best's median gets no more */
+  size_t (*prune)(void *payload, const tm_config *configs, size_t n,
+                  const tm_define *args, size_t n_args, uint32_t *keep);
+                            /* instead of the decorator's early_config_prune:
+                               stores the indices of configurations to try, at
+                               most n, in keep, and returns how many, at least
+                               one. args are those of the launch by name. It
+                               must not use the function. NULL: none */
+  void *payload;            /* given to prune */
+  uint32_t model_keep;      /* measure at most so many, those that the model
+                               ranks first; 0: as the decorator's top_k says,
+                               else all */
+  tm_switch background;     /* on: while a new variant is compiled on another
+                               thread, launch one that was promised less (no
+                               multiples of 16), which is compiled at once when
+                               there is none. Default off */
 } tm_function_options;
-#define TM_FUNCTION_OPTIONS_INIT \
-  { sizeof(tm_function_options), NULL, 0, 0, 0 }
+#define TM_FUNCTION_OPTIONS_INIT                                             \
+  { sizeof(tm_function_options), NULL, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0,  \
+    NULL, 0, 0, 0, NULL, NULL, 0, TM_SWITCH_DEFAULT }
 
 typedef struct tm_launch_options {
   size_t struct_size;     /* set by TM_LAUNCH_OPTIONS_INIT */
@@ -1401,12 +1467,30 @@ typedef struct tm_launch_options {
   uint32_t num_warps, num_stages; /* 0: the function's */
   const tm_target *into;  /* encode there, as tm_launch_into does; the stream is
                              not used and may be NULL. NULL: the stream */
+  tm_grid (*grid_of)(void *payload, const tm_define *values, size_t n);
+                          /* the grid for these values: those of all parameters
+                             that were given, or set by a configuration or by
+                             heuristics, by name; as Triton's grid of META. It
+                             must not use the function. NULL: the call's grid */
+  void *payload;          /* given to grid_of */
 } tm_launch_options;
 #define TM_LAUNCH_OPTIONS_INIT \
-  { sizeof(tm_launch_options), NULL, 0, 0, 0, NULL }
+  { sizeof(tm_launch_options), NULL, 0, 0, 0, NULL, NULL, NULL }
+
+/* The value of name among values, which must be an integer there; else
+ * absent. For grid_of and prune. */
+static inline int64_t tm_define_int(const tm_define *values, size_t n,
+                                    const char *name, int64_t absent) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (values[i].value.tag == TM_GIVE_INT && !strcmp(values[i].name, name))
+      return values[i].value.u.i;
+  return absent;
+}
 
 /* Makes a function of the kernel of that name. The function is the caller's.
- * Errors: TM_E_ARGUMENT, TM_E_NOT_FOUND, TM_E_MEMORY.
+ * Errors: TM_E_ARGUMENT (names that are no parameters, values that are no
+ * compile-time values), TM_E_NOT_FOUND, TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_function_create(tm_function **function,
                                     tm_context *context,
@@ -1415,8 +1499,9 @@ TM_API tm_status tm_function_create(tm_function **function,
                                     tm_error **error);
 /* Launches the variant for these arguments. args go to the parameters in
  * order, constexprs among them; the rest come by name, from the function's
- * defines, or from defaults. Buffers need a dtype (tm_arg_tensor). Threads
- * that need the same new variant wait for one compile.
+ * defines, from a configuration, from heuristics, or from defaults. Buffers
+ * need a dtype (tm_arg_tensor). Threads that need the same new variant wait
+ * for one compile. A launch with a new tuning key measures first, see above.
  * Errors: those of tm_compile and tm_launch.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_function_launch(tm_stream *stream, tm_function *function,
@@ -1425,13 +1510,45 @@ TM_API tm_status tm_function_launch(tm_stream *stream, tm_function *function,
                                     const tm_launch_options *options,
                                     tm_error **error);
 /* The variant that tm_function_launch would take, compiled but not launched;
- * options may be NULL. The kernel is the caller's.
+ * options may be NULL. Before a key is tuned that is the first configuration
+ * that can be compiled, unless the cache has a result. The kernel is the
+ * caller's.
  * Errors: those of tm_compile.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
                                     const tm_arg *args, size_t n_args,
                                     const tm_launch_options *options,
                                     tm_error **error);
+/* Compiles and loads what launches with these arguments may need, and launches
+ * nothing: the variant, or those of all configurations that pruning leaves, of
+ * which one must do. options may be NULL.
+ * Errors: those of tm_compile and tm_kernel_load.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_function_warmup(tm_function *function, const tm_arg *args,
+                                    size_t n_args,
+                                    const tm_launch_options *options,
+                                    tm_error **error);
+
+/* One configuration under one key. */
+typedef struct tm_tuning_row {
+  size_t struct_size;
+  const char *key;      /* "n=4096, x: *fp32": values and types that it is for */
+  const char *config;   /* "BLOCK=128, num_warps=4" */
+  double seconds;       /* median on the GPU; 0: not measured */
+  double predicted;     /* by the model; 0: not asked */
+  uint32_t chosen;      /* not 0: launches take it */
+  const char *failure;  /* why it was passed over or not measured; NULL */
+} tm_tuning_row;
+
+/* Calls row for every configuration of every key that was tuned or looked up
+ * in the cache, key by key, until it returns 0. What it gets is borrowed until
+ * the function is destroyed.
+ * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
+ * Threads: any. Since: 0.1 */
+TM_API tm_status tm_function_tuning(tm_function *function,
+                                    int (*row)(void *payload,
+                                               const tm_tuning_row *row),
+                                    void *payload, tm_error **error);
 /* How many variants there are.
  * Threads: any. Since: 0.1 */
 TM_API size_t tm_function_variants(const tm_function *function);

@@ -312,6 +312,8 @@ void tmi_key_number(tm_buf *key, uint64_t x);
 void tmi_key_bytes(tm_buf *key, const char *bytes, size_t n);
 void tmi_key_text(tm_buf *key, const char *text); /* NULL is "" */
 void tmi_key_spec(tm_buf *key, const tm_spec *spec);
+/* Compiler, kernel and every text that it may depend on (kernel.c). */
+void tmi_key_source(tm_buf *key, const tm_module *module, const char *name);
 /* A copy whose text and lists are in the arena. */
 void tmi_spec_copy(tm_arena *arena, const tm_spec *from, tm_spec *to);
 /* Joins the program's arguments with what the kernel's specialization says of
@@ -322,6 +324,8 @@ bool tmi_kernel_join(tm_kernel *kernel);
 
 /* Triton's spelling of a dtype; NULL for numbers that are none. */
 const char *tmi_dtype_name(uint32_t dtype);
+/* Bytes of an element in memory; 0: none. */
+uint32_t tmi_dtype_size(uint32_t dtype);
 /* The tm_dtype of a spelling; TM_DTYPE_NONE for others. */
 uint32_t tmi_dtype_number(const char *type);
 /* The specialization that options ask for. Inside the arena's guard. */

@@ -49,8 +49,8 @@ static tm_status bind_named(const tmi_call *call, const tm_arg **bound,
 
 /* The value of each parameter: by place, by name, by the function's defines;
  * else `nothing`. */
-static tm_status bind(const tmi_call *call, const tm_arg **bound,
-                      tm_error **error) {
+tm_status tmi_bind(const tmi_call *call, const tm_arg **bound,
+                   tm_error **error) {
   const tm_function *f = call->function;
   if (call->n_args > f->n_params)
     return tmi_fail(error, TM_E_ARGUMENT,
@@ -79,11 +79,14 @@ static uint32_t first_missing(const tm_function *f,
 
 /* ---- heuristics ----------------------------------------------------------- */
 
-static tm_host_arg to_host(const char *name, const tm_arg *arg) {
+tm_host_arg tmi_host_arg_of(const char *name, const tm_arg *arg) {
   /* Descriptors and tuples too are known only not to be None. */
   tm_host_arg out = {.name = name, .is_buffer = arg->tag == TM_GIVE_BUFFER ||
                                                 !tmi_is_plain(arg)};
   switch (arg->tag) {
+    case TM_GIVE_BUFFER:
+      out.element_size = tmi_dtype_size(arg->dtype);
+      break;
     case TM_GIVE_INT:
     case TM_GIVE_BOOL:
       out.value.kind = arg->tag == TM_GIVE_INT ? TM_CONST_INT : TM_CONST_BOOL;
@@ -118,7 +121,7 @@ static tm_status compute(tm_function *f, tm_arena *scratch,
   uint32_t n = 0, count;
   for (uint32_t i = 0; i < f->n_params; i++)
     if (bound[i]->tag != TM_GIVE_NOTHING)
-      args[n++] = to_host(f->params[i].name, bound[i]);
+      args[n++] = tmi_host_arg_of(f->params[i].name, bound[i]);
   const tm_host_value *values;
   if (!tm_host_heuristics(scratch, &diags, f->def, args, n, &values, &count))
     return tmi_fail_diags(error, &diags);
@@ -215,17 +218,47 @@ static void fill_missing(const tm_function *f, const tm_arg *values,
     if (bound[i]->tag == TM_GIVE_NOTHING) bound[i] = &values[i];
 }
 
+static bool has_gaps(const tm_function *f, const tm_arg *const *bound) {
+  for (uint32_t i = 0; i < f->n_params; i++)
+    if (bound[i]->tag == TM_GIVE_NOTHING) return true;
+  return false;
+}
+
+/* A hook sets up what its configuration's launches need: without it they may
+ * compute something else. The caller who gives the values need not have it. */
+static tm_status check_hook(const tm_function *f, const tmi_config *config,
+                            const tm_arg *const *bound, tm_error **error) {
+  bool sets = false, is_used = false;
+  for (uint32_t i = 0; i < f->n_params; i++) {
+    if (config->values[i].tag == TM_GIVE_NOTHING) continue;
+    sets = true;
+    is_used |= bound[i]->tag == TM_GIVE_NOTHING;
+  }
+  if (!is_used && sets) return TM_OK;
+  return tmi_fail(error, TM_E_UNSUPPORTED,
+                  "kernel '%s': the configuration (%s) has a pre_hook, Python "
+                  "that is to run before its launches and is not run here: do "
+                  "what it does, and give the values with the launch or "
+                  "tm_function_options.configs",
+                  f->name, config->text);
+}
+
 /* Completes the binding: from a configuration, then from @heuristics; then
  * every parameter must have a value or a default. */
 static tm_status complete(tm_function *f, const tmi_config *config,
                           tmi_choice *c, tm_error **error) {
-  if (first_missing(f, c->bound) == f->n_params) return TM_OK;
-  if (config) fill_missing(f, config->values, c->bound);
-  if (first_missing(f, c->bound) == f->n_params) return TM_OK;
-  const tm_arg *set;
-  tm_status status = heuristics(f, c, &set, error);
+  tm_status status = TM_OK;
+  if (config && config->has_hook)
+    status = check_hook(f, config, c->bound, error);
   if (status) return status;
-  fill_missing(f, set, c->bound);
+  /* Also over a parameter's default, as upstream. */
+  if (config) fill_missing(f, config->values, c->bound);
+  if (f->has_heuristics && has_gaps(f, c->bound)) {
+    const tm_arg *set;
+    status = heuristics(f, c, &set, error);
+    if (status) return status;
+    fill_missing(f, set, c->bound);
+  }
   uint32_t i = first_missing(f, c->bound);
   if (i == f->n_params) return TM_OK;
   return tmi_fail(error, TM_E_ARGUMENT,
@@ -298,7 +331,7 @@ tm_status tmi_choose(const tmi_call *call, const tmi_config *config,
   tm_function *f = call->function;
   c->has_scratch = false;
   c->key = (tmi_key){c->words, TMI_KEY_WORDS, 0};
-  tm_status status = bind(call, c->bound, error);
+  tm_status status = tmi_bind(call, c->bound, error);
   if (status) return status;
   uint32_t warps = config && config->num_warps ? config->num_warps
                                                : f->num_warps;
@@ -368,35 +401,39 @@ tm_status tmi_variant_of(tm_function *f, tmi_choice *c, tmi_variant **variant,
   return status;
 }
 
-/* Descriptors and tuples are checked and flattened. */
-static tm_status launch_described(tm_stream *stream, const tm_target *into,
-                                  const tmi_variant *v, tmi_choice *c,
-                                  const tm_function *f, tm_grid grid,
-                                  tm_error **error) {
-  tmi_flat flat = {.kernel = f->name, .n = 0};
+tm_status tmi_variant_args(const tmi_variant *v, tmi_choice *c,
+                           const tm_function *f, tmi_flat *flat,
+                           tm_error **error) {
+  flat->kernel = f->name;
+  flat->n = 0;
+  for (uint32_t i = 0; v->is_plain && i < f->n_params; i++)
+    if (v->passed[i]) flat->args[flat->n++] = *c->bound[i];
+  if (v->is_plain) return TM_OK;
   tm_param_spec *specs;
   tm_status status = specs_of(f, c, &specs, error);
   for (uint32_t i = 0; i < f->n_params && !status; i++)
-    status = tmi_flat_add(&flat, &specs[i], f->params[i].name, c->bound[i],
+    status = tmi_flat_add(flat, &specs[i], f->params[i].name, c->bound[i],
                           error);
-  if (status) return status;
-  return tmi_launch(stream, into, v->kernel, grid, flat.args, flat.n, error);
-}
-
-tm_status tmi_variant_launch(tm_stream *stream, const tm_target *into,
-                             const tmi_variant *v, tmi_choice *c,
-                             const tm_function *f, tm_grid grid,
-                             tm_error **error) {
-  if (!v->is_plain)
-    return launch_described(stream, into, v, c, f, grid, error);
-  tm_arg args[TMI_MOST_PARAMS];
-  size_t n = 0;
-  for (uint32_t i = 0; i < f->n_params; i++)
-    if (v->passed[i]) args[n++] = *c->bound[i];
-  return tmi_launch(stream, into, v->kernel, grid, args, n, error);
+  return status;
 }
 
 /* ---- picking ---------------------------------------------------------------- */
+
+size_t tmi_defines_of(const tm_function *f, const tm_arg *const *bound,
+                      tm_define *out) {
+  size_t n = 0;
+  for (uint32_t i = 0; i < f->n_params; i++)
+    if (bound[i]->tag != TM_GIVE_NOTHING)
+      out[n++] = (tm_define){f->params[i].name, *bound[i]};
+  return n;
+}
+
+tm_grid tmi_grid_of(const tmi_call *call, const tmi_choice *c) {
+  if (!call->options.grid_of) return call->grid;
+  tm_define values[TMI_MOST_PARAMS];
+  size_t n = tmi_defines_of(call->function, c->bound, values);
+  return call->options.grid_of(call->options.payload, values, n);
+}
 
 static tm_status read_call(tmi_call *call, tm_function *f, const tm_arg *args,
                            size_t n_args, const tm_launch_options *given,
@@ -412,34 +449,46 @@ static tm_status read_call(tmi_call *call, tm_function *f, const tm_arg *args,
   return TM_OK;
 }
 
-/* May another configuration do where this one failed? */
-static bool may_pass_over(tm_status status) {
-  return status == TM_E_LIMIT || status == TM_E_UNSUPPORTED;
+void tmi_forget(tm_error **error) {
+  if (!error) return;
+  tm_error_destroy(*error);
+  *error = NULL;
 }
 
-/* The choice and its variant. A configuration that is over a limit of this
- * chip, or uses what it lacks, is passed over for the next, as Triton's
- * autotuner passes over those that do not run. */
-static tm_status pick(const tmi_call *call, tmi_choice *c,
-                      tmi_variant **variant, tm_error **error) {
+static tm_status pick_with(const tmi_call *call, const tmi_config *config,
+                           tmi_choice *c, tmi_variant **variant,
+                           tm_error **error) {
+  tm_status status = tmi_choose(call, config, c, error);
+  return status ? status
+                : tmi_variant_of(call->function, c, variant, error);
+}
+
+/* Of several configurations: the one that the arguments' tuning has found. */
+static tm_status pick_tuned(const tmi_call *call, tmi_choice *c,
+                            tmi_variant **variant, tm_error **error) {
   tm_function *f = call->function;
-  uint32_t first = atomic_load_explicit(&f->config, memory_order_relaxed);
-  uint32_t n = f->n_configs ? f->n_configs : 1;
-  tm_status status = TM_OK;
-  for (uint32_t k = 0; k < n; k++) {
-    uint32_t at = (first + k) % n;
-    status = tmi_choose(call, f->n_configs ? &f->configs[at] : NULL, c, error);
-    bool chosen = !status;
-    if (chosen) status = tmi_variant_of(f, c, variant, error);
-    if (!status && at != first) atomic_store(&f->config, at);
-    if (!chosen || !may_pass_over(status) || k + 1 == n) return status;
+  const tmi_record *record;
+  c->has_scratch = false;
+  c->key = (tmi_key){c->words, TMI_KEY_WORDS, 0};
+  tm_status status = tmi_bind(call, c->bound, error);
+  if (!status)
+    status = tmi_record_of(call, c->bound, &c->key, &record, error);
+  if (status) return status;
+  for (uint32_t k = 0; k < record->n_order; k++) {
+    status = pick_with(call, &f->configs[record->order[k]], c, variant, error);
+    if (!tmi_may_pass_over(status) || k + 1 == record->n_order) break;
     tmi_choice_free(c);
-    if (error) {
-      tm_error_destroy(*error);
-      *error = NULL;
-    }
+    tmi_forget(error);
   }
   return status;
+}
+
+/* The choice and its variant; the caller frees the choice. */
+static tm_status pick(const tmi_call *call, tmi_choice *c,
+                      tmi_variant **variant, tm_error **error) {
+  const tm_function *f = call->function;
+  if (f->n_configs > 1) return pick_tuned(call, c, variant, error);
+  return pick_with(call, f->configs, c, variant, error);
 }
 
 /* ---- the public calls --------------------------------------------------- */
@@ -464,6 +513,16 @@ tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
   return status;
 }
 
+static tm_status launch(const tmi_call *call, const tmi_variant *variant,
+                        tmi_choice *c, tm_error **error) {
+  tmi_flat flat;
+  tm_status status =
+      tmi_variant_args(variant, c, call->function, &flat, error);
+  if (status) return status;
+  return tmi_launch(call->stream, call->options.into, variant->kernel,
+                    tmi_grid_of(call, c), flat.args, flat.n, error);
+}
+
 tm_status tm_function_launch(tm_stream *stream, tm_function *function,
                              tm_grid grid, const tm_arg *args, size_t n_args,
                              const tm_launch_options *options,
@@ -477,11 +536,75 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   tm_status status = read_call(&call, function, args, n_args, options, error);
   if (status) return status;
   TMI_CHECK(stream != NULL || call.options.into != NULL, error);
+  call.is_launch = true;
+  call.stream = call.options.into ? NULL : stream;
+  call.grid = grid;
   status = pick(&call, &c, &variant, error);
-  if (!status)
-    status = tmi_variant_launch(stream, call.options.into, variant, &c,
-                                function, grid, error);
+  if (!status) status = launch(&call, variant, &c, error);
   tmi_choice_free(&c);
+  return status;
+}
+
+/* Compiles and loads one of the configurations. */
+static tm_status warm(const tmi_call *call, const tmi_config *config,
+                      tm_error **error) {
+  tmi_choice c;
+  tmi_variant *variant;
+  tm_status status = pick_with(call, config, &c, &variant, error);
+  if (!status) status = tm_kernel_load(variant->kernel, error);
+  tmi_choice_free(&c);
+  return status;
+}
+
+/* All that pruning leaves; one must do, else the error is of the first. */
+static tm_status warm_all(const tmi_call *call, uint32_t *list,
+                          tm_error **error) {
+  const tm_function *f = call->function;
+  const tm_arg *bound[TMI_MOST_PARAMS];
+  uint32_t n = 0, ready = 0;
+  tm_error *kept = NULL, *fresh = NULL;
+  tm_status first = TM_OK, status = tmi_bind(call, bound, error);
+  if (!status) status = tmi_candidates(call, bound, list, &n, error);
+  if (status) return status;
+  for (uint32_t k = 0; k < n && !status; k++) {
+    status = warm(call, &f->configs[list[k]], &fresh);
+    if (!status) ready++;
+    if (!tmi_may_pass_over(status)) continue;
+    if (!first) {
+      first = status;
+      kept = fresh;
+      fresh = NULL;
+    }
+    tmi_forget(&fresh);
+    status = TM_OK;
+  }
+  if (!status && !ready) {
+    status = first;
+    fresh = kept;
+    kept = NULL;
+  }
+  tm_error_destroy(kept);
+  if (error)
+    *error = fresh;
+  else
+    tm_error_destroy(fresh);
+  return status;
+}
+
+tm_status tm_function_warmup(tm_function *function, const tm_arg *args,
+                             size_t n_args, const tm_launch_options *options,
+                             tm_error **error) {
+  tmi_begin(error);
+  TMI_CHECK(function != NULL, error);
+  TMI_CHECK(args != NULL || !n_args, error);
+  tmi_call call;
+  tm_status status = read_call(&call, function, args, n_args, options, error);
+  if (status) return status;
+  if (function->n_configs < 2) return warm(&call, function->configs, error);
+  uint32_t *list = calloc(function->n_configs, sizeof *list);
+  if (!list) return tmi_fail_memory(error);
+  status = warm_all(&call, list, error);
+  free(list);
   return status;
 }
 
@@ -496,7 +619,8 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   TMI_CHECK(module != NULL, error);
   TMI_CHECK(name != NULL, error);
   tm_function_options options;
-  tm_status status = tmi_options(&options, sizeof options, sizeof options,
+  tm_status status = tmi_options(&options, sizeof options,
+                                 offsetof(tm_function_options, configs),
                                  given, "tm_function_options", error);
   if (status) return status;
   TMI_CHECK(options.defines != NULL || !options.n_defines, error);
@@ -510,6 +634,7 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   if (!f) return tmi_fail_memory(error);
   tmi_table_init(&f->variants);
   tmi_table_init(&f->heuristics);
+  tmi_table_init(&f->records);
   tm_arena_init(&f->decorators, 0);
   f->context = context;
   tmi_context_retain(context);
@@ -535,6 +660,7 @@ void tm_function_destroy(tm_function *f) {
   if (!f) return;
   tmi_table_free(&f->variants, drop_variant);
   tmi_table_free(&f->heuristics, free);
+  tmi_table_free(&f->records, tmi_record_free);
   tm_arena_free(&f->decorators);
   free(f->name);
   tmi_module_release(f->module);

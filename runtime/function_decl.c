@@ -116,8 +116,60 @@ tm_arg tmi_arg_of_const(const tm_const *value) {
   return tm_arg_none();
 }
 
-/* By parameter. Names that are no parameter's set nothing, as upstream's
- * launcher would refuse them only when it is called. */
+static void print_value(tm_buf *out, const tm_arg *value) {
+  switch (value->tag) {
+    case TM_GIVE_INT:
+      tm_buf_printf(out, "%lld", (long long)value->u.i);
+      return;
+    case TM_GIVE_BOOL: tm_buf_puts(out, value->u.i ? "True" : "False"); return;
+    case TM_GIVE_FLOAT: tm_buf_double(out, value->u.f, false); return;
+    case TM_GIVE_DTYPE: tm_buf_puts(out, tmi_dtype_name(value->dtype)); return;
+    case TM_GIVE_TEXT:
+    case TM_GIVE_FUNCTION:
+      tm_buf_printf(out, "'%.*s'", (int)tmi_text_size(value), value->u.text);
+      return;
+    default: tm_buf_puts(out, "None"); return;
+  }
+}
+
+void tmi_print_value(tm_buf *out, const char *name, const tm_arg *value) {
+  if (out->len) tm_buf_puts(out, ", ");
+  tm_buf_printf(out, "%s=", name);
+  print_value(out, value);
+}
+
+/* Fills in a configuration's text, and the form that the caller's prune
+ * gets. */
+static void finish_config(tm_function *f, tmi_config *config,
+                          tm_config *public_) {
+  tm_buf text = tm_buf_in(&f->decorators);
+  tm_define *defines =
+      TM_NEW_ARRAY(&f->decorators, tm_define, f->n_params + 1);
+  size_t n = 0;
+  for (uint32_t i = 0; i < f->n_params; i++) {
+    const tm_arg *value = &config->values[i];
+    if (value->tag == TM_GIVE_NOTHING) continue;
+    tmi_print_value(&text, f->params[i].name, value);
+    defines[n++] = (tm_define){f->params[i].name, *value};
+  }
+  const tm_arg warps = tm_arg_int(config->num_warps),
+               stages = tm_arg_int(config->num_stages);
+  if (config->num_warps) tmi_print_value(&text, "num_warps", &warps);
+  if (config->num_stages) tmi_print_value(&text, "num_stages", &stages);
+  config->text = text.len ? tm_buf_text(&text) : "nothing set";
+  *public_ = (tm_config){defines, n, config->num_warps, config->num_stages};
+}
+
+static void take_configs(tm_function *f, tmi_config *configs, uint32_t n) {
+  tm_config *list = TM_NEW_ARRAY(&f->decorators, tm_config, n + 1);
+  for (uint32_t i = 0; i < n; i++) finish_config(f, &configs[i], &list[i]);
+  f->configs = n ? configs : NULL;
+  f->public_configs = list;
+  f->n_configs = n;
+}
+
+/* By parameter. Names that are no parameter's set nothing: num_ctas and the
+ * like may be among a configuration's values. */
 static void read_config(tm_function *f, const tm_host_config *from,
                         tmi_config *to) {
   tm_arg *values =
@@ -126,24 +178,79 @@ static void read_config(tm_function *f, const tm_host_config *from,
     int i = tmi_function_param(f, from->values[k].name);
     if (i >= 0) values[i] = tmi_arg_of_const(&from->values[k].value);
   }
-  *to = (tmi_config){values, from->num_warps, from->num_stages};
+  *to = (tmi_config){values, from->num_warps, from->num_stages,
+                     from->has_hook, NULL};
+}
+
+/* Marks the parameters of a list by name; false: one is none. */
+static bool mark(tm_function *f, const char *const *names, size_t n,
+                 bool *marks, const char **unknown) {
+  for (size_t k = 0; k < n; k++) {
+    int i = names[k] ? tmi_function_param(f, names[k]) : -1;
+    *unknown = names[k] ? names[k] : "NULL";
+    if (i < 0) return false;
+    marks[i] = true;
+  }
+  return true;
+}
+
+static bool set_key(tm_function *f, const char *const *names, size_t n,
+                    const char **unknown) {
+  uint32_t *key = TM_NEW_ARRAY(&f->decorators, uint32_t, n + 1);
+  for (size_t k = 0; k < n; k++) {
+    int i = names[k] ? tmi_function_param(f, names[k]) : -1;
+    *unknown = names[k] ? names[k] : "NULL";
+    if (i < 0) return false;
+    key[k] = (uint32_t)i;
+  }
+  f->tuning.key = key;
+  f->tuning.n_key = (uint32_t)n;
+  return true;
+}
+
+static bool set_tuning(tm_function *f, const tm_host_tuning *from,
+                       const char **unknown) {
+  bool *reset = TM_NEW_ARRAY(&f->decorators, bool, f->n_params + 1);
+  bool *restore = TM_NEW_ARRAY(&f->decorators, bool, f->n_params + 1);
+  f->tuning.reset = reset;
+  f->tuning.restore = restore;
+  f->tuning.prunes = from->prunes;
+  if (from->has_model && from->top_k_is_share)
+    f->tuning.keep_share = from->top_k;
+  else if (from->has_model)
+    f->tuning.keep = from->top_k < TMI_MOST_CONFIGS ? (uint32_t)from->top_k
+                                                    : TMI_MOST_CONFIGS;
+  return set_key(f, from->key, from->n_key, unknown) &&
+         mark(f, from->reset, from->n_reset, reset, unknown) &&
+         mark(f, from->restore, from->n_restore, restore, unknown);
 }
 
 /* Computes what decorators say. Configurations that cannot be computed are
  * no error as long as every launch gives the values itself. Armed. */
 static void read_configs(tm_function *f) {
+  f->has_heuristics = tm_host_has_heuristics(f->def);
   tm_diags diags;
   tm_diags_init(&diags, &f->decorators);
   const tm_host_config *list;
+  tm_host_tuning tuning;
   uint32_t n;
-  if (!tm_host_configs(&f->decorators, &diags, f->def, &list, &n)) {
+  const char *unknown;
+  if (!tm_host_configs(&f->decorators, &diags, f->def, &list, &n) ||
+      !tm_host_tuning_of(&f->decorators, &diags, f->def, &tuning)) {
     f->trouble = diags.list.len ? diags.list.data[0].message : NULL;
-    return;
+    n = 0;
+  }
+  if (!n) memset(&tuning, 0, sizeof tuning);
+  if (!set_tuning(f, &tuning, &unknown)) {
+    tm_buf text = tm_buf_in(&f->decorators);
+    tm_buf_printf(&text, "@autotune names '%s', which is no parameter",
+                  unknown);
+    f->trouble = tm_buf_text(&text);
+    n = 0;
   }
   tmi_config *configs = TM_NEW_ARRAY(&f->decorators, tmi_config, n + 1);
   for (uint32_t i = 0; i < n; i++) read_config(f, &list[i], &configs[i]);
-  f->configs = configs;
-  f->n_configs = n;
+  take_configs(f, configs, n);
 }
 
 /* ---- what the options give ------------------------------------------------ */
@@ -170,6 +277,82 @@ static tm_status read_defines(tm_function *f,
   return TM_OK;
 }
 
+static tm_status read_given_config(tm_function *f, const tm_config *from,
+                                   tmi_config *to, tm_error **error) {
+  TMI_CHECK(from->defines != NULL || !from->n_defines, error);
+  tm_arg *values =
+      TM_NEW_ARRAY(&f->decorators, tm_arg, f->n_params + 1);
+  for (size_t k = 0; k < from->n_defines; k++) {
+    const tm_define *define = &from->defines[k];
+    int i = define->name ? tmi_function_param(f, define->name) : -1;
+    if (i < 0)
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': a configuration sets '%s', which is no "
+                      "parameter", f->name,
+                      define->name ? define->name : "NULL");
+    if (!tmi_is_constant(&define->value))
+      return tmi_fail(error, TM_E_ARGUMENT,
+                      "kernel '%s': a configuration's value of '%s' is not a "
+                      "compile-time value", f->name, define->name);
+    values[i] = tmi_arg_copy(&f->decorators, &define->value);
+  }
+  *to = (tmi_config){values, from->num_warps, from->num_stages, false, NULL};
+  return TM_OK;
+}
+
+static tm_status read_given_configs(tm_function *f,
+                                    const tm_function_options *options,
+                                    tm_error **error) {
+  if (options->n_configs > TMI_MOST_CONFIGS)
+    return tmi_fail(error, TM_E_LIMIT,
+                    "kernel '%s': %zu configurations; at most %d are taken",
+                    f->name, options->n_configs, TMI_MOST_CONFIGS);
+  tm_status status = TM_OK;
+  uint32_t n = (uint32_t)options->n_configs;
+  tmi_config *configs = TM_NEW_ARRAY(&f->decorators, tmi_config, n + 1);
+  for (uint32_t i = 0; i < n && !status; i++)
+    status = read_given_config(f, &options->configs[i], &configs[i], error);
+  if (status) return status;
+  take_configs(f, configs, n);
+  f->trouble = NULL;
+  f->tuning.prunes = false;
+  f->tuning.keep = 0;
+  f->tuning.keep_share = 0;
+  return TM_OK;
+}
+
+/* Over what the decorator says. */
+static tm_status read_tuning(tm_function *f, const tm_function_options *o,
+                             tm_error **error) {
+  TMI_CHECK(o->configs || !o->n_configs, error);
+  TMI_CHECK(o->key || !o->n_key, error);
+  TMI_CHECK(o->reset_to_zero || !o->n_reset_to_zero, error);
+  TMI_CHECK(o->restore_value || !o->n_restore_value, error);
+  TMI_CHECK(o->background <= TM_SWITCH_OFF, error);
+  tm_status status =
+      o->configs ? read_given_configs(f, o, error) : TM_OK;
+  if (status) return status;
+  const char *unknown = NULL;
+  bool *marks[2] = {TM_NEW_ARRAY(&f->decorators, bool, f->n_params + 1),
+                    TM_NEW_ARRAY(&f->decorators, bool, f->n_params + 1)};
+  bool known =
+      (!o->key || set_key(f, o->key, o->n_key, &unknown)) &&
+      mark(f, o->reset_to_zero, o->n_reset_to_zero, marks[0], &unknown) &&
+      mark(f, o->restore_value, o->n_restore_value, marks[1], &unknown);
+  if (!known)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "kernel '%s' has no parameter named '%s'", f->name,
+                    unknown);
+  if (o->reset_to_zero) f->tuning.reset = marks[0];
+  if (o->restore_value) f->tuning.restore = marks[1];
+  f->tuning.warmup = o->warmup;
+  f->tuning.repetitions = o->repetitions;
+  if (o->model_keep) f->tuning.keep = o->model_keep;
+  f->prune = o->prune;
+  f->payload = o->payload;
+  return TM_OK;
+}
+
 /* Armed. */
 static tm_status declare(tm_function *f, const tm_function_options *options,
                          tm_error **error) {
@@ -177,7 +360,8 @@ static tm_status declare(tm_function *f, const tm_function_options *options,
   for (uint32_t i = 0; i < f->n_params; i++)
     read_param(f->def, i, &f->params[i]);
   read_configs(f);
-  return read_defines(f, options, error);
+  tm_status status = read_tuning(f, options, error);
+  return status ? status : read_defines(f, options, error);
 }
 
 tm_status tmi_function_declare(tm_function *f, const tm_function_def *def,

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 
 enum {
-  KEY_FORMAT = 2,
+  KEY_FORMAT = 3,
   CLAIM_WAIT_MS = 2000 /* for another process that compiles the same; more
                           than the largest kernel takes */
 };
@@ -60,23 +60,11 @@ static void make_build_id(void) {
 
 /* ---- the key ------------------------------------------------------------ */
 
-/* Everything the program is a function of. */
-static void make_key(const tm_module *module, const char *name,
-                     const tm_spec *spec, const tm_chip *chip,
-                     const tmi_settings *settings, tm_buf *key) {
+void tmi_key_source(tm_buf *key, const tm_module *module, const char *name) {
   pthread_once(&build_once, make_build_id);
-  tmi_key_number(key, KEY_FORMAT);
   tmi_key_text(key, build_id);
-  tmi_key_text(key, chip->name);
-  tmi_key_number(key, settings->optimization_level);
-  tmi_key_number(key, settings->layout_seed);
-  tmi_key_number(key, spec->num_warps);
-  tmi_key_number(key, spec->num_stages);
-  tmi_key_number(key, spec->debug);
-  tmi_key_number(key, spec->may_overlap);
   tmi_key_text(key, name);
   tmi_key_text(key, module->name);
-  tmi_key_spec(key, spec);
   const tm_modules *set = module->owner;
   tmi_key_number(key, set->list.len);
   for (uint32_t i = 0; i < set->list.len; i++) {
@@ -93,6 +81,22 @@ static void make_key(const tm_module *module, const char *name,
     tmi_key_text(key, custom->signature);
     tmi_key_bytes(key, custom->text.ptr, custom->text.len);
   }
+}
+
+/* Everything the program is a function of. */
+static void make_key(const tm_module *module, const char *name,
+                     const tm_spec *spec, const tm_chip *chip,
+                     const tmi_settings *settings, tm_buf *key) {
+  tmi_key_number(key, KEY_FORMAT);
+  tmi_key_text(key, chip->name);
+  tmi_key_number(key, settings->optimization_level);
+  tmi_key_number(key, settings->layout_seed);
+  tmi_key_number(key, spec->num_warps);
+  tmi_key_number(key, spec->num_stages);
+  tmi_key_number(key, spec->debug);
+  tmi_key_number(key, spec->may_overlap);
+  tmi_key_spec(key, spec);
+  tmi_key_source(key, module, name);
 }
 
 /* ---- the compiler ------------------------------------------------------- */

@@ -34,6 +34,17 @@ const char *tmi_dtype_name(uint32_t dtype) {
   }
 }
 
+uint32_t tmi_dtype_size(uint32_t dtype) {
+  switch (dtype) {
+    case TM_DTYPE_NONE: return 0;
+    case TM_DTYPE_I16: case TM_DTYPE_U16:
+    case TM_DTYPE_F16: case TM_DTYPE_BF16: return 2;
+    case TM_DTYPE_I32: case TM_DTYPE_U32: case TM_DTYPE_F32: return 4;
+    case TM_DTYPE_I64: case TM_DTYPE_U64: case TM_DTYPE_F64: return 8;
+    default: return 1;
+  }
+}
+
 uint32_t tmi_dtype_number(const char *type) {
 #define TEST(name, number, text) \
   if (strcmp(type, text) == 0) return number;

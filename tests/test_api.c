@@ -295,7 +295,7 @@ static void option_sizes_are_checked(void **state) {
               {with_compile, sizeof(tm_compile_options),
                sizeof(tm_compile_options)},
               {with_function, sizeof(tm_function_options),
-               sizeof(tm_function_options)}};
+               offsetof(tm_function_options, configs)}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     longer o;
     memset(&o, 0, sizeof o);

@@ -50,9 +50,9 @@ static const tm_expr *argument(const tm_expr *call, uint32_t at,
 /* The value of an argument, which may come in a **dict. NULL when absent, or
  * with an error and *failed. */
 static host_value *argument_value(host *h, host_frame *frame,
-                                  const tm_expr *call, const char *name,
-                                  bool *failed) {
-  const tm_expr *given = argument(call, 0, name);
+                                  const tm_expr *call, uint32_t at,
+                                  const char *name, bool *failed) {
+  const tm_expr *given = argument(call, at, name);
   host_value *v = NULL;
   *failed = false;
   if (given) {
@@ -95,7 +95,11 @@ static bool to_const(host *h, const host_value *v, tm_loc loc,
 
 static host_value *from_arg(host *h, const tm_host_arg *arg) {
   host_value *v;
-  if (arg->is_buffer) return host_new(h, HOST_BUFFER);
+  if (arg->is_buffer) {
+    v = host_new(h, HOST_BUFFER);
+    v->i = arg->element_size;
+    return v;
+  }
   switch (arg->value.kind) {
     case TM_CONST_BOOL: return host_bool(h, arg->value.i != 0);
     case TM_CONST_INT: return host_int(h, arg->value.i);
@@ -126,8 +130,25 @@ static bool config_values(host *h, const host_value *config, tm_loc loc,
     if (!to_const(h, dict->items.data[2 * i + 1], loc, &values[i].value))
       return false;
   }
-  *out = (tm_host_config){values, n, config->num_warps, config->num_stages};
+  *out = (tm_host_config){values, n, config->num_warps, config->num_stages,
+                          config->has_hook};
   return true;
+}
+
+/* The list that `configs` is, of triton.Config only; NULL with an error, or
+ * without one when there is no such argument. */
+static const host_value *config_list(host *h, host_frame *frame,
+                                     const tm_expr *call, bool *failed) {
+  host_value *list = argument_value(h, frame, call, 0, "configs", failed);
+  const host_value *all = list ? host_items(h, list, call->loc) : NULL;
+  if (list && !all) *failed = true;
+  for (uint32_t i = 0; all && i < all->items.len; i++) {
+    if (all->items.data[i]->kind == HOST_CONFIG) continue;
+    host_fail(h, call->loc, "a configuration that is no triton.Config");
+    *failed = true;
+    return NULL;
+  }
+  return all;
 }
 
 bool tm_host_configs(tm_arena *arena, tm_diags *diags,
@@ -141,24 +162,170 @@ bool tm_host_configs(tm_arena *arena, tm_diags *diags,
   host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
   host_frame frame = {.module = function->module};
   bool failed;
-  host_value *list = argument_value(&h, &frame, call, "configs", &failed);
-  if (!list) return !failed;
-  const host_value *all = host_items(&h, list, call->loc);
-  if (!all) return false;
+  const host_value *all = config_list(&h, &frame, call, &failed);
+  if (!all) return !failed;
   tm_host_config *out =
       TM_NEW_ARRAY(arena, tm_host_config, all->items.len + 1);
-  for (uint32_t i = 0; i < all->items.len; i++) {
-    const host_value *config = all->items.data[i];
-    if (config->kind != HOST_CONFIG) {
-      host_fail(&h, call->loc, "a configuration that is no triton.Config");
+  for (uint32_t i = 0; i < all->items.len; i++)
+    if (!config_values(&h, all->items.data[i], call->loc, &out[i]))
       return false;
-    }
-    if (!config_values(&h, config, call->loc, &out[i])) return false;
-  }
   *configs = out;
   *count = all->items.len;
   return true;
 }
+
+/* ---- the rest of @autotune ------------------------------------------------ */
+
+/* An argument that is a list of names; none, or None: empty. */
+static bool names_of(host *h, host_frame *frame, const tm_expr *call,
+                     uint32_t at, const char *name, const char *const **out,
+                     uint32_t *count) {
+  bool failed;
+  host_value *v = argument_value(h, frame, call, at, name, &failed);
+  if (!v || v->kind == HOST_NONE) return !failed;
+  const host_value *all = host_items(h, v, call->loc);
+  if (!all) return false;
+  const char **names =
+      TM_NEW_ARRAY(h->arena, const char *, all->items.len + 1);
+  for (uint32_t i = 0; i < all->items.len; i++) {
+    const host_value *item = all->items.data[i];
+    if (item->kind != HOST_TEXT) {
+      host_fail(h, call->loc, "a name in '%s' that is no text", name);
+      return false;
+    }
+    names[i] = tm_strndup(h->arena, item->text.ptr, item->text.len);
+  }
+  *out = names;
+  *count = all->items.len;
+  return true;
+}
+
+/* The value of prune_configs_by; NULL: none, or with an error and *failed. */
+static const host_value *pruning(host *h, host_frame *frame,
+                                 const tm_expr *call, bool *failed) {
+  const host_value *v =
+      argument_value(h, frame, call, 2, "prune_configs_by", failed);
+  if (!v || v->kind == HOST_NONE) return NULL;
+  if (v->kind == HOST_DICT) return v;
+  host_fail(h, call->loc, "a prune_configs_by that is no dict");
+  *failed = true;
+  return NULL;
+}
+
+static const host_value *entry_of(const host_value *dict, const char *key) {
+  const host_value *v = dict ? host_dict_get(dict, key) : NULL;
+  return v && v->kind != HOST_NONE ? v : NULL;
+}
+
+/* As upstream: a float of at most 1 is a share, the default all. */
+static bool top_k_of(host *h, const host_value *dict, tm_loc loc,
+                     tm_host_tuning *out) {
+  const host_value *v = entry_of(dict, "top_k");
+  out->top_k_is_share = !v || v->kind == HOST_FLOAT;
+  out->top_k = !v ? 1 : v->kind == HOST_FLOAT ? v->f : (double)v->i;
+  bool is_number = !v || v->kind == HOST_FLOAT || v->kind == HOST_INT;
+  if (is_number && out->top_k > 0 && (!out->top_k_is_share || out->top_k <= 1))
+    return true;
+  host_fail(h, loc, "a top_k that is neither a float up to 1 nor a positive "
+                    "integer");
+  return false;
+}
+
+bool tm_host_tuning_of(tm_arena *arena, tm_diags *diags,
+                       const tm_function_def *function, tm_host_tuning *out) {
+  memset(out, 0, sizeof *out);
+  uint32_t at = 0;
+  const tm_expr *call = next_decorator(function, "autotune", &at);
+  if (!call) return true;
+  host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
+  host_frame frame = {.module = function->module};
+  bool failed;
+  const host_value *dict = pruning(&h, &frame, call, &failed);
+  if (failed) return false;
+  out->prunes = entry_of(dict, "early_config_prune") != NULL;
+  out->has_model = entry_of(dict, "perf_model") != NULL;
+  return top_k_of(&h, dict, call->loc, out) &&
+         names_of(&h, &frame, call, 1, "key", &out->key, &out->n_key) &&
+         names_of(&h, &frame, call, 3, "reset_to_zero", &out->reset,
+                  &out->n_reset) &&
+         names_of(&h, &frame, call, 4, "restore_value", &out->restore,
+                  &out->n_restore);
+}
+
+/* ---- early_config_prune ----------------------------------------------------- */
+
+/* A dict with the arguments by name. */
+static host_value *dict_of_args(host *h, const tm_host_arg *args,
+                                uint32_t n) {
+  host_value *dict = host_new(h, HOST_DICT);
+  for (uint32_t i = 0; i < n; i++) {
+    tm_push(h->arena, &dict->items, host_text(h, tm_cstr(args[i].name)));
+    tm_push(h->arena, &dict->items, from_arg(h, &args[i]));
+  }
+  return dict;
+}
+
+/* Is b, perhaps made anew, the configuration a? */
+static bool same_config(const host_value *a, const host_value *b) {
+  return a == b || (b->kind == HOST_CONFIG && a->num_warps == b->num_warps &&
+                    a->num_stages == b->num_stages &&
+                    a->has_hook == b->has_hook &&
+                    host_equal(a->items.data[0], b->items.data[0]));
+}
+
+static bool indices_of(host *h, const host_value *all, const host_value *left,
+                       tm_loc loc, uint32_t *keep, uint32_t *n_keep) {
+  *n_keep = 0;
+  for (uint32_t i = 0; i < left->items.len; i++) {
+    uint32_t at = 0, k = 0;
+    while (at < all->items.len &&
+           !same_config(all->items.data[at], left->items.data[i]))
+      at++;
+    if (at == all->items.len) {
+      host_fail(h, loc, "an early_config_prune that gives something else than "
+                        "configurations of the list");
+      return false;
+    }
+    while (k < *n_keep && keep[k] != at) k++;
+    if (k == *n_keep) keep[(*n_keep)++] = at;
+  }
+  if (*n_keep) return true;
+  host_fail(h, loc, "an early_config_prune that leaves no configuration");
+  return false;
+}
+
+bool tm_host_prune(tm_arena *arena, tm_diags *diags,
+                   const tm_function_def *function, const tm_host_arg *args,
+                   uint32_t n_args, uint32_t *keep, uint32_t *n_keep) {
+  uint32_t at = 0;
+  const tm_expr *call = next_decorator(function, "autotune", &at);
+  host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
+  host_frame frame = {.module = function->module};
+  bool failed = !call;
+  const host_value *dict =
+      call ? pruning(&h, &frame, call, &failed) : NULL;
+  const host_value *f = entry_of(dict, "early_config_prune");
+  const host_value *all = f ? config_list(&h, &frame, call, &failed) : NULL;
+  if (failed || !all) return false;
+  /* It may change the list it is given. */
+  host_value *given = host_new(&h, HOST_LIST);
+  for (uint32_t i = 0; i < all->items.len; i++)
+    tm_push(arena, &given->items, all->items.data[i]);
+  host_value *positional[2] = {given, dict_of_args(&h, args, n_args)};
+  tm_keyword *keywords = TM_NEW_ARRAY(arena, tm_keyword, n_args + 1);
+  host_value **named = TM_NEW_ARRAY(arena, host_value *, n_args + 1);
+  for (uint32_t i = 0; i < n_args; i++) {
+    keywords[i].name = args[i].name;
+    named[i] = from_arg(&h, &args[i]);
+  }
+  host_value *result = host_call(&h, f, positional, 2, keywords, n_args, named,
+                                 call->loc);
+  const host_value *left =
+      result ? host_items(&h, result, call->loc) : NULL;
+  return left && indices_of(&h, all, left, call->loc, keep, n_keep);
+}
+
+/* ---- @heuristics ------------------------------------------------------------ */
 
 /* Sets every entry of one heuristics dict; args grows as they are set. */
 static bool set_values(host *h, const host_value *dict, host_value *args,
@@ -182,6 +349,11 @@ static bool set_values(host *h, const host_value *dict, host_value *args,
   return true;
 }
 
+bool tm_host_has_heuristics(const tm_function_def *function) {
+  uint32_t at = 0;
+  return next_decorator(function, "heuristics", &at) != NULL;
+}
+
 bool tm_host_heuristics(tm_arena *arena, tm_diags *diags,
                         const tm_function_def *function,
                         const tm_host_arg *args, uint32_t n_args,
@@ -191,18 +363,12 @@ bool tm_host_heuristics(tm_arena *arena, tm_diags *diags,
   uint32_t at = 0;
   host h = {.arena = arena, .diags = diags, .steps = MOST_STEPS};
   host_frame frame = {.module = function->module};
-  host_value *dict = host_new(&h, HOST_DICT);
-  for (uint32_t i = 0; i < n_args; i++) {
-    host_value *key = host_new(&h, HOST_TEXT);
-    key->text = tm_cstr(args[i].name);
-    tm_push(arena, &dict->items, key);
-    tm_push(arena, &dict->items, from_arg(&h, &args[i]));
-  }
+  host_value *dict = dict_of_args(&h, args, n_args);
   tm_host_value *out = NULL;
   const tm_expr *call;
   while ((call = next_decorator(function, "heuristics", &at))) {
     bool failed;
-    host_value *set = argument_value(&h, &frame, call, "values", &failed);
+    host_value *set = argument_value(&h, &frame, call, 0, "values", &failed);
     if (failed) return false;
     if (!set) continue;
     if (set->kind != HOST_DICT) {

@@ -83,10 +83,12 @@ static host_value *config(host *h, host_value *const *args, uint32_t n,
   host_value *values = n ? args[0] : NULL;
   const host_value *warps = n > 1 ? args[1] : NULL;
   const host_value *stages = n > 2 ? args[2] : NULL;
+  const host_value *hook = n > 5 ? args[5] : NULL;
   for (uint32_t k = 0; k < n_keywords; k++) {
     if (!strcmp(keywords[k].name, "kwargs")) values = named[k];
     if (!strcmp(keywords[k].name, "num_warps")) warps = named[k];
     if (!strcmp(keywords[k].name, "num_stages")) stages = named[k];
+    if (!strcmp(keywords[k].name, "pre_hook")) hook = named[k];
   }
   if (!values || values->kind != HOST_DICT)
     return host_fail(h, loc, "a Config whose values are not a dict");
@@ -95,6 +97,7 @@ static host_value *config(host *h, host_value *const *args, uint32_t n,
   tm_push(h->arena, &v->items, values);
   v->num_warps = warps ? (uint32_t)warps->i : 0;
   v->num_stages = stages ? (uint32_t)stages->i : 0;
+  v->has_hook = hook && hook->kind != HOST_NONE;
   return v;
 }
 

@@ -207,8 +207,9 @@ bool host_set_attribute(host *h, host_value *v, const char *name,
     return v->num_warps = (uint32_t)value->i, true;
   if (!strcmp(name, "num_stages") && value->kind == HOST_INT)
     return v->num_stages = (uint32_t)value->i, true;
-  return !strcmp(name, "pre_hook") || !strcmp(name, "num_ctas") ||
-         !strcmp(name, "maxnreg");
+  if (!strcmp(name, "pre_hook"))
+    return v->has_hook = value->kind != HOST_NONE, true;
+  return !strcmp(name, "num_ctas") || !strcmp(name, "maxnreg");
 }
 
 static host_value *config_method(host *h, const host_value *self,
@@ -301,6 +302,10 @@ host_value *host_method(host *h, host_value *self, const char *name,
     case HOST_DICT: return dict_method(h, self, name, args, loc);
     case HOST_TEXT: return text_method(h, self, name, args, loc);
     case HOST_CONFIG: return config_method(h, self, name, loc);
+    case HOST_BUFFER:
+      if (!strcmp(name, "element_size") && self->i)
+        return host_int(h, self->i);
+      return host_fail(h, loc, "the method '%s' of a buffer", name);
     case HOST_INT:
       if (!strcmp(name, "bit_length") && args->n == 0) {
         uint64_t x = self->i < 0 ? 0 - (uint64_t)self->i : (uint64_t)self->i;

@@ -14,9 +14,9 @@ typedef enum host_kind {
   HOST_FUNCTION, /* function: a def of a module */
   HOST_CLASS,    /* definition: the statement */
   HOST_PARTIAL,  /* items[0] the function, bound: arguments that come first */
-  HOST_CONFIG,   /* items[0] the dict; num_warps, num_stages */
+  HOST_CONFIG,   /* items[0] the dict; num_warps, num_stages, has_hook */
   HOST_NAME,     /* text: a dotted name from outside, "triton.cdiv" */
-  HOST_BUFFER    /* an array argument: known only not to be None */
+  HOST_BUFFER    /* an array argument, not None; i: bytes of an element, or 0 */
 } host_kind;
 
 typedef struct host_value {
@@ -32,6 +32,7 @@ typedef struct host_value {
   const tm_module *module;         /* of definition */
   const struct host_args *bound;
   uint32_t num_warps, num_stages;
+  bool has_hook;
 } host_value;
 
 typedef struct host_frame {
