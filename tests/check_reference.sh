@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 doxygen "$work/Doxyfile" >"$work/log" 2>&1 || { head -n 20 "$work/log"; exit 1; }
 [ ! -s "$work/log" ] || { head -n 20 "$work/log"; exit 1; }
 # One line a function: its name, and what its description has.
-tr '\n' ' ' <"$work/xml/tritonmetal_8h.xml" | sed 's/<memberdef kind="function"/\n&/g' |
+tr '\n' ' ' <"$work/xml/tritonmetal_8h.xml" | sed 's/<memberdef kind="function"/\n&/g; s/<\/memberdef>/\n/g' |
   sed -n 's/.*<name>\(tm_[a-z0-9_]*\)<\/name>.*<briefdescription>\(.*\)/\1 \2/p' >"$work/functions"
 count=0
 for name in $(grep -v '^#' include/symbols.txt | awk '{ print $1 }'); do
