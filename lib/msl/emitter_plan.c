@@ -282,7 +282,6 @@ static void roots_of_inst(emitter *e, tm_inst inst, void *data) {
     return;
   /* An address in memory may be one into any buffer. */
   if (d->op == TM_INT_TO_PTR) {
-    e->out->uses_addresses = true;
     if (e->values[d->results].roots != UINT32_MAX)
       ((changed *)data)->any = true;
     e->values[d->results].roots = UINT32_MAX;
@@ -308,17 +307,23 @@ static void accesses_of_inst(emitter *e, tm_inst inst, void *data) {
   if (writes_memory(d->op)) e->write_roots |= roots;
 }
 
+static void addresses_of_inst(emitter *e, tm_inst inst, void *data) {
+  (void)data;
+  if (tm_get(e->ir, inst)->op == TM_INT_TO_PTR) e->out->uses_addresses = true;
+}
+
 /* How many pointer parameters get a buffer slot. Metal takes it that the
  * buffers of two slots do not overlap, reads included (MSL 5.2), so where
  * they may, all go by address; and so do those that the slots do not suffice
- * for. */
+ * for. A pointer made of a number may lead into any of them. */
 static void find_bound(emitter *e) {
   uint32_t pointers = 0, scalars = 0, most = e->chip->max_buffers;
   for (uint32_t i = 0; i < e->func->params.len; i++) {
     bool pointer = e->func->params.data[i].type->kind == TM_TYPE_POINTER;
     pointers += pointer, scalars += !pointer;
   }
-  e->bound = e->func->may_overlap ? 0 : pointers;
+  each_inst(e, e->func->body, addresses_of_inst, NULL);
+  e->bound = e->func->may_overlap || e->out->uses_addresses ? 0 : pointers;
   if (e->bound + (scalars > 0) + e->uses_log > most)
     e->bound = most - 1 - e->uses_log;
 }
