@@ -351,6 +351,29 @@ def test_the_package_checks_from_the_command_line():
     assert "ready" in run_python(["-m", "triton_metal"], TRITON_BACKEND="metal")
 
 
+LAST_WORDS = """
+import numpy as np, triton_metal, triton_metal.language as tl
+
+@triton_metal.jit
+def say(x):
+    tl.device_print("value", tl.load(x))
+
+x = triton_metal.full(1, 7, "int32")
+say[(1,)](x)
+"""
+
+
+def test_what_the_last_launch_prints_is_heard_at_exit(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(LAST_WORDS)
+    import triton_metal as package
+
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(package.__file__)))
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=120,
+                          env=dict(os.environ, PYTHONPATH=folder))
+    assert done.returncode == 0 and "value: 7" in done.stdout and done.stderr == ""
+
+
 def test_do_bench():
     x, out = floats(1000), np.zeros(1000, np.float32)
     ms = triton_metal.testing.do_bench(lambda: double_metal[(4,)](x, out, 1000, BLOCK=256), warmup=1, rep=5)

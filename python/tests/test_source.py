@@ -251,6 +251,40 @@ def test_static_asserts_are_an_exception_of_their_own():
         run(asserts, N=4)
 
 
+NUMBERS = [tl.constexpr(np.float64(0.5)), tl.constexpr(np.int64(3)), tl.constexpr(np.float32(1.25)),
+           tl.constexpr(np.bool_(True))]
+HALF, THREE, LITTLE, YES = NUMBERS
+
+
+def test_numpys_numbers_are_constants():
+    @triton_metal.jit
+    def numbers(x, out):
+        if YES:
+            tl.store(out, tl.load(x) * HALF + THREE + LITTLE)
+
+    assert run(numbers, 1.0) == 4.75
+
+
+def test_kernels_of_notebooks_have_their_cells_lines():
+    import linecache
+
+    name = "<cell 7>"
+    text = ("import triton_metal, triton_metal.language as tl\n"
+            "@triton_metal.jit\n"
+            "def good(x, out):\n"
+            "    tl.store(out, tl.load(x) + 1)\n"
+            "@triton_metal.jit\n"
+            "def wrong(x, out):\n"
+            "    tl.store(out, unknown)\n")
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    space = {"__name__": "__main__"}
+    exec(compile(text, name, "exec"), space)
+    assert run(space["good"]) == 2
+    with pytest.raises(triton_metal.CompilationError) as caught:
+        run(space["wrong"])
+    assert caught.value.lineno == 7 and "    tl.store(out, unknown)\n" in str(caught.value)
+
+
 def test_limits_are_out_of_resources():
     @triton_metal.jit
     def large(x, out):

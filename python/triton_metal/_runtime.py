@@ -6,6 +6,7 @@ A Python thread launches on its own current stream: the default one, or that
 of the innermost `with stream():`. Memory that an asynchronous launch uses is
 kept here until that stream has been waited for.
 """
+import atexit
 import contextlib
 import ctypes
 import sys
@@ -122,6 +123,16 @@ def default_stream():
             if _default is None or _default.generation != _c.generation:
                 _default = made
     return _default
+
+
+@atexit.register
+def _end():
+    """What the last launches print and report must be heard while Python can."""
+    if _default is not None and _default.generation == _c.generation:
+        try:
+            _default.synchronize()
+        except _c.errors.Error as error:
+            sys.stderr.write(f"triton_metal: at exit: {error}\n")
 
 
 def current_stream():

@@ -18,13 +18,14 @@ where that cannot be, the unit's file name says by how much to correct
 (original_place).
 """
 import ast
-import enum
 import functools
 import inspect
 import math
 import re
 import textwrap
 import types
+
+from . import _arrays
 
 _MOVED = re.compile(r"^(.*)#down=(\d+),left=(\d+)$", re.DOTALL)
 _TRITON = "triton"  # how texts name this package, and so all that pretends to be upstream's
@@ -105,12 +106,14 @@ def literal(value):
     if kind == "dtype" and (canonical_module(type(value).__module__) or "").startswith(_LANGUAGE):
         return f"__tl.{value.codegen_name()}" if value.name in value.SINT_TYPES + value.UINT_TYPES + value.FP_TYPES \
             else None
-    if isinstance(value, enum.Enum) and isinstance(value, int):
-        return repr(int(value))
+    if _arrays.is_numpy_scalar(value):
+        value = value.item()
     if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else f'float("{value}")'
-    if value is None or isinstance(value, (bool, int, str)):
+        return repr(float(value)) if math.isfinite(value) else f'float("{float(value)}")'
+    if value is None or isinstance(value, (bool, str)):
         return repr(value)
+    if isinstance(value, int):
+        return repr(int(value))
     if type(value) in (tuple, list):
         items = [literal(item) for item in value]
         if any(item is None for item in items):
