@@ -1467,10 +1467,12 @@ typedef struct tm_launch_options {
   uint32_t num_warps, num_stages; /* 0: the function's */
   const tm_target *into;  /* encode there, as tm_launch_into does; the stream is
                              not used and may be NULL. NULL: the stream */
-  tm_grid (*grid_of)(void *payload, const tm_define *values, size_t n);
-                          /* the grid for these values: those of all parameters
-                             that were given, or set by a configuration or by
-                             heuristics, by name; as Triton's grid of META. It
+  void (*grid_of)(void *payload, const tm_define *values, size_t n,
+                  tm_grid *grid);
+                          /* stores the grid for these values: those of all
+                             parameters that were given, or set by a
+                             configuration or by heuristics, by name; as
+                             Triton's grid of META. *grid holds the call's. It
                              must not use the function. NULL: the call's grid */
   void *payload;          /* given to grid_of */
 } tm_launch_options;

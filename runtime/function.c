@@ -432,7 +432,9 @@ tm_grid tmi_grid_of(const tmi_call *call, const tmi_choice *c) {
   if (!call->options.grid_of) return call->grid;
   tm_define values[TMI_MOST_PARAMS];
   size_t n = tmi_defines_of(call->function, c->bound, values);
-  return call->options.grid_of(call->options.payload, values, n);
+  tm_grid grid = call->grid;
+  call->options.grid_of(call->options.payload, values, n, &grid);
+  return grid;
 }
 
 static tm_status read_call(tmi_call *call, tm_function *f, const tm_arg *args,

@@ -183,11 +183,12 @@ static const tm_tuning_row *find(const rows *r, const char *config,
   "def k(x, out, n, WORK: tl.constexpr):\n"                        \
   "    busy(x, out, tl.arange(0, 64), WORK)\n"
 
-static tm_grid one_program(void *payload, const tm_define *values, size_t n) {
+static void one_program(void *payload, const tm_define *values, size_t n,
+                        tm_grid *grid) {
   (void)payload;
   (void)values;
   (void)n;
-  return tm_grid_1d(1);
+  *grid = tm_grid_1d(1);
 }
 static const tm_launch_options any_values = {
     .struct_size = sizeof any_values, .grid_of = one_program};
@@ -412,12 +413,13 @@ static void a_configuration_with_a_hook_is_not_used_without_it(void **state) {
   "    i = tl.program_id(0) * B + tl.arange(0, B)\n"                        \
   "    tl.store(out + i, B + tl.load(x + i, i < n) * 0, i < n)\n"
 
-static tm_grid by_block(void *payload, const tm_define *values, size_t n) {
+static void by_block(void *payload, const tm_define *values, size_t n,
+                     tm_grid *grid) {
   ++*(int *)payload;
   int64_t block = tm_define_int(values, n, "B", 0);
   int64_t length = tm_define_int(values, n, "n", 0);
   assert_true(block > 0 && length > 0);
-  return tm_grid_1d((uint32_t)((length + block - 1) / block));
+  *grid = tm_grid_1d((uint32_t)((length + block - 1) / block));
 }
 
 /* 64 elements a program: blocks of 16 would leave three quarters out. */
