@@ -39,39 +39,18 @@ static void note(const tm_request *request, const char *stage) {
   if (request->stage) request->stage(request->payload, stage);
 }
 
-bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
-                       const tm_request *request, tm_result *out) {
+bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
+                   const tm_request *request, tm_ir *ir, tm_result *out) {
   memset(out, 0, sizeof *out);
-  tm_spec spec = request->spec;
-  const tm_function_def *kernel =
-      tm_module_kernel(request->module, request->kernel);
-  tm_loc loc = kernel ? kernel->loc : (tm_loc){0, 0, 0};
-  if (!options_ok(request, loc, diags)) return false;
-  if (!spec.num_warps) spec.num_warps = DEFAULT_WARPS;
-  if (!spec.num_stages) spec.num_stages = DEFAULT_STAGES;
-
-  if (kernel && request->keep & TM_KEEP_AST) {
-    tm_buf text = tm_buf_in(arena);
-    tm_ast_print_function(&text, kernel);
-    out->ast = tm_buf_text(&text);
-  }
-
-  tm_ir *ir =
-      tm_lower(arena, diags, request->module, request->kernel, &spec);
-  if (!ir) return false;
-  if (!tm_ir_verify(ir, diags, "lowering")) return false;
-  note(request, "lower");
-  if (!tm_optimize(ir, diags, request->skip_passes, request->print,
-                   request->payload))
-    return false;
-  if (request->chip->stage_dot_operands && spec.num_stages > 1 &&
-      !tm_optimize_loops(ir, spec.num_warps, diags, request->skip_passes,
+  const tm_spec *spec = &request->spec;
+  if (request->chip->stage_dot_operands && spec->num_stages > 1 &&
+      !tm_optimize_loops(ir, spec->num_warps, diags, request->skip_passes,
                          request->print, request->payload))
     return false;
   if (request->keep & TM_KEEP_TTIR) out->ttir = print_ir(arena, ir);
 
   tm_layouts layouts = {0};
-  if (!tm_layout_assign_random(ir, request->chip, spec.num_warps,
+  if (!tm_layout_assign_random(ir, request->chip, spec->num_warps,
                                request->layout_seed, &layouts, diags))
     return false;
   if (!tm_layout_verify(ir, &layouts, diags)) return false;
@@ -94,7 +73,38 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
   }
   note(request, "lint");
   out->msl = msl;
-  out->num_warps = spec.num_warps;
-  out->num_stages = spec.num_stages;
+  out->num_warps = spec->num_warps;
+  out->num_stages = spec->num_stages;
+  return true;
+}
+
+bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
+                       const tm_request *request, tm_result *out) {
+  memset(out, 0, sizeof *out);
+  tm_request own = *request;
+  const tm_function_def *kernel =
+      tm_module_kernel(request->module, request->kernel);
+  tm_loc loc = kernel ? kernel->loc : (tm_loc){0, 0, 0};
+  if (!options_ok(request, loc, diags)) return false;
+  if (!own.spec.num_warps) own.spec.num_warps = DEFAULT_WARPS;
+  if (!own.spec.num_stages) own.spec.num_stages = DEFAULT_STAGES;
+
+  const char *ast = NULL;
+  if (kernel && request->keep & TM_KEEP_AST) {
+    tm_buf text = tm_buf_in(arena);
+    tm_ast_print_function(&text, kernel);
+    ast = tm_buf_text(&text);
+  }
+
+  tm_ir *ir =
+      tm_lower(arena, diags, request->module, request->kernel, &own.spec);
+  if (!ir) return false;
+  if (!tm_ir_verify(ir, diags, "lowering")) return false;
+  note(request, "lower");
+  if (!tm_optimize(ir, diags, request->skip_passes, request->print,
+                   request->payload))
+    return false;
+  if (!tm_compile_ir(arena, diags, &own, ir, out)) return false;
+  out->ast = ast;
   return true;
 }

@@ -49,6 +49,12 @@ typedef struct tm_result {
 bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
                        const tm_request *request, tm_result *out);
 
+/* The second half, from TTIR that tm_optimize has seen (lib/fuse makes such).
+ * The request's module and kernel are not looked at; num_warps and num_stages
+ * are given. */
+bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
+                   const tm_request *request, tm_ir *ir, tm_result *out);
+
 /* ---- signature.c ------------------------------------------------------ */
 
 /* A value set by name, as -D NAME=VALUE does; "args.2" and "args.size" name

@@ -213,6 +213,8 @@ struct tm_kernel {
   pthread_mutex_t lock;  /* over the rest */
   atomic_bool is_loaded; /* pipeline may be read without the lock */
   tm_metal_pipeline pipeline;
+  char *fused;           /* malloc'ed: the TTIR of a graph's fused kernel, which
+                            the module does not have; else NULL */
   bool has_texts;
   const char *texts[3];  /* by tm_stage, up to layout */
   _Atomic uint64_t batch;/* the last batch that retains it */
@@ -221,6 +223,8 @@ struct tm_kernel {
   _Atomic uint64_t profile_row; /* see profile.c */
 };
 
+/* Gives diags the sources of the module's set, which places in it count. */
+void tmi_share_sources(const tm_module *module, tm_diags *diags);
 void tmi_kernel_retain(tm_kernel *kernel);
 void tmi_kernel_release(tm_kernel *kernel);
 /* The same kernel for launches whose buffers share memory (launch.c). It

@@ -277,6 +277,12 @@ static void number_changed(tm_graph *graph, size_t node, size_t arg) {
   for (uint32_t i = 0; i < graph->fixed.len; i++)
     if (is_origin(&graph->fixed.data[i], node, arg))
       graph->stale = TMI_STALE_STEPS;
+  for (uint32_t i = 0; i < graph->doubted.len; i++)
+    if (is_origin(&graph->doubted.data[i], node, arg) &&
+        graph->stale != TMI_STALE_STEPS && graph->looks < TMI_MOST_LOOKS) {
+      graph->stale = TMI_STALE_STEPS;
+      graph->looks++;
+    }
   for (uint32_t i = 0; i < graph->equals.len; i++)
     if (is_origin(&graph->equals.data[i].a, node, arg) ||
         is_origin(&graph->equals.data[i].b, node, arg))

@@ -4,6 +4,7 @@
  *
  *   graph.c         recording, replacing, the public calls
  *   graph_plan.c    nodes to steps: what is fused, the report
+ *   graph_fuse.c    what lib/fuse must know of some nodes
  *   graph_encode.c  steps to messages, and sending them
  *
  * A node is a launch as it was recorded. A step is a dispatch of a replay: a
@@ -18,6 +19,8 @@
 #define TM_GRAPH_H
 
 #include "context.h"
+
+#include "../lib/fuse/fuse.h"
 
 typedef struct tmi_node {
   tm_kernel *kernel;   /* retained; the variant that the launch chose */
@@ -80,6 +83,8 @@ typedef struct tmi_held {
   tm_buffer *buffers[];/* retained */
 } tmi_held;
 
+struct tmi_known; /* what is known of a sequence of nodes; graph_plan.c */
+
 typedef enum tmi_stale {
   TMI_FRESH,
   TMI_STALE_MESSAGES,
@@ -99,8 +104,11 @@ struct tm_graph {
   /* Steps, with their memory. */
   tm_arena plan;
   TM_VEC(tmi_step) steps;
+  TM_VEC(struct tmi_known *) known;
   TM_VEC(tmi_equal) equals; /* must hold for the steps to be right */
   TM_VEC(tmi_origin) fixed; /* numbers that a proof was made with */
+  TM_VEC(tmi_origin) doubted; /* numbers with which there was none */
+  uint32_t looks;           /* how often that was tried with others */
   tm_buf report;
   /* Messages, with their memory. */
   tm_arena sent;
@@ -127,6 +135,45 @@ struct tm_graph {
 /* Makes steps and report anew. */
 tm_status tmi_graph_plan(tm_graph *graph, tm_error **error);
 void tmi_graph_drop_plan(tm_graph *graph);
+
+/* ---- graph_fuse.c ------------------------------------------------------- */
+
+enum {
+  TMI_MOST_FUSED = 16, /* launches in a kernel */
+  TMI_MOST_LOOKS = 8   /* for a proof that failed: numbers that change at each
+                          replay must not cost one each time */
+};
+
+/* Nodes in a row that may become one kernel. */
+typedef struct tmi_fusion {
+  const tm_graph *graph;
+  uint32_t first, n_nodes;
+  bool compile;        /* else it is only proven */
+  /* The fused kernel's parameters before some go; in the plan's memory. */
+  tm_fuse_param *params;
+  tmi_origin *origins; /* of each: the first argument that it stands for */
+  uint32_t n_params;
+  uint32_t *numbers[TMI_MOST_FUSED]; /* of each node's arguments */
+  /* Results, with room for n_params. */
+  char reason[400];    /* why not; or "" */
+  uint32_t loads, stores;
+  uint32_t *kept, n_kept;
+  bool *is_used;
+} tmi_fusion;
+
+/* Numbers the parameters; false with a reason when that rules fusing out. In
+ * the guard of the graph's plan. */
+bool tmi_fusion_begin(tm_graph *graph, uint32_t first, uint32_t n_nodes,
+                      tmi_fusion *out);
+/* Bytes that are equal for fusions with the same result. */
+void tmi_fusion_key(const tmi_fusion *fusion, tm_buf *key);
+/* In the arena's guard; *ir is NULL when it may not be. */
+tm_status tmi_fusion_prove(tmi_fusion *fusion, tm_arena *arena,
+                           tm_diags *diags, tm_ir **ir, tm_spec *spec,
+                           tm_error **error);
+/* Proves, and compiles if it is to. *kernel is NULL when it was not. */
+tm_status tmi_kernel_fuse(tmi_fusion *fusion, tm_kernel **kernel,
+                          tm_error **error);
 
 /* ---- graph_encode.c ----------------------------------------------------- */
 

@@ -6,6 +6,7 @@
  *   key  = build + chip + options + spec + every text of the module's set
  *   row found and sound -> program      else compile -> program -> row
  *   program + spec -> tm_kernel;  first launch -> MTLComputePipelineState
+ *   nodes of a graph -> fused TTIR (graph_fuse.c) -> the same way
  *
  * The key holds the texts themselves, whole, rather than what the kernel is
  * thought to depend on: an edit anywhere in the files compiles again, and
@@ -14,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "compile_report.h"
+#include "graph.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -116,10 +118,11 @@ typedef struct job {
   tm_kernel *made;
   tm_store_claim claim;  /* of the row that is being made */
   tmi_compile_report report;
+  tmi_fusion *fusion;    /* not of name but of a graph's nodes; or NULL */
+  tm_ir *ir;             /* what fusing made */
 } job;
 
-/* Places in diagnostics count the sources of the module's set. */
-static void share_sources(const tm_module *module, tm_diags *diags) {
+void tmi_share_sources(const tm_module *module, tm_diags *diags) {
   const tm_diags *from = module->owner->diags;
   for (uint32_t i = 0; i < from->sources.len; i++)
     tm_diags_source(diags, from->sources.data[i].name,
@@ -144,6 +147,19 @@ static tm_request request_of(const tm_context *context,
       .layout_seed = context->settings.layout_seed};
 }
 
+/* Compiles a kernel again. Inside the arena's guard. */
+static bool compile_again(const tm_kernel *kernel, tm_arena *arena,
+                          tm_diags *diags, const tm_request *request,
+                          tm_result *out) {
+  if (!kernel->fused) {
+    tmi_share_sources(kernel->module, diags);
+    return tm_compile_kernel(arena, diags, request, out);
+  }
+  uint32_t file = tm_diags_source(diags, "fused", tm_cstr(kernel->fused));
+  tm_ir *ir = tm_ir_parse(arena, diags, file);
+  return ir && tm_compile_ir(arena, diags, request, ir, out);
+}
+
 /* The request that made a kernel, to compile it again. */
 static tm_request request_again(const tm_kernel *kernel) {
   return request_of(kernel->context, kernel->module, kernel->facts.name,
@@ -160,8 +176,9 @@ static tm_status compile(job *j, tm_program *out, tm_error **error) {
     request.payload = &j->report;
     j->report.last = tmi_seconds();
   }
-  if (!tm_compile_kernel(j->arena, j->diags, &request, &result))
-    return tmi_fail_diags(error, j->diags);
+  bool ok = j->ir ? tm_compile_ir(j->arena, j->diags, &request, j->ir, &result)
+                  : tm_compile_kernel(j->arena, j->diags, &request, &result);
+  if (!ok) return tmi_fail_diags(error, j->diags);
   const tm_msl *msl = &result.msl;
   *out = (tm_program){.msl = msl->text,
                       .msl_size = strlen(msl->text),
@@ -387,10 +404,47 @@ static tm_status find_or_make(job *j, const tm_buf *key, tm_error **error) {
   return check_limits(j, &j->made->program, error);
 }
 
+/* A fused kernel is a function of its TTIR, and of the texts that the places
+ * and names in it come from. */
+static void make_fused_key(const job *j, const char *text, tm_buf *key) {
+  const tmi_fusion *fusion = j->fusion;
+  tmi_key_text(key, "fused");
+  for (uint32_t n = 0; n < fusion->n_nodes; n++) {
+    const tm_kernel *k =
+        fusion->graph->nodes.data[fusion->first + n].kernel;
+    make_key(k->module, k->facts.name, &k->spec, k->chip,
+             &j->context->settings, key);
+  }
+  tmi_key_text(key, text);
+}
+
+static tm_status make_fused(job *j, tm_error **error) {
+  tm_status status = tmi_fusion_prove(j->fusion, j->arena, j->diags, &j->ir,
+                                      &j->spec, error);
+  if (status || !j->ir || !j->fusion->compile) return status;
+  j->name = j->ir->funcs.data[0].name;
+  tm_buf key = tm_buf_in(j->arena), text = tm_buf_in(j->arena);
+  tm_ir_print(j->ir, &text);
+  const char *ttir = tm_buf_text(&text);
+  if (j->options.cache != TM_SWITCH_OFF && tm_store_path(j->context->store)) {
+    make_fused_key(j, ttir, &key);
+    tm_store_hash("kernel", key.data, key.len, &j->report.hash[0],
+                  &j->report.hash[1]);
+    status = find_or_make(j, &key, error);
+  } else {
+    tmi_note_cache(&j->report, "off");
+    status = make_anew(j, &key, error);
+  }
+  if (status) return status;
+  j->made->fused = strdup(ttir);
+  return j->made->fused ? TM_OK : tmi_fail_memory(error);
+}
+
 /* Inside the arena's guard. */
 static tm_status make_kernel(job *j, tm_error **error) {
   tm_diags_init(j->diags, j->arena);
-  share_sources(j->module, j->diags);
+  if (j->fusion) return make_fused(j, error);
+  tmi_share_sources(j->module, j->diags);
   tm_status status = TM_OK;
   if (!j->has_spec)
     status = tmi_spec_read(j->context, j->function, &j->options, j->arena,
@@ -476,6 +530,30 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
   return status;
 }
 
+tm_status tmi_kernel_fuse(tmi_fusion *fusion, tm_kernel **out,
+                          tm_error **error) {
+  double start = tmi_seconds();
+  const tm_kernel *first = fusion->graph->nodes.data[fusion->first].kernel;
+  job j = {.context = first->context,
+           .module = first->module,
+           .options = {.cache = first->cache},
+           .chip = first->chip,
+           .fusion = fusion};
+  tm_status status = run_job(&j, error);
+  *out = NULL;
+  if (status)
+    tm_kernel_destroy(j.made);
+  else
+    *out = j.made;
+  if (!*out) return status;
+  j.made->facts.compile_seconds = tmi_seconds() - start;
+  tmi_tell_compile(j.made, &j.report);
+  tmi_log(first->context, 3, "%s", j.made->program.msl);
+  tmi_profile_compiled(j.made, j.made->facts.compile_seconds);
+  tmi_dump_kernel(j.made, j.report.hash);
+  return status;
+}
+
 /* Lock held. */
 static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
   job j = {.context = kernel->context,
@@ -516,6 +594,7 @@ void tmi_kernel_release(tm_kernel *kernel) {
   tmi_module_release(kernel->module);
   pthread_mutex_destroy(&kernel->lock);
   tm_arena_free(&kernel->arena);
+  free(kernel->fused);
   free(kernel);
   tmi_context_release(context);
 }
@@ -642,11 +721,10 @@ static bool count_launch(tm_kernel *kernel, const tm_cost_launch *launch,
   tm_arena_init(&arena, 0);
   if (tm_arena_guard(&arena, guard)) {
     tm_diags_init(&diags, &arena);
-    share_sources(kernel->module, &diags);
     tm_request request = request_again(kernel);
     request.launch = launch;
     tm_result result;
-    ok = tm_compile_kernel(&arena, &diags, &request, &result);
+    ok = compile_again(kernel, &arena, &diags, &request, &result);
     if (ok) *cost = result.cost;
   }
   tm_arena_free(&arena);
@@ -706,13 +784,14 @@ static void make_texts(tm_kernel *kernel) {
   jmp_buf guard, kept;
   if (tm_arena_guard(&arena, guard)) {
     tm_diags_init(&diags, &arena);
-    share_sources(kernel->module, &diags);
     tm_request request = request_again(kernel);
     request.keep = TM_KEEP_AST | TM_KEEP_TTIR | TM_KEEP_LAYOUT;
     tm_result result;
-    if (tm_compile_kernel(&arena, &diags, &request, &result) &&
+    if (compile_again(kernel, &arena, &diags, &request, &result) &&
         tm_arena_guard(&kernel->arena, kept)) {
-      kernel->texts[TM_STAGE_AST] = copy_text(&kernel->arena, result.ast);
+      kernel->texts[TM_STAGE_AST] = copy_text(
+          &kernel->arena,
+          result.ast ? result.ast : "# fused from launches of a graph\n");
       kernel->texts[TM_STAGE_TTIR] = copy_text(&kernel->arena, result.ttir);
       kernel->texts[TM_STAGE_LAYOUT] =
           copy_text(&kernel->arena, result.layout);

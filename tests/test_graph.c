@@ -405,6 +405,277 @@ static void a_changed_argument_is_checked_as_a_launch_checks_it(void **state) {
   tm_context_destroy(elsewhere);
 }
 
+/* ---- fused ---------------------------------------------------------------- */
+
+/* x -> mid -> out, both by scale. */
+static tm_graph *two_scales(tm_buffer *x, tm_buffer *mid, tm_buffer *out,
+                            bool temporary) {
+  tm_graph_options o = TM_GRAPH_OPTIONS_INIT;
+  o.temporaries = &mid;
+  o.n_temporaries = temporary;
+  OK(tm_graph_begin(t.stream, &o, &error));
+  launch_scale(x, mid, 2);
+  launch_scale(mid, out, 3);
+  return recorded();
+}
+
+static void expect_six(const tm_buffer *out, float first, int n) {
+  for (int i = 0; i < N; i++)
+    assert_true(at(out, i) == (i < n ? 6 * (first + (float)i) : (float)i));
+}
+
+static void a_temporary_is_not_written(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  assert_int_equal(tm_graph_nodes(graph), 2);
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  replay(graph);
+  wait();
+  expect_six(out, 1, N);
+  for (int i = 0; i < N; i++) assert_true(at(mid, i) == (float)i);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+/* What another launch reads, a part of it, or the host by address. */
+static void a_temporary_that_is_seen_is_written(void **state) {
+  (void)state;
+  for (int how = 0; how < 3; how++) {
+    tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+    tm_buffer *other = floats(0);
+    tm_graph_options o = TM_GRAPH_OPTIONS_INIT;
+    o.temporaries = &mid;
+    o.n_temporaries = 1;
+    OK(tm_graph_begin(t.stream, &o, &error));
+    launch_scale(x, mid, 2);
+    launch_scale(mid, out, 3);
+    if (how == 0) { /* on another grid: not of the fused kernel */
+      tm_arg args[4] = {tm_arg_buffer(mid, 0), tm_arg_buffer(other, 0),
+                        tm_arg_float(1), tm_arg_int(100)};
+      OK(tm_launch(t.stream, scale, tm_grid_1d(1), args, 4, &error));
+    } else if (how == 1) {
+      tm_arg args[4] = {tm_arg_buffer(mid, 400), tm_arg_buffer(other, 0),
+                        tm_arg_float(1), tm_arg_int(100)};
+      OK(tm_launch(t.stream, scale, tm_grid_1d(1), args, 4, &error));
+    } else {
+      uint64_t address;
+      OK(tm_buffer_gpu_address(mid, &address, &error));
+    }
+    tm_graph *graph = recorded();
+    assert_int_equal(tm_graph_dispatches(graph), how == 2 ? 1 : 2);
+    replay(graph);
+    wait();
+    expect_six(out, 1, N);
+    for (int i = 0; i < N; i++) assert_true(at(mid, i) == 2 * (float)(1 + i));
+    if (how < 2)
+      assert_true(at(other, 7) == 2 * (float)(how ? 1 + 107 : 1 + 7));
+    tm_graph_destroy(graph);
+    tm_buffer_destroy(x);
+    tm_buffer_destroy(mid);
+    tm_buffer_destroy(out);
+    tm_buffer_destroy(other);
+  }
+}
+
+/* Two sizes that were taken to be one are changed: to one again, then apart. */
+static void numbers_that_were_one_may_part(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, false);
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  for (size_t node = 0; node < 2; node++)
+    OK(tm_graph_set_arg(graph, node, 3, tm_arg_int(500), &error));
+  replay(graph);
+  wait();
+  expect_six(out, 1, 500);
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(600), &error));
+  replay(graph);
+  wait();
+  /* 500 to 599 of mid were never written: they are as they began. */
+  for (int i = 0; i < N; i++) {
+    float want = i < 500 ? 6 * (float)(1 + i) : i < 600 ? 3 * (float)i
+                                                        : (float)i;
+    assert_true(at(out, i) == want);
+  }
+  assert_int_equal(tm_graph_dispatches(graph), 2);
+  assert_non_null(strstr(tm_graph_report(graph), "not known to be within"));
+  /* A narrower reader is fused again. */
+  OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(400), &error));
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  replay(graph);
+  wait();
+  assert_true(at(out, 399) == 6 * 400.0f && at(out, 400) == 6 * 401.0f);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+/* The buffer in between becomes the first one's input, and then its own. */
+static void buffers_that_come_to_be_one_are_looked_at_again(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  OK(tm_graph_replace_buffer(graph, out, x, &error));
+  replay(graph);
+  wait();
+  for (int i = 0; i < N; i++) assert_true(at(x, i) == 6 * (float)(1 + i));
+  tm_buffer *all = device_array(&t, 2 * N, sizeof(float));
+  memcpy(tm_buffer_contents(all), tm_buffer_contents(x), N * sizeof(float));
+  OK(tm_graph_replace_buffer(graph, x, all, &error));
+  OK(tm_graph_set_arg(graph, 0, 1, tm_arg_buffer(all, 4), &error));
+  OK(tm_graph_set_arg(graph, 1, 0, tm_arg_buffer(all, 4), &error));
+  assert_int_equal(tm_graph_dispatches(graph), 2);
+  assert_non_null(strstr(tm_graph_report(graph), "share memory"));
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(all);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+static void a_factor_is_changed_in_a_fused_kernel(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0);
+  tm_buffer *outs[8];
+  tm_buffer *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  for (int k = 0; k < 8; k++) {
+    outs[k] = floats(0);
+    OK(tm_graph_replace_buffer(graph, k ? outs[k - 1] : out, outs[k],
+                               &error));
+    OK(tm_graph_set_arg(graph, k & 1, 2, tm_arg_float(k), &error));
+    replay(graph);
+  }
+  wait();
+  double by[2] = {2, 3};
+  for (int k = 0; k < 8; k++) {
+    by[k & 1] = k;
+    for (int i = 0; i < N; i++)
+      assert_true(at(outs[k], i) == (float)(by[0] * by[1] * (1 + i)));
+    tm_buffer_destroy(outs[k]);
+  }
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+static void fused_kernels_are_cached_by_what_they_are(void **state) {
+  (void)state;
+  char folder[] = "/tmp/tritonmetal-graph-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  device_test ours = t;
+  uint64_t stores[3];
+  for (int round = 0; round < 3; round++) {
+    tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
+    o.cache_dir = folder;
+    OK(tm_context_create(&t.context, &o, &error));
+    OK(tm_stream_create(&t.stream, t.context, NULL, &error));
+    tm_kernel *k = scale;
+    scale = compile("scale", SCALE);
+    tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+    /* The third keeps the buffer: another kernel. */
+    tm_graph *graph = two_scales(x, mid, out, round < 2);
+    replay(graph);
+    wait();
+    expect_six(out, 1, N);
+    tm_cache_facts facts = {.struct_size = sizeof facts};
+    OK(tm_cache_stats(t.context, &facts, &error));
+    stores[round] = facts.stores;
+    tm_graph_destroy(graph);
+    tm_buffer_destroy(x);
+    tm_buffer_destroy(mid);
+    tm_buffer_destroy(out);
+    tm_kernel_destroy(scale);
+    scale = k;
+    tm_stream_destroy(t.stream);
+    tm_context_destroy(t.context);
+  }
+  t = ours;
+  assert_int_equal(stores[0], 2); /* the kernel, the fused one */
+  assert_int_equal(stores[1], 0);
+  assert_int_equal(stores[2], 1);
+  char command[80];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  assert_int_equal(system(command), 0);
+}
+
+static void a_fused_failure_names_both_kernels(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  setenv("SOFTMETAL_FAULT", "command:1+", 1);
+  replay(graph);
+  tm_status status =
+      tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, &error);
+  unsetenv("SOFTMETAL_FAULT");
+  FAILS(status, TM_E_DEVICE, "'scale_then_scale'");
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+/* A profiler sees the dispatches of a replay, and can tell what a fused kernel
+ * moves: it reads x and writes out, 4000 bytes each. */
+static void a_profiler_times_what_replays_launch(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  replay(graph);
+  tm_profile *profile;
+  OK(tm_profile_start(t.context, NULL, &error));
+  replay(graph);
+  tm_buffer *y = floats(0);
+  OK(tm_graph_replace_buffer(graph, out, y, &error));
+  OK(tm_graph_replace_buffer(graph, x, out, &error));
+  replay(graph);
+  wait();
+  OK(tm_profile_stop(&profile, t.context, &error));
+  expect_six(out, 1, N);
+  for (int i = 0; i < N; i++) assert_true(at(y, i) == 36 * (float)(1 + i));
+  tm_buffer_destroy(y);
+  uint64_t launches = 0;
+  for (size_t i = 0; i < tm_profile_count(profile); i++) {
+    tm_profile_row row = {.struct_size = sizeof row};
+    OK(tm_profile_row_at(profile, i, &row, &error));
+    launches += row.launches;
+    if (strcmp(row.kernel, "scale_then_scale") == 0)
+      assert_true(row.bytes_per_second > 0);
+  }
+  assert_int_equal(launches, 2);
+  tm_profile_destroy(profile);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+/* Metal takes neither: the launches stay apart, and run. */
+static void what_does_not_compile_together_stays_apart(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  setenv("SOFTMETAL_FAULT", "pipeline:1+", 1);
+  tm_graph *graph = two_scales(x, mid, out, true);
+  unsetenv("SOFTMETAL_FAULT");
+  assert_int_equal(tm_graph_dispatches(graph), 2);
+  assert_non_null(strstr(tm_graph_report(graph),
+                         "together they do not compile"));
+  replay(graph);
+  wait();
+  expect_six(out, 1, N);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
 /* ---- the promises of a launch ------------------------------------------- */
 
 static void arguments_are_checked_while_recording(void **state) {
@@ -624,6 +895,15 @@ int main(void) {
     cmocka_unit_test(numbers_are_changed_while_replays_are_in_flight),
     cmocka_unit_test(a_size_may_shrink),
     cmocka_unit_test(a_changed_argument_is_checked_as_a_launch_checks_it),
+    cmocka_unit_test(a_temporary_is_not_written),
+    cmocka_unit_test(a_temporary_that_is_seen_is_written),
+    cmocka_unit_test(numbers_that_were_one_may_part),
+    cmocka_unit_test(buffers_that_come_to_be_one_are_looked_at_again),
+    cmocka_unit_test(a_factor_is_changed_in_a_fused_kernel),
+    cmocka_unit_test(fused_kernels_are_cached_by_what_they_are),
+    cmocka_unit_test(a_fused_failure_names_both_kernels),
+    cmocka_unit_test(a_profiler_times_what_replays_launch),
+    cmocka_unit_test(what_does_not_compile_together_stays_apart),
     cmocka_unit_test(arguments_are_checked_while_recording),
     cmocka_unit_test(buffers_and_kernels_live_as_long_as_the_graph),
     cmocka_unit_test(a_replay_outlives_its_graph_and_buffers),

@@ -199,6 +199,15 @@ static bool is_literal(const char *text) {
   return true;
 }
 
+/* A product, or the negative of one: Metal's compiler may join it with a sum in
+ * the same expression, and round once. So whether it is a variable must not
+ * depend on how long names are: a fused kernel has others. */
+static bool is_product(const emitter *e, tm_value v) {
+  tm_inst def = tm_val(e->ir, v)->def;
+  tm_op op = def ? tm_get(e->ir, def)->op : TM_OP_NONE;
+  return op == TM_MULF || op == TM_NEGF;
+}
+
 /* Gives x a variable if that reads better or saves work. */
 static msl_expr maybe_declare(emitter *e, tm_value v, const msl_point *point,
                               msl_expr x) {
@@ -206,7 +215,9 @@ static msl_expr maybe_declare(emitter *e, tm_value v, const msl_point *point,
   tm_type type = tm_type_element(tm_type_of(e->ir, v));
   bool named = tm_val(e->ir, v)->name != NULL;
   if (type->kind == TM_TYPE_POINTER) return x;
-  if (value->uses <= 1 && !named && strlen(x.text) <= LONG_TEXT) return x;
+  if (value->uses <= 1 && !named &&
+      (strlen(x.text) <= LONG_TEXT || is_product(e, v)))
+    return x;
   if (is_literal(x.text)) return x;
   tm_scalar scalar = msl_scalar_of(type);
   const char *name = msl_name_of(e, v, "t");
