@@ -166,6 +166,7 @@ typedef struct sm_preprocessed {
   sm_tokens tokens; /* ends with END */
   bool has_stdlib;  /* a metal header was included */
   bool has_logging; /* <metal_logging> was */
+  bool has_simd;    /* <simd/simd.h> was */
 } sm_preprocessed;
 
 sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
@@ -344,7 +345,7 @@ typedef struct sm_parser {
   sm_program *program;
   const sm_token *t; /* next token */
   const sm_token *end;
-  bool has_stdlib, has_logging;
+  bool has_stdlib, has_logging, has_simd;
 
   /* msl_types.c */
   tm_map types;        /* hash -> sm_type_node */

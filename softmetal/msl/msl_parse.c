@@ -182,6 +182,7 @@ sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,
       sm_preprocess(arena, diags, names, text, file, options);
   p->has_stdlib = input.has_stdlib;
   p->has_logging = input.has_logging;
+  p->has_simd = input.has_simd;
   sm_types_init(p);
   sm_names_setup(p);
   classify(p, &input.tokens);

@@ -427,6 +427,20 @@ static const sm_type *shaped_type(sm_parser *p, const char *name) {
   return sm_type_matrix(p, s, n, rows);
 }
 
+/* <simd/simd.h>, which headers that hosts and kernels share include: another
+ * name of float4 is simd_float4 and vector_float4, of float4x4 simd_float4x4
+ * and matrix_float4x4. */
+static const sm_type *simd_type(sm_parser *p, const char *name) {
+  bool vectors = strncmp(name, "vector_", 7) == 0;
+  bool matrices = strncmp(name, "matrix_", 7) == 0;
+  bool both = strncmp(name, "simd_", 5) == 0;
+  if (!p->has_simd || !(vectors || matrices || both)) return NULL;
+  const sm_type *type = shaped_type(p, name + (both ? 5 : 7));
+  if (!type || type->packed) return NULL;
+  if (type->kind == SM_T_VECTOR) return matrices ? NULL : type;
+  return type->kind == SM_T_MATRIX && !vectors ? type : NULL;
+}
+
 static const sm_type *fragment_type(sm_parser *p, const char *name) {
   sm_scalar s;
   const char *text = name + strlen("simdgroup_");
@@ -480,7 +494,7 @@ const sm_type *sm_type_library(sm_parser *p, tm_name name) {
     type = p->memory_order->type;
   else if (strcmp(name, "thread_scope") == 0)
     type = p->thread_scope->type;
-  else if (!(type = shaped_type(p, name)))
+  else if (!(type = shaped_type(p, name)) && !(type = simd_type(p, name)))
     type = standard_type(p, name);
   tm_map_put(&p->type_names, TM_KEY(name), TM_KEY(type));
   return type;

@@ -55,10 +55,10 @@ typedef struct preprocessor {
   unsigned n_conditions;
   unsigned depth;
   uint32_t steps; /* macro uses so far: they may yield no token at all */
-  bool has_stdlib, has_logging, too_large;
+  bool has_stdlib, has_logging, has_simd, too_large;
   const char *line_name;           /* of #line; NULL: none yet */
   uint32_t line_file, line_offset;
-  tm_name n_defined, n_va_args, n_pragma;
+  tm_name n_defined, n_has_include, n_va_args, n_pragma;
 } preprocessor;
 
 static tm_diag *complain(preprocessor *pp, tm_loc loc, const char *text) {
@@ -317,10 +317,74 @@ static void expand_run(preprocessor *pp, run *top, sm_tokens *out) {
 
 /* ---- #if -------------------------------------------------------------- */
 
-/* Replaces `defined X` and `defined(X)` by 0 or 1, before expansion. */
+static bool is_metal_header(const char *name) {
+  static const char *const headers[] = {
+    "metal_stdlib", "metal_math", "metal_simdgroup", "metal_quadgroup",
+    "metal_simdgroup_matrix", "metal_atomic", "metal_compute",
+    "metal_common", "metal_geometric", "metal_integer", "metal_matrix",
+    "metal_relational", "metal_types", "metal_pack", "metal_config",
+    "metal_limits", "metal_numeric", "metal_assert", "metal_uniform",
+    "metal_array", "metal_type_traits", "metal_utility",
+    "metal_extended_vector", "metal_logging", "simd/simd.h",
+  };
+  for (size_t i = 0; i < TM_COUNT(headers); i++)
+    if (strcmp(headers[i], name) == 0) return true;
+  return false;
+}
+
+/* Reads <name> or "name" at t. Returns its last token, NULL if there is no
+ * header's name. */
+static const sm_token *read_header(const sm_token *t, const sm_token *end,
+                                   char *name, size_t size) {
+  size_t n = 0;
+  *name = 0;
+  if (t < end && t->kind == SM_TK_STRING && t->len - 2 < size) {
+    memcpy(name, t->text + 1, t->len - 2);
+    name[t->len - 2] = 0;
+    return t;
+  }
+  if (t >= end || !sm_token_is(t, SM_P_LT)) return NULL;
+  for (t++; t < end && !sm_token_is(t, SM_P_GT); t++) {
+    if (n + t->len >= size) return NULL;
+    memcpy(name + n, t->text, t->len);
+    n += t->len;
+  }
+  name[n] = 0;
+  return t < end ? t : NULL;
+}
+
+/* __has_include(<name>) at t: its last token; NULL (reported) if it is none. */
+static const sm_token *has_include(preprocessor *pp, const sm_token *t,
+                                   const sm_token *end, bool *is) {
+  char name[64];
+  const sm_token *last = NULL;
+  if (t + 1 < end && sm_token_is(t + 1, SM_P_LPAREN))
+    last = read_header(t + 2, end, name, sizeof name);
+  if (!last || last + 1 >= end || !sm_token_is(last + 1, SM_P_RPAREN)) {
+    complain(pp, t->loc, "expected (<header>) after '__has_include'");
+    return NULL;
+  }
+  *is = is_metal_header(name);
+  return last + 1;
+}
+
+static bool is_defined(preprocessor *pp, tm_name name) {
+  return name == pp->n_has_include || find_macro(pp, name);
+}
+
+/* Replaces `defined X`, `defined(X)` and `__has_include(...)` by 0 or 1,
+ * before expansion. */
 static void resolve_defined(preprocessor *pp, const sm_token *t,
                             const sm_token *end, sm_tokens *out) {
   for (; t < end; t++) {
+    bool is = false;
+    if (t->kind == SM_TK_NAME && t->name == pp->n_has_include) {
+      const sm_token *last = has_include(pp, t, end, &is);
+      tm_push(pp->arena, out, number_token(pp, is, t->loc));
+      if (!last) return;
+      t = last;
+      continue;
+    }
     if (t->kind != SM_TK_NAME || t->name != pp->n_defined) {
       tm_push(pp->arena, out, *t);
       continue;
@@ -333,7 +397,7 @@ static void resolve_defined(preprocessor *pp, const sm_token *t,
       complain(pp, t->loc, "expected a name after 'defined'");
       continue;
     }
-    bool is = find_macro(pp, name->name) != NULL;
+    is = is_defined(pp, name->name);
     tm_push(pp->arena, out, number_token(pp, is, t->loc));
     t = name + (parenthesis ? 1 : 0);
   }
@@ -431,46 +495,18 @@ static void do_define(preprocessor *pp, const sm_token *t,
   put_macro(pp, m, at);
 }
 
-static bool is_metal_header(const char *name) {
-  static const char *const headers[] = {
-    "metal_stdlib", "metal_math", "metal_simdgroup", "metal_quadgroup",
-    "metal_simdgroup_matrix", "metal_atomic", "metal_compute",
-    "metal_common", "metal_geometric", "metal_integer", "metal_matrix",
-    "metal_relational", "metal_types", "metal_pack", "metal_config",
-    "metal_limits", "metal_numeric", "metal_assert", "metal_uniform",
-    "metal_array", "metal_type_traits", "metal_utility",
-    "metal_extended_vector", "metal_logging",
-  };
-  for (size_t i = 0; i < TM_COUNT(headers); i++)
-    if (strcmp(headers[i], name) == 0) return true;
-  return false;
-}
-
 static void do_include(preprocessor *pp, const sm_token *t,
                        const sm_token *end, tm_loc loc) {
-  char name[64] = "";
-  size_t n = 0;
-  if (t < end && sm_token_is(t, SM_P_LT)) {
-    for (t++; t < end && !sm_token_is(t, SM_P_GT); t++) {
-      if (n + t->len >= sizeof name) break;
-      memcpy(name + n, t->text, t->len);
-      n += t->len;
-    }
-    name[n] = 0;
-    if (t == end || !sm_token_is(t, SM_P_GT)) {
-      complain(pp, loc, "expected <metal_...> after #include");
-      return;
-    }
-  } else if (t < end && t->kind == SM_TK_STRING && t->len - 2 < sizeof name) {
-    memcpy(name, t->text + 1, t->len - 2);
-    name[t->len - 2] = 0;
-  } else {
-    complain(pp, loc, "expected a header name after #include");
+  char name[64];
+  if (!read_header(t, end, name, sizeof name)) {
+    complain(pp, loc, "expected a header's name, as <metal_stdlib>, after "
+                      "#include");
     return;
   }
   if (is_metal_header(name)) {
     pp->has_stdlib = true;
     pp->has_logging |= strcmp(name, "metal_logging") == 0;
+    pp->has_simd |= strcmp(name, "simd/simd.h") == 0;
     return;
   }
   tm_diag *diag = tm_error_at(pp->diags, TM_DIAG_UNSUPPORTED, loc,
@@ -499,7 +535,7 @@ static bool do_condition(preprocessor *pp, const char *word,
   if (is_ifdef || strcmp(word, "ifndef") == 0) {
     bool named = t < end && t->kind == SM_TK_NAME;
     if (!named && live(pp)) complain(pp, loc, "macro name missing");
-    bool defined = named && find_macro(pp, t->name);
+    bool defined = named && is_defined(pp, t->name);
     push_condition(pp, defined == is_ifdef, loc);
     return true;
   }
@@ -842,6 +878,7 @@ sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
   pp.macros = tm_map_in(arena);
   pp.out = &result.tokens;
   pp.n_defined = tm_intern_cstr(names, "defined");
+  pp.n_has_include = tm_intern_cstr(names, "__has_include");
   pp.n_va_args = tm_intern_cstr(names, "__VA_ARGS__");
   pp.n_pragma = tm_intern_cstr(names, "_Pragma");
   predefine(&pp);
@@ -887,5 +924,6 @@ sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
   tm_push(arena, &result.tokens, last);
   result.has_stdlib = pp.has_stdlib;
   result.has_logging = pp.has_logging;
+  result.has_simd = pp.has_simd;
   return result;
 }
