@@ -7,13 +7,16 @@
  */
 #if defined(__APPLE__)
 #define NAME(x) _##x
+#define HIDDEN(x) .private_extern x
 #else
 #define NAME(x) x
+#define HIDDEN(x) .hidden x
 #endif
 
 #if defined(__x86_64__)
         .text
         .globl  NAME(sm_coro_switch)
+        HIDDEN(NAME(sm_coro_switch))
         .p2align 4
 NAME(sm_coro_switch):
         endbr64
@@ -35,6 +38,7 @@ NAME(sm_coro_switch):
         jmpq    *%rcx
 
         .globl  NAME(sm_coro_start)
+        HIDDEN(NAME(sm_coro_start))
         .p2align 4
 NAME(sm_coro_start):
         endbr64
@@ -45,6 +49,7 @@ NAME(sm_coro_start):
 #elif defined(__aarch64__)
         .text
         .globl  NAME(sm_coro_switch)
+        HIDDEN(NAME(sm_coro_switch))
         .p2align 4
 NAME(sm_coro_switch):
         sub     sp, sp, #160
@@ -75,6 +80,7 @@ NAME(sm_coro_switch):
         br      x30
 
         .globl  NAME(sm_coro_start)
+        HIDDEN(NAME(sm_coro_start))
         .p2align 4
 NAME(sm_coro_start):
         mov     x29, xzr

@@ -325,8 +325,9 @@ static sm_val emit_nextafter(sm_emit *e, sm_scalar s, sm_val x, sm_val y) {
   return vector ? r : LL.BuildExtractElement(e->b, r, sm_i32(e, 0), "");
 }
 
-static sm_val emit_float(sm_emit *e, sm_builtin which, sm_val *a) {
-  sm_val x = a[0], one = fc(e, x, 1.0);
+/* Exponential, trigonometric and their like; NULL: it is none of them. */
+static sm_val emit_transcendental(sm_emit *e, sm_builtin which, sm_val *a) {
+  sm_val x = a[0];
   switch (which) {
   case SM_B_ACOS: return call_math(e, "acos", a, 1);
   case SM_B_ACOSH: return call_math(e, "acosh", a, 1);
@@ -346,15 +347,24 @@ static sm_val emit_float(sm_emit *e, sm_builtin which, sm_val *a) {
   case SM_B_LOG2: return emit_log2(e, x);
   case SM_B_LOG10: return call_math(e, "log10", a, 1);
   case SM_B_POW: case SM_B_POWR: return call_math(e, "pow", a, 2);
-  case SM_B_RSQRT: return emit_rsqrt(e, x, one);
+  case SM_B_RSQRT: return emit_rsqrt(e, x, fc(e, x, 1.0));
   case SM_B_SIN: return call_math(e, "sin", a, 1);
   case SM_B_SINH: return call_math(e, "sinh", a, 1);
   case SM_B_SINPI: return emit_sinpi(e, x);
   case SM_B_SQRT: return sm_intrinsic1(e, "llvm.sqrt", x);
   case SM_B_TAN: return call_math(e, "tan", a, 1);
   case SM_B_TANH: return call_math(e, "tanh", a, 1);
-  case SM_B_TANPI: 
+  case SM_B_TANPI:
     return OP2(FDiv, emit_sinpi(e, x), emit_cospi(e, x));
+  default: return NULL;
+  }
+}
+
+static sm_val emit_float(sm_emit *e, sm_builtin which, sm_val *a) {
+  sm_val known = emit_transcendental(e, which, a);
+  if (known) return known;
+  sm_val x = a[0], one = fc(e, x, 1.0);
+  switch (which) {
   case SM_B_CEIL: return sm_intrinsic1(e, "llvm.ceil", x);
   case SM_B_FLOOR: return sm_intrinsic1(e, "llvm.floor", x);
   case SM_B_TRUNC: return sm_intrinsic1(e, "llvm.trunc", x);

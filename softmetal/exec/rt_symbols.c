@@ -10,6 +10,7 @@
 #include "rt.h"
 #include "watch.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -80,7 +81,7 @@ static void add_half(const char *name, void (*function)(void)) {
 }
 #endif
 
-static void fill(void) {
+static void add_runtime(void) {
   ADD(sm_rt_barrier);
   ADD(sm_rt_interval);
   ADD(sm_rt_diverged);
@@ -103,6 +104,9 @@ static void fill(void) {
   SM_RT_MATH1(ADD_RT)
   SM_RT_MATH2(ADD_RT)
 #undef ADD_RT
+}
+
+static void add_c_library(void) {
 #define ADD_C(name) ADD(name##f);
   SM_C_MATH(ADD_C)
 #undef ADD_C
@@ -119,6 +123,9 @@ static void fill(void) {
   ADD(sqrtf);
   ADD(fmaxf);
   ADD(fminf);
+}
+
+static void add_matrices(void) {
 #define ADD_MATRIX(form)                \
   ADD(sm_rt_matrix_multiply_add##form); \
   ADD(sm_rt_matrix_multiply##form);     \
@@ -129,23 +136,38 @@ static void fill(void) {
 #if defined(__x86_64__)
   ADD_MATRIX(_avx2)
   ADD_MATRIX(_avx512)
-  add_half("__extendhfsf2", extend_half);
-  add_half("__truncsfhf2", truncate_to_half);
+#endif
+#undef ADD_MATRIX
+}
+
+#if defined(__x86_64__)
+static void add_vectors(void) {
   __builtin_cpu_init();
   void *library = dlopen("libmvec.so.1", RTLD_NOW);
-  if (library) {
+  if (!library) return;
 #define ADD_16(f) add_vector(library, #f, 16);
 #define ADD_8(f) add_vector(library, #f, 8);
-    if (__builtin_cpu_supports("avx512f")) {
-      VECTOR_MATH(ADD_16)
-    }
-    if (__builtin_cpu_supports("avx2")) {
-      VECTOR_MATH(ADD_8)
-    }
+  if (__builtin_cpu_supports("avx512f")) {
+    VECTOR_MATH(ADD_16)
+  }
+  if (__builtin_cpu_supports("avx2")) {
+    VECTOR_MATH(ADD_8)
+  }
 #undef ADD_16
 #undef ADD_8
-  }
+}
 #endif
+
+static void fill(void) {
+  add_runtime();
+  add_c_library();
+  add_matrices();
+#if defined(__x86_64__)
+  add_half("__extendhfsf2", extend_half);
+  add_half("__truncsfhf2", truncate_to_half);
+  add_vectors();
+#endif
+  assert(symbol_count < MOST && "a name more would be dropped");
 }
 
 const sm_symbol *sm_rt_symbols(size_t *count) {
