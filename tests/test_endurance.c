@@ -136,6 +136,9 @@ static void say(int part, const alive *now, double since) {
 }
 
 static void say_errors(const damage *d) {
+  print_message("  %llu graphs, %llu events, %llu callbacks\n",
+                (unsigned long long)all.graphs,
+                (unsigned long long)all.events, (unsigned long long)all.calls);
   print_message("  %llu synchronized, %llu compiles, %llu contexts, %llu "
                 "wraps, %llu tensors; the cache damaged %llu times\n",
                 (unsigned long long)all.synchronized,
@@ -179,6 +182,7 @@ static void launches_go_on_whatever_fails(void **state) {
   assert_int_equal(now.memory.buffers, 0);
   assert_int_equal(now.memory.used, 0);
   assert_int_equal(all.tensors_out, 0);
+  assert_int_equal(all.calls_out, 0);
   /* Variants and pipelines that the first tenth did not need. */
   assert_true(now.objects <= first.objects + 80);
   assert_true(now.allocations <= first.allocations + 200);

@@ -19,6 +19,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,70 @@ static tm_status launch_what_fails(tm_error **error) {
   return status;
 }
 
+static tm_status replay_graph(tm_error **error) {
+  tm_graph *graph = NULL;
+  tm_arg first[3] = {tm_arg_buffer(x, 0), tm_arg_buffer(y, 0), tm_arg_int(N)};
+  tm_arg second[3] = {tm_arg_buffer(y, 0), tm_arg_buffer(y, 0), tm_arg_int(N)};
+  fill();
+  tm_status status = tm_graph_begin(stream, NULL, error);
+  if (status) return status;
+  status = tm_launch(stream, scale, tm_grid_1d(N / 64), first, 3, error);
+  if (!status)
+    status = tm_launch(stream, scale, tm_grid_1d(N / 64), second, 3, error);
+  tm_status ended = tm_graph_end(&graph, stream, status ? NULL : error);
+  if (!status) status = ended;
+  if (!status) status = tm_graph_launch(stream, graph, error);
+  if (!status) status = tm_stream_synchronize(stream, TM_WAIT_FOREVER, error);
+  float last = ((float *)tm_buffer_contents(y))[N - 1];
+  RIGHT(last == (((N - 1) % 7 + 1) * 2 + 1) * 2);
+  tm_graph_destroy(graph);
+  return status;
+}
+
+static void note_call(void *payload, tm_status status, const char *message) {
+  atomic_fetch_add((atomic_int *)payload, 1);
+}
+
+static tm_status use_events(tm_error **error) {
+  static atomic_int calls;
+  int asked = 0;
+  tm_event *event = NULL;
+  tm_stream *other = NULL;
+  calls = 0;
+  tm_status status = tm_event_create(&event, context, error);
+  if (!status) status = tm_stream_create(&other, context, NULL, error);
+  if (!status) status = launch_scale(other, scale, error);
+  if (!status) status = tm_event_record(event, other, error);
+  if (!status) status = tm_stream_wait_event(stream, event, error);
+  if (!status) {
+    status = tm_stream_on_done(other, note_call, &calls, error);
+    asked = !status;
+  }
+  if (!status) status = launch_scale(stream, scale, error);
+  if (!status) status = tm_event_synchronize(event, TM_WAIT_FOREVER, error);
+  tm_event_destroy(event);
+  tm_stream_destroy(other);
+  for (int i = 0; i < 2000 && calls < asked; i++) usleep(1000);
+  if (calls != asked) wrong = "one call";
+  return status;
+}
+
+static tm_status profile(tm_error **error) {
+  tm_profile *found = NULL;
+  tm_status status = tm_profile_start(context, NULL, error);
+  if (status) return status;
+  status = launch_scale(stream, scale, error);
+  tm_status stopped =
+      tm_profile_stop(&found, context, status ? NULL : error);
+  if (!status) status = stopped;
+  if (!status && !tm_profile_json(found)) {
+    by_null = true;
+    status = TM_E_MEMORY;
+  }
+  tm_profile_destroy(found);
+  return status;
+}
+
 static tm_status launch_function(tm_error **error) {
   tm_function *f;
   tm_define define = {"BLOCK", tm_arg_int(64)};
@@ -583,6 +648,9 @@ static const path paths[] = {
     {"launch over one buffer", launch_overlapping},
     {"launch what fails", launch_what_fails},
     {"launch what prints", launch_printing},
+    {"replay a graph", replay_graph},
+    {"use events", use_events},
+    {"profile", profile},
     {"launch a function", launch_function},
     {"launch a tuned function", launch_tuned},
     {"make buffers", make_buffers},

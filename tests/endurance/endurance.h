@@ -27,6 +27,8 @@ typedef struct shared {
   _Atomic uint64_t errors[STATUSES]; /* calls that failed, by status */
   _Atomic uint64_t synchronized, compiles, contexts, wraps, tensors;
   _Atomic int64_t tensors_out; /* given away and not deleted yet */
+  _Atomic int64_t calls_out;   /* of tm_stream_on_done, asked for, not made */
+  _Atomic uint64_t graphs, events, calls;
   atomic_bool lost;            /* a wrong answer after success */
   char what[400];              /* it, in words */
 } shared;

@@ -373,6 +373,67 @@ static void do_tensor(worker *w) {
   tm_buffer_destroy(b);
 }
 
+/* ---- events, callbacks, graphs ---------------------------------------------------- */
+
+static void count_call(void *payload, tm_status status, const char *message) {
+  ((shared *)payload)->calls_out--;
+}
+
+/* A call that is asked for is made once, whatever becomes of the work. */
+static void do_call(worker *w) {
+  tm_error *error = NULL;
+  w->all->calls_out++;
+  if (ok(w, tm_stream_on_done(w->stream, count_call, w->all, &error), &error))
+    w->all->calls++;
+  else
+    w->all->calls_out--;
+}
+
+/* An event that has happened without an error vouches for what came before. */
+static void do_event(worker *w) {
+  tm_event *event;
+  tm_error *error = NULL;
+  if (!ok(w, tm_event_create(&event, w->all->context, &error), &error))
+    return;
+  bool fine =
+      ok(w, tm_event_record(event, w->stream, &error), &error) &&
+      ok(w, tm_event_synchronize(event, TM_WAIT_FOREVER, &error), &error);
+  w->all->events++;
+  tm_event_destroy(event);
+  /* Earlier batches may have failed, which only the stream tells. */
+  if (fine) worker_look(w);
+}
+
+/* Twice: + k, * 5 (the loop's turns), + k. */
+static void do_graph(worker *w) {
+  tm_graph *graph = NULL;
+  tm_error *error = NULL;
+  uint32_t k = below(&w->random, 100), turns = below(&w->random, 4);
+  tm_arg add[3] = {tm_arg_buffer(w->values, 0), tm_arg_int(k),
+                   tm_arg_int(LENGTH)};
+  tm_arg loop[2] = {tm_arg_buffer(w->values, 0), tm_arg_int(turns)};
+  if (!ok(w, tm_graph_begin(w->stream, NULL, &error), &error)) return;
+  bool all =
+      ok(w, tm_launch(w->stream, w->all->add, tm_grid_1d(4), add, 3, &error),
+         &error) &&
+      ok(w, tm_launch(w->stream, w->all->loop, tm_grid_1d(1), loop, 2, &error),
+         &error) &&
+      ok(w, tm_launch(w->stream, w->all->add, tm_grid_1d(4), add, 3, &error),
+         &error);
+  bool made = ok(w, tm_graph_end(&graph, w->stream, &error), &error);
+  for (int replay = 0; replay < 2 && all && made; replay++) {
+    if (!ok(w, tm_graph_launch(w->stream, graph, &error), &error)) break;
+    w->all->launches += 3;
+    for (int i = 0; i < LENGTH; i++) {
+      uint32_t v = w->value[i] + k;
+      for (uint32_t t = 0; t < turns; t++) v = v * 5 + t;
+      w->value[i] = v + k;
+    }
+  }
+  w->all->graphs += made;
+  tm_graph_destroy(graph); /* the replays go on */
+}
+
 /* ---- compiles ------------------------------------------------------------------ */
 
 /* A kernel that nobody has, launched once, given up while it runs. */
@@ -476,7 +537,13 @@ void worker_turn(worker *w) {
     do_compile(w);
   else if (dice < 210)
     do_stream(w);
-  else if (dice < 230)
+  else if (dice < 220)
+    do_event(w);
+  else if (dice < 260)
+    do_graph(w);
+  else if (dice < 280)
+    do_call(w);
+  else if (dice < 300)
     do_say(w);
   else if (dice < 1700)
     buffers[dice % 3](w);

@@ -323,7 +323,10 @@ static bool gives_object(tm_sel s) {
                   tm_mtl.sel.new_library,  tm_mtl.sel.new_buffer_no_copy,
                   tm_mtl.sel.new_function, tm_mtl.sel.new_pipeline,
                   tm_mtl.sel.new_fence,    tm_mtl.sel.command_buffer,
-                  tm_mtl.sel.compute_encoder};
+                  tm_mtl.sel.compute_encoder, tm_mtl.sel.encoder_with_pass,
+                  tm_mtl.sel.new_event,    tm_mtl.sel.counter_sets,
+                  tm_mtl.sel.new_samples,  tm_mtl.sel.resolve_samples,
+                  tm_mtl.sel.pass_descriptor, tm_mtl.sel.pass_attachments};
   for (size_t i = 0; i < TM_COUNT(all); i++)
     if (all[i] == s) return true;
   return false;
