@@ -1756,7 +1756,7 @@ TM_API tm_status tm_cache_import(tm_context *context, const char *path,
 
 typedef struct tm_environment_facts {
   size_t struct_size;
-  uint32_t has_device;        /* not 0: kernels can be launched */
+  uint32_t has_device;        /* not 0: there is a device */
   uint32_t is_apple;          /* not 0: Apple's Metal; 0: softmetal */
   const char *device;         /* "Apple M3 Max"; NULL: none */
   const char *chip;           /* "m3-max"; NULL: none */
@@ -1772,12 +1772,34 @@ typedef struct tm_environment_facts {
   const char *config_path;    /* the settings file; NULL: no home folder */
   const char *report;         /* all of it, and what is missing and how to
                                  get it, to be shown to a person */
+  uint32_t generation;        /* of the chip: 1 (M1) to 5; 0: not known */
+  const char *variant;        /* "base", "pro", "max", "ultra"; NULL */
+  const char *architecture;   /* Metal's name, "applegpu_g15s"; NULL: before
+                                 macOS 14 */
+  uint32_t gpu_cores;         /* the most that the chip is sold with: Metal does
+                                 not tell how many this one has; 0: not
+                                 known */
+  uint64_t memory;            /* of the machine, which host and GPU share,
+                                 bytes; 0: not known */
+  const char *macos;          /* "26.0.0", softmetal's is the one that it plays;
+                                 NULL: not known */
+  uint32_t metal;             /* 4, 3, 2; 0: none */
+  uint32_t compiles;          /* not 0: kernels can be launched: Metal has the
+                                 MSL that they need, and compiled one */
+  const char *const *missing; /* what is missing, what for, and how to get it:
+                                 a line each */
+  size_t n_missing;
+  const char *const *optimizations; /* what is done for this chip, a line
+                                 each */
+  size_t n_optimizations;
+  const char *json;           /* all of it as a JSON object, with the names of
+                                 these fields */
 } tm_environment_facts;
 
-/* Looks at the device, the libraries and the settings, once per context, and
- * fills facts, whose struct_size the caller has set. A missing device is not
- * an error here: the report says what to do. Text is borrowed from the
- * context.
+/* Looks at the device, the libraries and the settings, and has Metal compile
+ * a small kernel, once per context; fills facts, whose struct_size the caller
+ * has set. A missing device is not an error here: the report says what to do.
+ * Text is borrowed from the context.
  * Errors: TM_E_ARGUMENT, TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_environment(tm_context *context,

@@ -3,7 +3,7 @@
  * context.h - the objects of the runtime, as its files see them.
  *
  *   context.c      tm_context: settings, cache, the device when it is needed
- *   environment.c  the compatibility check
+ *   environment.h  the compatibility check: environment.c, environment_report.c
  *   buffer_api.c   tm_buffer: pooled, wrapped, imported
  *   memory_pool.c  the pool of freed memory, by size class
  *   dlpack.c       tensors of other libraries as buffers, and back

@@ -28,8 +28,6 @@
 #include "emitter.h"
 
 enum {
-  LANGUAGE_VERSION = 3 << 16 | 1, /* MSL 3.1 */
-  ORDER_VERSION = 3 << 16 | 2,    /* with coherent(device) and fences */
   FAMILY = 7,                     /* Apple7: M1 */
   MIN_THREAD_BOUND = 64,
   MAX_UNROLLED = 64               /* trips of a loop that is unrolled */
@@ -783,11 +781,11 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   const char *struct_name = msl_name(e, msl_text(e, "%s_args", entry));
   out->entry = entry;
   out->threads = 32 * layouts->num_warps;
-  out->language_version = LANGUAGE_VERSION;
+  out->language_version = TM_MSL_LEAST;
   out->family = FAMILY;
   tm_buf structs = tm_buf_in(arena);
   if (!msl_plan(e) || !arguments(e, struct_name, &structs)) return false;
-  if (e->orders) out->language_version = ORDER_VERSION;
+  if (e->orders) out->language_version = TM_MSL_ORDERED;
   e->to = &e->body;
   e->indent = 1;
   msl_block(e, e->func->body);

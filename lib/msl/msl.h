@@ -60,6 +60,11 @@ typedef struct tm_msl_place {
   tm_loc loc;
 } tm_msl_place;
 
+/* Versions of MSL that texts are written in, (major << 16) + minor: nearly all,
+ * and those with atomic operations that order other accesses, which need
+ * coherent(device) and fences. */
+enum { TM_MSL_LEAST = 3 << 16 | 1, TM_MSL_ORDERED = 3 << 16 | 2 };
+
 typedef struct tm_msl {
   const char *text;          /* zero-terminated MSL */
   const char *entry;         /* name of the kernel function in it */

@@ -136,6 +136,9 @@ typedef struct tm_metal_device {
   uint32_t threadgroup_bytes;
   uint64_t max_buffer, working_set; /* bytes */
   uint32_t language_version;        /* newest MSL of the system; 0: unknown */
+  uint32_t macos[3];                /* version; 0.0.0: unknown */
+  uint64_t memory;                  /* of the machine, bytes; 0: unknown */
+  char architecture[40];            /* "applegpu_g15s"; "": before macOS 14 */
 } tm_metal_device;
 
 /* Opens the device that `which` names (a part of its name or its number), or

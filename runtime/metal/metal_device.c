@@ -60,19 +60,31 @@ static tm_id choose(const char *which, char **text) {
 /* NSOperatingSystemVersion: three NSIntegers, by structure return. */
 typedef struct os_version { long major, minor, patch; } os_version;
 
-static uint32_t newest_language(void) {
+/* The system's version, the newest MSL that it has, and the memory. */
+static void read_system(tm_metal_device *d) {
   tm_id info = tm_send_P(tm_mtl.cls.process_info, tm_mtl.sel.process_info);
-  if (!info || !tm_metal_responds(info, tm_mtl.sel.os_version)) return 0;
+  if (!info || !tm_metal_responds(info, tm_mtl.sel.os_version)) return;
+  d->memory = tm_send_U(info, tm_mtl.sel.physical_memory);
   os_version v = ((os_version(*)(tm_id, tm_sel))tm_mtl.send_stret)(
       info, tm_mtl.sel.os_version);
   if (v.major >= TM_MACOS_COMPAT_FROM && v.major <= TM_MACOS_COMPAT_TO)
     v.major += TM_MACOS_COMPAT_ADD;
-  uint32_t newest = 0;
 #define ROW(macos, major_, minor_) \
-  if (v.major >= macos) newest = (major_ << 16) + minor_;
+  if (v.major >= macos) d->language_version = (major_ << 16) + minor_;
   TM_MSL_BY_MACOS(ROW)
 #undef ROW
-  return newest;
+  d->macos[0] = (uint32_t)v.major;
+  d->macos[1] = (uint32_t)v.minor;
+  d->macos[2] = (uint32_t)v.patch;
+}
+
+static void read_architecture(tm_metal_device *d) {
+  if (!tm_metal_responds(d->object, tm_mtl.sel.architecture)) return;
+  tm_id architecture = tm_send_P(d->object, tm_mtl.sel.architecture);
+  tm_id name = architecture ? tm_send_P(architecture, tm_mtl.sel.name) : NULL;
+  const char *text = name ? tm_send_P(name, tm_mtl.sel.utf8_string) : NULL;
+  if (text)
+    snprintf(d->architecture, sizeof d->architecture, "%s", text);
 }
 
 static void read_facts(tm_metal_device *d) {
@@ -93,7 +105,8 @@ static void read_facts(tm_metal_device *d) {
       (uint32_t)tm_send_U(object, tm_mtl.sel.max_threadgroup_memory);
   d->max_buffer = tm_send_U(object, tm_mtl.sel.max_buffer_length);
   d->working_set = tm_send_U(object, tm_mtl.sel.working_set);
-  d->language_version = newest_language();
+  read_system(d);
+  read_architecture(d);
 }
 
 bool tm_metal_device_open(tm_metal_device *device, const char *which,

@@ -97,6 +97,8 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(user_info, "userInfo")                                                 \
   X(process_info, "processInfo")                                           \
   X(os_version, "operatingSystemVersion")                                  \
+  X(physical_memory, "physicalMemory")                                     \
+  X(architecture, "architecture")         /* from 14 [mg] */               \
   X(name, "name")                                                          \
   X(supports_family, "supportsFamily:")                                    \
   X(max_threads_size, "maxThreadsPerThreadgroup")                          \
