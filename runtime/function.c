@@ -283,9 +283,8 @@ static tm_status describe_all(const tm_function *f, tmi_choice *c,
   return status;
 }
 
-/* The parameters' descriptions, which live as long as the choice. */
-static tm_status specs_of(const tm_function *f, tmi_choice *c,
-                          tm_param_spec **specs, tm_error **error) {
+tm_status tmi_choice_specs(const tm_function *f, tmi_choice *c,
+                           tm_param_spec **specs, tm_error **error) {
   jmp_buf guard;
   volatile tm_status status = TM_E_MEMORY;
   tm_arena *scratch = scratch_of(c);
@@ -300,7 +299,7 @@ static tm_status specs_of(const tm_function *f, tmi_choice *c,
 static tm_status put_described(const tm_function *f, tmi_choice *c, bool *fits,
                                tm_error **error) {
   tm_param_spec *specs;
-  tm_status status = specs_of(f, c, &specs, error);
+  tm_status status = tmi_choice_specs(f, c, &specs, error);
   *fits = true;
   for (uint32_t i = 0; i < f->n_params && !status && *fits; i++)
     *fits = tmi_key_put_spec(&c->key, &specs[i]);
@@ -350,25 +349,24 @@ void tmi_choice_free(tmi_choice *c) {
 
 /* ---- variants ------------------------------------------------------------- */
 
-static tm_status compile(tm_function *f, tmi_choice *c, tmi_variant **out,
-                         tm_error **error) {
-  tm_param_spec *specs;
-  tm_status status = specs_of(f, c, &specs, error);
-  if (status) return status;
+tm_status tmi_variant_compile(tm_function *f, const tm_param_spec *specs,
+                              uint32_t num_warps, uint32_t num_stages,
+                              bool is_plain, tmi_variant **out,
+                              tm_error **error) {
   tmi_variant *v = calloc(1, sizeof *v + f->n_params);
   if (!v) return tmi_fail_memory(error);
   tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
   options.params = specs;
   options.n_params = f->n_params;
-  options.num_warps = c->num_warps;
-  options.num_stages = c->num_stages;
-  status = tm_compile(&v->kernel, f->context, f->module, f->name, &options,
-                      error);
+  options.num_warps = num_warps;
+  options.num_stages = num_stages;
+  tm_status status = tm_compile(&v->kernel, f->context, f->module, f->name,
+                                &options, error);
   if (status) {
     free(v);
     return status;
   }
-  v->is_plain = c->is_plain;
+  v->is_plain = is_plain;
   for (uint32_t i = 0; i < f->n_params; i++)
     v->passed[i] = specs[i].form == TM_FORM_POINTER ||
                    specs[i].form == TM_FORM_NUMBER;
@@ -376,10 +374,19 @@ static tm_status compile(tm_function *f, tmi_choice *c, tmi_variant **out,
   return TM_OK;
 }
 
-static void drop_variant(void *value) {
-  tmi_variant *v = value;
+void tmi_variant_free(void *variant) {
+  tmi_variant *v = variant;
   tmi_kernel_release(v->kernel);
   free(v);
+}
+
+static tm_status compile(tm_function *f, tmi_choice *c, tmi_variant **variant,
+                         tm_error **error) {
+  tm_param_spec *specs;
+  tm_status status = tmi_choice_specs(f, c, &specs, error);
+  if (status) return status;
+  return tmi_variant_compile(f, specs, c->num_warps, c->num_stages,
+                             c->is_plain, variant, error);
 }
 
 tm_status tmi_variant_of(tm_function *f, tmi_choice *c, tmi_variant **variant,
@@ -410,7 +417,7 @@ tm_status tmi_variant_args(const tmi_variant *v, tmi_choice *c,
     if (v->passed[i]) flat->args[flat->n++] = *c->bound[i];
   if (v->is_plain) return TM_OK;
   tm_param_spec *specs;
-  tm_status status = specs_of(f, c, &specs, error);
+  tm_status status = tmi_choice_specs(f, c, &specs, error);
   for (uint32_t i = 0; i < f->n_params && !status; i++)
     status = tmi_flat_add(flat, &specs[i], f->params[i].name, c->bound[i],
                           error);
@@ -460,9 +467,12 @@ void tmi_forget(tm_error **error) {
 static tm_status pick_with(const tmi_call *call, const tmi_config *config,
                            tmi_choice *c, tmi_variant **variant,
                            tm_error **error) {
+  tm_function *f = call->function;
   tm_status status = tmi_choose(call, config, c, error);
-  return status ? status
-                : tmi_variant_of(call->function, c, variant, error);
+  if (status) return status;
+  if (f->background && call->is_launch)
+    return tmi_variant_meanwhile(f, c, variant, error);
+  return tmi_variant_of(f, c, variant, error);
 }
 
 /* Of several configurations: the one that the arguments' tuning has found. */
@@ -637,6 +647,7 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   tmi_table_init(&f->variants);
   tmi_table_init(&f->heuristics);
   tmi_table_init(&f->records);
+  tmi_table_init(&f->failed);
   tm_arena_init(&f->decorators, 0);
   f->context = context;
   tmi_context_retain(context);
@@ -645,6 +656,8 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   f->name = strdup(name);
   status = f->name ? tmi_function_declare(f, def, &options, error)
                    : tmi_fail_memory(error);
+  if (!status && options.background == TM_SWITCH_ON)
+    status = tmi_background_start(f, error);
   if (status) {
     tm_function_destroy(f);
     return status;
@@ -658,9 +671,13 @@ size_t tm_function_variants(const tm_function *function) {
                   : 0;
 }
 
+static void drop_nothing(void *value) { (void)value; }
+
 void tm_function_destroy(tm_function *f) {
   if (!f) return;
-  tmi_table_free(&f->variants, drop_variant);
+  tmi_background_stop(f);
+  tmi_table_free(&f->failed, drop_nothing);
+  tmi_table_free(&f->variants, tmi_variant_free);
   tmi_table_free(&f->heuristics, free);
   tmi_table_free(&f->records, tmi_record_free);
   tm_arena_free(&f->decorators);

@@ -5,6 +5,7 @@
  *   function_decl.c  what the declaration and the options say
  *   function.c       a launch: bind, fill, look up, go
  *   variants.c       the table: look-ups without a lock, one maker a key
+ *   background.c     a variant that was promised less, while one is made
  *   autotune.c       which configuration: the records of tuning keys
  *   tune_measure.c   the GPU's time of a configuration, on real buffers
  *   tune_row.c       results in the cache
@@ -115,6 +116,8 @@ struct tm_function {
   tmi_table variants;    /* of tmi_variant */
   tmi_table heuristics;  /* arguments to the values set for them: tm_arg[] */
   tmi_table records;     /* tuning keys to tmi_record */
+  struct tmi_background *background; /* NULL: launches wait for compiles */
+  tmi_table failed;      /* variants whose compile in the background failed */
 };
 
 /* Fills f, whose context, module and name are set. */
@@ -173,6 +176,15 @@ void tmi_choice_free(tmi_choice *choice);
 /* The variant of a choice, compiled when there is none yet. */
 tm_status tmi_variant_of(tm_function *f, tmi_choice *choice,
                          tmi_variant **variant, tm_error **error);
+/* Compiles one; specs by parameter. */
+tm_status tmi_variant_compile(tm_function *f, const tm_param_spec *specs,
+                              uint32_t num_warps, uint32_t num_stages,
+                              bool is_plain, tmi_variant **variant,
+                              tm_error **error);
+void tmi_variant_free(void *variant);
+/* The parameters' descriptions, which live as long as the choice. */
+tm_status tmi_choice_specs(const tm_function *f, tmi_choice *choice,
+                           tm_param_spec **specs, tm_error **error);
 /* The arguments that the variant's kernel takes. */
 tm_status tmi_variant_args(const tmi_variant *variant, tmi_choice *choice,
                            const tm_function *f, tmi_flat *flat,
@@ -186,6 +198,15 @@ size_t tmi_defines_of(const tm_function *f, const tm_arg *const *bound,
 tm_host_arg tmi_host_arg_of(const char *name, const tm_arg *arg);
 /* Frees *error and empties it. */
 void tmi_forget(tm_error **error);
+
+/* ---- background.c ----------------------------------------------------------- */
+
+tm_status tmi_background_start(tm_function *f, tm_error **error);
+/* Waits for a compile that is under way. */
+void tmi_background_stop(tm_function *f);
+/* The variant of a choice, or while it is made one that was promised less. */
+tm_status tmi_variant_meanwhile(tm_function *f, tmi_choice *choice,
+                                tmi_variant **variant, tm_error **error);
 
 /* ---- autotune.c ------------------------------------------------------------- */
 

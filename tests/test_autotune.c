@@ -777,6 +777,8 @@ static void warming_up_compiles_all_and_runs_nothing(void **state) {
   assert_int_equal(logged("Metal compiled"), 0);
   close_bench(&b);
   open(&b, BUSY(""));
+  args[0].u.buffer = b.x;
+  args[1].u.buffer = b.out;
   tm_define work = {"WORK", tm_arg_int(2)};
   tm_launch_options o = any_values;
   o.named = &work;
