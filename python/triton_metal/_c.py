@@ -58,9 +58,41 @@ class LaunchOptions(ctypes.Structure):
                 ("num_warps", ctypes.c_uint32), ("num_stages", ctypes.c_uint32)]
 
 
+class Grid(ctypes.Structure):
+    _fields_ = [("x", ctypes.c_uint32), ("y", ctypes.c_uint32), ("z", ctypes.c_uint32)]
+
+
+GridFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Define), ctypes.c_size_t, ctypes.POINTER(Grid))
+
+
+class TunedLaunchOptions(ctypes.Structure):
+    """tm_launch_options to its end."""
+    _fields_ = [*LaunchOptions._fields_, ("into", ctypes.c_void_p), ("grid_of", GridFunction),
+                ("payload", ctypes.c_void_p)]
+
+
+class Config(ctypes.Structure):
+    _fields_ = [("defines", ctypes.POINTER(Define)), ("n_defines", ctypes.c_size_t), ("num_warps", ctypes.c_uint32),
+                ("num_stages", ctypes.c_uint32)]
+
+
 class FunctionOptions(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("defines", ctypes.POINTER(Define)), ("n_defines", ctypes.c_size_t),
-                ("num_warps", ctypes.c_uint32), ("num_stages", ctypes.c_uint32)]
+                ("num_warps", ctypes.c_uint32), ("num_stages", ctypes.c_uint32), ("configs", ctypes.POINTER(Config)),
+                ("n_configs", ctypes.c_size_t), ("key", ctypes.POINTER(ctypes.c_char_p)), ("n_key", ctypes.c_size_t),
+                ("reset_to_zero", ctypes.POINTER(ctypes.c_char_p)), ("n_reset_to_zero", ctypes.c_size_t),
+                ("restore_value", ctypes.POINTER(ctypes.c_char_p)), ("n_restore_value", ctypes.c_size_t),
+                ("warmup", ctypes.c_uint32), ("repetitions", ctypes.c_uint32), ("prune", ctypes.c_void_p),
+                ("payload", ctypes.c_void_p), ("model_keep", ctypes.c_uint32), ("background", ctypes.c_uint32)]
+
+
+class TuningRow(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("key", ctypes.c_char_p), ("config", ctypes.c_char_p),
+                ("seconds", ctypes.c_double), ("predicted", ctypes.c_double), ("chosen", ctypes.c_uint32),
+                ("failure", ctypes.c_char_p)]
+
+
+RowFunction = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(TuningRow))
 
 
 class ModuleOptions(ctypes.Structure):
@@ -97,10 +129,6 @@ class Estimate(ctypes.Structure):
                 ("registers", ctypes.c_uint32), ("is_exact", ctypes.c_uint32), *[(name, ctypes.c_double) for name in (
                     "memory_seconds", "arithmetic_seconds", "matrix_seconds", "threadgroup_seconds", "seconds")],
                 ("bound", ctypes.c_char_p)]
-
-
-class Grid(ctypes.Structure):
-    _fields_ = [("x", ctypes.c_uint32), ("y", ctypes.c_uint32), ("z", ctypes.c_uint32)]
 
 
 class KernelArg(ctypes.Structure):

@@ -222,18 +222,36 @@ class Function(_c.Handle):
 
     destroy = "tm_function_destroy"
 
-    def __init__(self, module, name, num_warps=0, num_stages=0):
+    def __init__(self, module, name, num_warps=0, num_stages=0, **options):
+        """options: more fields of tm_function_options."""
         super().__init__()
         self.module = module
-        options = _c.sized(_c.FunctionOptions, None, 0, num_warps, num_stages)
+        given = _c.sized(_c.FunctionOptions, None, 0, num_warps, num_stages)
+        for field, value in options.items():
+            setattr(given, field, value)
         _c.call("tm_function_create", ctypes.byref(self.handle), context().handle, module.handle, name.encode(),
-                ctypes.byref(options))
+                ctypes.byref(given))
 
     def kernel(self, args, n_args, options):
         """The variant that a launch with these arguments would take."""
         kernel = Kernel()
         _c.call("tm_function_kernel", ctypes.byref(kernel.handle), self.handle, args, ctypes.c_size_t(n_args), options)
         return kernel
+
+
+    def tuning(self):
+        """What was measured: (config, seconds, predicted, chosen, failure) for
+        each configuration of each key, in order."""
+        rows = []
+
+        @_c.RowFunction
+        def take(_, row):
+            r = row.contents
+            rows.append((_c.decode(r.config), r.seconds, r.predicted, bool(r.chosen), _c.decode(r.failure)))
+            return 1
+
+        _c.call("tm_function_tuning", self.handle, take, None)
+        return rows
 
 
 class Kernel(_c.Handle):

@@ -2,13 +2,16 @@
 """@autotune and @heuristics over kernels, with upstream's names and rules.
 
 An Autotuner measures its configurations on the arguments of the first launch
-with a new key, and keeps the fastest. Values that several configurations
-would write anew are protected by reset_to_zero and restore_value.
+with a new key, and keeps the fastest. The C library does that (_tune.py): GPU
+times, memory put back, results kept on disk. Where functions of Python's have
+to run around each launch (pre_hook, post_hook, do_bench, heuristics between the
+two decorators) it is done here as upstream does it.
 """
 import inspect
 import time
 
-from . import errors, knobs, testing
+from . import _tune, errors, knobs, testing
+from .compiler import CompiledKernel
 from .jit import JITFunction, KernelInterface
 
 _WORDS = {"NUM_WARPS": "num_warps", "NUM_STAGES": "num_stages", "WARPS_PER_BLOCK": "num_warps"}
@@ -79,6 +82,7 @@ class Autotuner(KernelInterface):
         self.reset_to_zero, self.restore_value = list(reset_to_zero or []), list(restore_value or [])
         self._check_names()
         self.cache, self.configs_timings, self.best_config, self.nargs = {}, {}, None, None
+        self.tuning = []  # the library's rows of the last measurement
         self.restore_copies = {}
         self.user_defined_pre_hook, self.user_defined_post_hook = pre_hook is not None, post_hook is not None
         self.pre_hook = pre_hook or self._prepare
@@ -124,11 +128,15 @@ class Autotuner(KernelInterface):
                  "rep": 20 if self.num_reps is None else self.num_reps}
         return lambda call, quantiles: testing.do_bench(call, quantiles=quantiles, **times)
 
-    def _bench(self, args, config, meta):
+    @staticmethod
+    def _check_conflicts(config, meta):
         conflicts = meta.keys() & config.kwargs.keys()
         if conflicts:
             raise ValueError(f"Conflicting meta-parameters: {', '.join(sorted(conflicts))}. Make sure that you don't "
                              "re-define auto-tuned symbols.")
+
+    def _bench(self, args, config, meta):
+        self._check_conflicts(config, meta)
         if knobs.autotuning.print:
             print(f"Autotuning kernel {self.__name__} with config {config}")
         current = {**meta, **config.all_kwargs()}
@@ -157,6 +165,41 @@ class Autotuner(KernelInterface):
         key = [named[name] for name in self.keys if name in named]
         return tuple(key + [str(value.dtype) for value in named.values() if hasattr(value, "dtype")])
 
+    def _is_librarys(self):
+        """Whether the C library can tune this: nothing of Python's has to run
+        around each launch."""
+        return isinstance(self.fn, JITFunction) and self._do_bench is None and not self.user_defined_pre_hook and \
+            not self.user_defined_post_hook and not self.use_cuda_graph and \
+            all(config.pre_hook is None for config in self.configs)
+
+    def _tune(self, key, args, kwargs):
+        """Launches by the C library, which measures what it has no result for.
+        Gives the compiled kernel; None where it was not launched."""
+        configs = self.prune_configs(kwargs)
+        if len(configs) == 1 or kwargs.get("warmup"):
+            if not kwargs.get("warmup"):
+                self.cache[key] = configs[0]
+            return None
+        for config in configs:
+            self._check_conflicts(config, kwargs)
+        given = {name: value for name, value in kwargs.items() if name not in ("grid", "warmup")}
+        start = time.perf_counter()
+        self.fn._before(args, given)
+        at, rows = _tune.tune(self.fn, configs, self.keys, self.reset_to_zero, self.restore_value, kwargs["grid"], args,
+                              given)
+        self.bench_time = time.perf_counter() - start
+        best = self.best_config = self.cache[key] = configs[at]
+        self.tuning = rows
+        self.configs_timings = {config: [1e3 * row[1] if row[1] else float("inf")] * 3
+                                for config, row in zip(configs, rows)}
+        self._tell(key, best)
+        return CompiledKernel(self.fn, args, {**given, **best.all_kwargs()})
+
+    def _tell(self, key, best):
+        if knobs.autotuning.print:
+            print(f"Triton autotuning for function {self.__name__},\nwith key as {key},\nfinished after "
+                  f"{self.bench_time:.2f}s,\nbest config selected: {best};")
+
     def _choose(self, args, kwargs):
         """The configuration for these arguments, measured if the key is new."""
         if len(self.configs) == 1:
@@ -180,9 +223,7 @@ class Autotuner(KernelInterface):
             self.fn.run(*args, **{**kwargs, **best.all_kwargs()})  # raises what is wrong with it
         self.pre_hook({**self.nargs, **kwargs, **best.all_kwargs()}, reset_only=True)
         self.configs_timings = timings
-        if knobs.autotuning.print:
-            print(f"Triton autotuning for function {self.__name__},\nwith key as {key},\nfinished after "
-                  f"{self.bench_time:.2f}s,\nbest config selected: {best};")
+        self._tell(key, best)
         return best
 
     def _first_that_compiles(self, configs, args, kwargs):
@@ -200,7 +241,11 @@ class Autotuner(KernelInterface):
         """Launches with the configuration for these arguments."""
         self.nargs = dict(zip(self.arg_names, args))
         try:
-            config = self.best_config = self._choose(args, {k: v for k, v in kwargs.items()})
+            if len(self.configs) > 1 and self._is_librarys() and (key := self._key(kwargs)) not in self.cache:
+                compiled = self._tune(key, args, kwargs)
+                if compiled is not None:
+                    return compiled
+            config = self.best_config = self._choose(args, kwargs)
             if config.pre_hook is not None:
                 config.pre_hook({**self.nargs, **kwargs, **config.all_kwargs()})
             return self.fn.run(*args, **{**kwargs, **config.all_kwargs()})
