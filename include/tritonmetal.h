@@ -57,8 +57,13 @@
  *
  * Threads. Each function has a Threads: line. "any" means that any number of
  * threads may call it at once on the same objects; "one per <object>" that
- * calls on the same object must not overlap. Nothing here survives a fork()
- * for the child's use except creating a new context.
+ * calls on the same object must not overlap.
+ *
+ * Forks. After a fork() the child can use none of its parent's objects but
+ * modules and errors: calls on them are refused with TM_E_ARGUMENT, and
+ * destroying them does nothing. It may make contexts of its own and compile
+ * with them. Metal does not survive a fork: where the parent had opened a
+ * device, what needs one is refused with TM_E_NO_DEVICE.
  *
  * Structures. Option structures begin with their size, are made with their
  * _INIT macro, and mean the default where they are zero; a NULL pointer means

@@ -88,7 +88,9 @@ static void free_buffer(tm_buffer *buffer) {
 }
 
 void tmi_buffer_release(tm_buffer *buffer) {
-  if (!buffer || atomic_fetch_sub(&buffer->references, 1) != 1) return;
+  if (!buffer || tmi_is_forked(buffer->context) ||
+      atomic_fetch_sub(&buffer->references, 1) != 1)
+    return;
   if (!buffer->ended) {
     free_buffer(buffer);
     return;
@@ -114,7 +116,7 @@ void tmi_buffers_end(tm_context *context) {
 }
 
 void tm_buffer_destroy(tm_buffer *buffer) {
-  if (!buffer) return;
+  if (!buffer || tmi_is_forked(buffer->context)) return;
   tm_context *context = buffer->context;
   tmi_exposed_forget(buffer);
   forget_pages(buffer);
@@ -133,7 +135,7 @@ static tm_status begin(tm_buffer **buffer, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(buffer != NULL, error);
   *buffer = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   return TM_OK;
 }
 
@@ -296,7 +298,7 @@ uint32_t tm_buffer_is_copy(const tm_buffer *buffer) {
 
 tm_status tm_buffer_write_back(tm_buffer *buffer, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(buffer != NULL, error);
+  TMI_CHECK_ALIVE(buffer, error);
   if (!buffer->host) return TM_OK;
   if (buffer->is_read_only)
     return tmi_fail(error, TM_E_ARGUMENT,

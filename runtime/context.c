@@ -20,6 +20,39 @@ double tmi_seconds(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* ---- forks --------------------------------------------------------------- */
+
+atomic_uint tmi_forks;
+static atomic_uint metal_forks; /* one more than tmi_forks when a device was
+                                   last opened; 0: never */
+
+static void count_fork(void) { atomic_fetch_add(&tmi_forks, 1); }
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+bool tmi_is_forked(const tm_context *context) {
+  return context->forks !=
+         atomic_load_explicit(&tmi_forks, memory_order_relaxed);
+}
+
+tm_status tmi_fail_forked(const char *call, tm_error **error) {
+  return tmi_fail(error, TM_E_ARGUMENT,
+                  "%s: the object was made before this process was forked, "
+                  "and does not work here: make a context of this process's "
+                  "own",
+                  call);
+}
+
+/* Metal's connections and threads are the parent's. */
+static tm_status check_metal_fork(tm_error **error) {
+  unsigned opened = atomic_load(&metal_forks);
+  if (!opened || opened == atomic_load(&tmi_forks) + 1) return TM_OK;
+  return tmi_fail(error, TM_E_NO_DEVICE,
+                  "this process was forked from one that had opened the Metal "
+                  "device, which does not survive a fork: start it by exec "
+                  "(posix_spawn; Python's 'spawn'), or fork before a device "
+                  "is needed");
+}
+
 /* ---- life --------------------------------------------------------------- */
 
 /* What was wrong with the settings, a line each. */
@@ -37,8 +70,11 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, watch_forks);
   tm_context *context = calloc(1, sizeof *context);
   if (!context) return tmi_fail_memory(error);
+  context->forks = atomic_load(&tmi_forks);
   tm_status status = tmi_settings_read(&context->settings, options, error);
   if (status) {
     free(context);
@@ -76,7 +112,9 @@ void tmi_context_retain(tm_context *context) {
 }
 
 void tmi_context_release(tm_context *context) {
-  if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
+  if (!context || tmi_is_forked(context) ||
+      atomic_fetch_sub(&context->references, 1) != 1)
+    return;
   tmi_pool_free(&context->pool);
   tmi_exposed_free(&context->exposed);
   tmi_profiler_free(&context->profiler);
@@ -89,7 +127,7 @@ void tmi_context_release(tm_context *context) {
 }
 
 void tm_context_destroy(tm_context *context) {
-  if (!context) return;
+  if (!context || tmi_is_forked(context)) return;
   /* A session keeps kernels, and they the context. */
   tmi_profiler_drop(&context->profiler);
   tmi_context_release(context);
@@ -110,6 +148,8 @@ tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
 /* Lock held. */
 static tm_status open_device(tm_context *context, tm_error **error) {
   char *text = NULL;
+  tm_status status = check_metal_fork(error);
+  if (status) return status;
   if (!tm_metal_load(&text))
     return tmi_fail_metal(error, TM_E_MISSING_LIBRARY, "", text);
   tm_metal_device device;
@@ -119,6 +159,7 @@ static tm_status open_device(tm_context *context, tm_error **error) {
   context->device_chip = tm_chip_by_device(device.name);
   if (!context->device_chip && device.family)
     context->device_chip = tm_chip_by_family(device.family);
+  atomic_store(&metal_forks, atomic_load(&tmi_forks) + 1);
   atomic_store(&context->has_device, true);
   tmi_log(context, 1, "device %s, from %s", device.name, tm_mtl.path);
   return TM_OK;

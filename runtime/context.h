@@ -145,6 +145,7 @@ typedef struct tmi_profiler {
 
 struct tm_context {
   atomic_int references;
+  unsigned forks;           /* tmi_forks when it was made */
   tmi_settings settings;
   tm_store *store;
   pthread_mutex_t lock;     /* opening the device, the environment */
@@ -180,6 +181,26 @@ double tmi_seconds(void);
     if (!(condition))                                                \
       return tmi_fail(error, TM_E_ARGUMENT, "%s: this must hold: %s", \
                       __func__, #condition);                         \
+  } while (0)
+/* How many forks this process is away from the first that has a context. */
+extern atomic_uint tmi_forks;
+/* Is it a context of the parent's? It and all of its objects are then only
+ * looked at: locks may be held by threads that are not here, and neither Metal
+ * nor SQLite survives a fork. */
+bool tmi_is_forked(const tm_context *context);
+tm_status tmi_fail_forked(const char *call, tm_error **error);
+/* Not NULL, and made in this process. */
+#define TMI_CHECK_CONTEXT(context, error)                              \
+  do {                                                                 \
+    TMI_CHECK(context != NULL, error);                                 \
+    if (tmi_is_forked(context)) return tmi_fail_forked(__func__, error); \
+  } while (0)
+/* The same of an object that has a context. */
+#define TMI_CHECK_ALIVE(object, error)              \
+  do {                                              \
+    TMI_CHECK(object != NULL, error);               \
+    if (tmi_is_forked((object)->context))           \
+      return tmi_fail_forked(__func__, error);      \
   } while (0)
 /* A message of Metal's, which is freed; text may be NULL. A missing compiler
  * behind softmetal becomes TM_E_MISSING_LIBRARY. */

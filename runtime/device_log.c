@@ -223,7 +223,7 @@ void tmi_log_deliver(tm_stream *stream) {
 }
 
 size_t tm_stream_read_printed(tm_stream *stream, char *out, size_t size) {
-  if (!stream) return 0;
+  if (!stream || tmi_is_forked(stream->context)) return 0;
   pthread_mutex_lock(&stream->lock);
   if (stream->printed_size <= size) say_lost(stream);
   size_t n = stream->printed_size;

@@ -162,7 +162,7 @@ static tm_status begin(tm_buffer **out, tm_arg *tensor,
   TMI_CHECK(out != NULL, error);
   *out = NULL;
   if (tensor) *tensor = tm_arg_make(TM_GIVE_NOTHING);
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(managed != NULL, error);
   return TM_OK;
 }
@@ -226,7 +226,7 @@ static void delete_versioned(DLManagedTensorVersioned *self) {
 
 /* The tensor lies within its buffer, and the device can be given. */
 static tm_status check(const tm_tensor *t, size_t *type, tm_error **error) {
-  TMI_CHECK(t->buffer != NULL, error);
+  TMI_CHECK_ALIVE(t->buffer, error);
   TMI_CHECK(t->shape != NULL || !t->rank, error);
   for (*type = 0; *type < TM_COUNT(types); ++*type)
     if (types[*type].dtype == t->dtype) break;

@@ -512,7 +512,7 @@ tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
   tmi_begin(error);
   TMI_CHECK(kernel != NULL, error);
   *kernel = NULL;
-  TMI_CHECK(function != NULL, error);
+  TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
   tmi_choice c;
@@ -540,7 +540,7 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
                              const tm_launch_options *options,
                              tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(function != NULL, error);
+  TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
   tmi_choice c;
@@ -627,7 +627,7 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(module != NULL, error);
   TMI_CHECK(name != NULL, error);
   tm_function_options options;
@@ -674,7 +674,7 @@ size_t tm_function_variants(const tm_function *function) {
 static void drop_nothing(void *value) { (void)value; }
 
 void tm_function_destroy(tm_function *f) {
-  if (!f) return;
+  if (!f || tmi_is_forked(f->context)) return;
   tmi_background_stop(f);
   tmi_table_free(&f->failed, drop_nothing);
   tmi_table_free(&f->variants, tmi_variant_free);

@@ -106,7 +106,7 @@ static tm_graph *new_graph(tm_context *context, tm_switch fuse) {
 tm_status tm_graph_begin(tm_stream *stream, const tm_graph_options *given,
                          tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   tm_graph_options options;
   tm_status status = tmi_options(&options, sizeof options, sizeof options,
                                  given, "tm_graph_options", error);
@@ -129,7 +129,7 @@ tm_status tm_graph_end(tm_graph **out, tm_stream *stream, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tm_graph *graph = atomic_exchange(&stream->recorder, NULL);
   pthread_mutex_unlock(&stream->lock);
@@ -145,7 +145,7 @@ tm_status tm_graph_end(tm_graph **out, tm_stream *stream, tm_error **error) {
 }
 
 void tm_graph_destroy(tm_graph *graph) {
-  if (!graph) return;
+  if (!graph || tmi_is_forked(graph->context)) return;
   tmi_graph_drop_messages(graph);
   tmi_graph_drop_plan(graph);
   tm_arena_free(&graph->sent);
@@ -246,7 +246,7 @@ static void replace(tm_graph *graph, tm_buffer *from, tm_buffer *to) {
 tm_status tm_graph_replace_buffer(tm_graph *graph, tm_buffer *old_buffer,
                                   tm_buffer *new_buffer, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(graph != NULL, error);
+  TMI_CHECK_ALIVE(graph, error);
   TMI_CHECK(old_buffer != NULL, error);
   TMI_CHECK(new_buffer != NULL, error);
   tm_status status = TM_OK;
@@ -316,7 +316,7 @@ static void set_arg(tm_graph *graph, size_t node, size_t arg,
 tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
                            tm_arg value, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(graph != NULL, error);
+  TMI_CHECK_ALIVE(graph, error);
   TMI_CHECK(node < graph->nodes.len, error);
   const tmi_node *n = &graph->nodes.data[node];
   if (arg >= n->n_args)
@@ -345,8 +345,8 @@ tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
 tm_status tm_graph_launch(tm_stream *stream, tm_graph *graph,
                           tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
-  TMI_CHECK(graph != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
+  TMI_CHECK_ALIVE(graph, error);
   if (stream->context != graph->context)
     return tmi_fail(error, TM_E_ARGUMENT,
                     "the graph is of another context than the stream");
@@ -371,7 +371,7 @@ size_t tm_graph_nodes(const tm_graph *graph) {
 }
 
 size_t tm_graph_dispatches(tm_graph *graph) {
-  if (!graph) return 0;
+  if (!graph || tmi_is_forked(graph->context)) return 0;
   pthread_mutex_lock(&graph->lock);
   tm_error *error = NULL;
   if (tmi_graph_ready(graph, &error)) tm_error_destroy(error);
@@ -381,7 +381,7 @@ size_t tm_graph_dispatches(tm_graph *graph) {
 }
 
 const char *tm_graph_report(tm_graph *graph) {
-  if (!graph) return "";
+  if (!graph || tmi_is_forked(graph->context)) return "";
   pthread_mutex_lock(&graph->lock);
   tm_error *error = NULL;
   if (tmi_graph_ready(graph, &error)) tm_error_destroy(error);

@@ -511,7 +511,7 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(module != NULL, error);
   TMI_CHECK(name != NULL, error);
   double start = tmi_seconds();
@@ -566,6 +566,13 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
   j.spec.may_overlap = true;
   tm_status status = finish_job(&j, tmi_seconds(), error);
   if (status) return status;
+  /* It does the same with each buffer; where they come by address the compiler
+   * can only say what is done with any of them, and streams would order
+   * launches that share nothing. */
+  for (uint32_t i = 0; i < kernel->program.n_args; i++) {
+    j.made->slots[i].reads = kernel->slots[i].reads;
+    j.made->slots[i].writes = kernel->slots[i].writes;
+  }
   atomic_store_explicit(&kernel->overlapping, j.made, memory_order_release);
   return TM_OK;
 }
@@ -587,7 +594,9 @@ void tmi_kernel_retain(tm_kernel *kernel) {
 }
 
 void tmi_kernel_release(tm_kernel *kernel) {
-  if (!kernel || atomic_fetch_sub(&kernel->references, 1) != 1) return;
+  if (!kernel || tmi_is_forked(kernel->context) ||
+      atomic_fetch_sub(&kernel->references, 1) != 1)
+    return;
   tm_context *context = kernel->context;
   if (kernel->is_loaded) tm_metal_pipeline_destroy(&kernel->pipeline);
   tmi_kernel_release(kernel->overlapping);
@@ -685,7 +694,7 @@ static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
 
 tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(kernel != NULL, error);
+  TMI_CHECK_ALIVE(kernel, error);
   if (atomic_load_explicit(&kernel->is_loaded, memory_order_acquire))
     return TM_OK;
   tm_status status = tmi_context_device(kernel->context, error);
@@ -755,6 +764,7 @@ tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
                              tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(estimate && kernel && (args || !n_args), error);
+  TMI_CHECK_ALIVE(kernel, error);
   if (!grid.x || !grid.y || !grid.z)
     return tmi_fail(error, TM_E_ARGUMENT, "an empty grid: %u x %u x %u",
                     grid.x, grid.y, grid.z);
@@ -805,7 +815,8 @@ static void make_texts(tm_kernel *kernel) {
 const char *tm_kernel_text(tm_kernel *kernel, tm_stage stage) {
   if (!kernel) return NULL;
   if (stage == TM_STAGE_MSL) return kernel->program.msl;
-  if ((unsigned)stage > TM_STAGE_LAYOUT) return NULL;
+  if ((unsigned)stage > TM_STAGE_LAYOUT || tmi_is_forked(kernel->context))
+    return NULL;
   pthread_mutex_lock(&kernel->lock);
   if (!kernel->has_texts) make_texts(kernel);
   const char *text = kernel->has_texts ? kernel->texts[stage] : NULL;

@@ -126,7 +126,7 @@ tm_status tmi_launch_flat(tm_stream *stream, const tm_target *into,
 tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                     const tm_arg *args, size_t n_args, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(kernel != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
   return tmi_launch_flat(stream, NULL, kernel, grid, args, n_args, error);

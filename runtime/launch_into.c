@@ -116,7 +116,7 @@ tm_status tm_launch_into(const tm_target *target, tm_kernel *kernel,
                          tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(target != NULL, error);
-  TMI_CHECK(kernel != NULL, error);
+  TMI_CHECK_ALIVE(kernel, error);
   TMI_CHECK(args != NULL || !n_args, error);
   return tmi_launch_flat(NULL, target, kernel, grid, args, n_args, error);
 }

@@ -135,7 +135,7 @@ tm_status tm_profile_start(tm_context *context,
                            const tm_profile_options *given,
                            tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   tm_profile_options options;
   tm_status status = tmi_options(&options, sizeof options, sizeof options,
                                  given, "tm_profile_options", error);
@@ -166,7 +166,7 @@ tm_status tm_profile_stop(tm_profile **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   tm_profile *session = take(&context->profiler);
   if (!session)
     return tmi_fail(error, TM_E_ARGUMENT,

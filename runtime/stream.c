@@ -423,7 +423,7 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   tm_stream_options o;
   tm_status status = tmi_options(&o, sizeof o,
                                  offsetof(tm_stream_options, queue), given,
@@ -455,7 +455,7 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
 
 tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tmi_stream_commit(stream);
   reap(stream);
@@ -469,7 +469,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
 tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
                                 tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tmi_stream_commit(stream);
   uint64_t id = stream->last ? stream->last->id : 0;
@@ -488,7 +488,7 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
 }
 
 void tm_stream_destroy(tm_stream *stream) {
-  if (!stream) return;
+  if (!stream || tmi_is_forked(stream->context)) return;
   tm_context *context = stream->context;
   tm_graph_destroy(stream->recorder);
   pthread_mutex_lock(&stream->lock);
@@ -506,7 +506,7 @@ void tm_stream_destroy(tm_stream *stream) {
 tm_status tm_stream_info(tm_stream *stream, tm_stream_facts *facts,
                          tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   reap(stream);
   tm_stream_facts now = stream->facts;

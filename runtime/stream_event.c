@@ -31,7 +31,7 @@ tm_status tm_event_create(tm_event **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
-  TMI_CHECK(context != NULL, error);
+  TMI_CHECK_CONTEXT(context, error);
   tm_status status = tmi_context_device(context, error);
   if (status) return status;
   tm_event *event = calloc(1, sizeof *event);
@@ -44,7 +44,7 @@ tm_status tm_event_create(tm_event **out, tm_context *context,
 }
 
 void tm_event_destroy(tm_event *event) {
-  if (!event) return;
+  if (!event || tmi_is_forked(event->context)) return;
   tmi_watch_release(event->record);
   pthread_mutex_destroy(&event->lock);
   tmi_context_release(event->context);
@@ -104,8 +104,8 @@ static tm_status record_locked(tm_event *event, tm_stream *stream,
 tm_status tm_event_record(tm_event *event, tm_stream *stream,
                           tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(event != NULL, error);
-  TMI_CHECK(stream != NULL, error);
+  TMI_CHECK_ALIVE(event, error);
+  TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(event->context == stream->context, error);
   pthread_mutex_lock(&stream->lock);
   pthread_mutex_lock(&event->lock);
@@ -131,8 +131,8 @@ static tm_status wait_locked(tm_stream *stream, tmi_watch *record,
 tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,
                                tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(stream != NULL, error);
-  TMI_CHECK(event != NULL, error);
+  TMI_CHECK_ALIVE(stream, error);
+  TMI_CHECK_ALIVE(event, error);
   TMI_CHECK(event->context == stream->context, error);
   tmi_watch *record = last_record(event);
   tm_status status = TM_OK;
@@ -157,7 +157,7 @@ static tm_status result_of(tmi_watch *record, tm_error **error) {
 tm_status tm_event_synchronize(tm_event *event, uint64_t timeout_ms,
                                tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(event != NULL, error);
+  TMI_CHECK_ALIVE(event, error);
   tmi_watch *record = last_record(event);
   if (!record) return TM_OK;
   tmi_pause pause = tmi_pause_for(timeout_ms);
@@ -194,8 +194,8 @@ tm_status tm_event_elapsed(double *seconds, tm_event *from, tm_event *to,
   tmi_begin(error);
   TMI_CHECK(seconds != NULL, error);
   *seconds = 0;
-  TMI_CHECK(from != NULL, error);
-  TMI_CHECK(to != NULL, error);
+  TMI_CHECK_ALIVE(from, error);
+  TMI_CHECK_ALIVE(to, error);
   double start, end;
   tm_status status = time_of(from, "the first event", &start, error);
   if (!status) status = time_of(to, "the second event", &end, error);
