@@ -251,8 +251,9 @@ def test_the_environment_is_checked(capsys):
     result = metal.check_environment()
     shown = capsys.readouterr().out
     assert result["ok"] and result["generation"].startswith("M") and result["chip"]
-    assert result["optimizations"] and result["layouts"] and result["missing"] == []
-    for word in ("device", "chip", "generation", "layouts", "cache", "ready"):
+    assert result["optimizations"] and result["layouts"] and result["missing"] == [] and result["macos"]
+    assert result["settings"]["auto_tuning"] is True and metal.gpu_cores() == result["gpu_cores"]
+    for word in ("device", "macOS", "chip", "generation", "layouts", "cache", "nothing is missing", "ready"):
         assert word in shown
     assert metal.check_environment(verbose=False)["device"] == result["device"]
     assert capsys.readouterr().out == ""

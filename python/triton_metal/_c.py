@@ -165,7 +165,13 @@ class EnvironmentFacts(ctypes.Structure):
                 ("max_threads", ctypes.c_uint32), ("threadgroup_bytes", ctypes.c_uint32),
                 ("max_buffer", ctypes.c_uint64), ("working_set", ctypes.c_uint64),
                 ("language_version", ctypes.c_uint32), ("metal_library", ctypes.c_char_p),
-                ("cache_path", ctypes.c_char_p), ("config_path", ctypes.c_char_p), ("report", ctypes.c_char_p)]
+                ("cache_path", ctypes.c_char_p), ("config_path", ctypes.c_char_p), ("report", ctypes.c_char_p),
+                ("generation", ctypes.c_uint32), ("variant", ctypes.c_char_p), ("architecture", ctypes.c_char_p),
+                ("gpu_cores", ctypes.c_uint32), ("memory", ctypes.c_uint64), ("macos", ctypes.c_char_p),
+                ("metal", ctypes.c_uint32), ("compiles", ctypes.c_uint32),
+                ("missing", ctypes.POINTER(ctypes.c_char_p)), ("n_missing", ctypes.c_size_t),
+                ("optimizations", ctypes.POINTER(ctypes.c_char_p)), ("n_optimizations", ctypes.c_size_t),
+                ("json", ctypes.c_char_p)]
 
 
 class ProfileOptions(ctypes.Structure):

@@ -4,7 +4,8 @@ compiled kernels, operations of one's own."""
 import collections
 import contextlib
 import ctypes
-import sys
+import json
+import os
 
 from .. import _c, _runtime, config, errors
 
@@ -15,17 +16,16 @@ _environment = None
 
 
 def environment():
-    """The compatibility check as a dictionary: device, chip, family, limits,
-    `report` for people. Made once."""
+    """The compatibility check as a dictionary: device, chip, generation, macos,
+    limits, `missing`, `optimizations`, `settings`, `report` for people. Made
+    once."""
     global _environment
     if _environment is None or _environment[0] != _c.generation:
         facts = _c.sized(_c.EnvironmentFacts)
         _c.call("tm_environment", _runtime.context().handle, ctypes.byref(facts))
-        found = {}
-        for name, _ in facts._fields_[1:]:
-            value = getattr(facts, name)
-            found[name] = _c.decode(value) if isinstance(value, bytes) else value
-        version = found["language_version"]
+        found = json.loads(_c.decode(facts.json))
+        found.update(report=_c.decode(facts.report), json=_c.decode(facts.json))
+        version = facts.language_version
         found["language_version"] = (version >> 16, version & 0xFFFF)
         _environment = (_c.generation, found)
     return dict(_environment[1])
@@ -34,14 +34,15 @@ def environment():
 def is_available():
     """Whether kernels can be launched: on a Mac's GPU, elsewhere on softmetal."""
     try:
-        return bool(environment()["has_device"])
+        return bool(environment()["compiles"])
     except errors.Error:
         return False
 
 
 def gpu_cores():
-    """How many cores the GPU has; 0 where the library cannot tell."""
-    return environment().get("gpu_cores") or 0
+    """How many cores the GPU has at most: the chip's largest configuration,
+    since Metal does not tell this one's; 0 where the chip is not known."""
+    return environment()["gpu_cores"]
 
 
 def synchronize():
@@ -79,7 +80,7 @@ def empty_cache():
 def auto_tuning():
     """Whether kernels are tuned: TRITON_METAL_DISABLE_AUTOTUNING and the
     settings file may say no."""
-    return "no autotuning" not in environment()["report"]
+    return environment()["settings"]["auto_tuning"]
 
 
 # ---- profiling ---------------------------------------------------------------
@@ -211,57 +212,35 @@ def custom_ops(names):
 
 # ---- the check ---------------------------------------------------------------
 
-_CHIPS = {
-    7: ("M1", "matrix products from threadgroup memory", "8x8 fragments, tiles of 32 to 64"),
-    8: ("M2", "matrix products from threadgroup memory, bfloat16 by way of float", "8x8 fragments, tiles of 64"),
-    9: ("M3 or M4", "matrix products straight from device memory, dynamic caching of registers",
-        "8x8 fragments, tiles of 64 to 128"),
-    10: ("M5", "as M3 and M4, with neural accelerators in the GPU's cores", "8x8 fragments, tiles of 64 to 128"),
-}
-
-
-def _hints(facts):
-    hints = []
-    if not facts["has_device"]:
-        if sys.platform == "darwin":
-            hints.append("no Metal device: virtual machines and remote sessions may have none")
-        else:
-            hints.append("libsoftmetal was not found beside libtritonmetal: build with make, or install the wheel; it "
-                         "needs GCC's Objective-C runtime (Debian, Ubuntu: apt install libobjc4)")
-    elif not facts["is_apple"]:
-        hints.append("this is softmetal: kernels compute on the CPU, right and slow; a Mac with Apple's own chip runs "
-                     "them on its GPU")
-    if not facts["cache_path"]:
-        hints.append("there is no cache folder: kernels are compiled anew in every process; set "
-                     "TRITON_METAL_CACHE_DIR")
-    if sys.platform == "darwin" and facts["has_device"] and facts["family"] and facts["family"] < 7:
-        hints.append("this is no chip of Apple's own: M1 or later is needed")
-    return hints
+# How the compiler lays tensors out over a program's threads, on every chip.
+_LAYOUTS = [
+    "blocked: up to 16 bytes a thread, the 32 lanes of a simdgroup over whole 128-byte lines",
+    "fragments: 8x8 simdgroup matrices for the operands and results of tl.dot, in registers",
+    "sliced, transposed and broadcast ones of these; shuffles or threadgroup memory between them",
+]
 
 
 def check_environment(verbose=True):
     """Looks at macOS, the chip, the libraries, and what is missing; prints a
-    summary with hints, and gives it as a dictionary: "ok", "macos", "chip",
-    "generation", "optimizations", "layouts", "missing", "hints", and all that
-    `environment()` has."""
+    summary with what to do, and gives it as a dictionary: "ok", "macos",
+    "chip", "generation" ("M1"), "optimizations", "layouts", "missing", and all
+    that `environment()` has."""
     import platform
 
     facts = environment()
-    name, optimizations, layouts = _CHIPS.get(facts["family"], ("unknown", "none in particular", "8x8 fragments"))
-    chip = facts["chip"]
-    generation = chip.split("-")[0].upper() if chip else name
-    result = dict(facts, ok=bool(facts["has_device"]), macos=platform.mac_ver()[0] or None, generation=generation,
-                  optimizations=optimizations, layouts=layouts, hints=_hints(facts),
-                  missing=[] if facts["has_device"] else ["a Metal device"])
+    generation = f"M{facts['generation']}" if facts["generation"] else "not known"
+    result = dict(facts, ok=bool(facts["has_device"] and facts["compiles"]), generation=generation,
+                  layouts=list(_LAYOUTS))
     if verbose:
-        mac = f"macOS {result['macos']}" if result["macos"] else f"{platform.system()} (no Mac)"
         print(facts["report"].rstrip("\n"))
-        print(f"host            {mac}, {platform.machine()}, Python {platform.python_version()}")
-        print(f"generation      {generation}: {optimizations}")
-        print(f"layouts         {layouts}")
-        for hint in result["hints"]:
-            print(f"hint            {hint}")
-        print("ready" if result["ok"] else "not ready: kernels can be compiled, not launched")
+        print("layouts\n  - " + "\n  - ".join(_LAYOUTS))
+        print(f"generation      {generation}")
+        print(f"Python          {platform.python_version()} on {platform.system()} {platform.machine()}, "
+              f"TRITON_BACKEND={os.environ.get('TRITON_BACKEND', 'metal')}")
+        if not facts["is_apple"] and result["ok"]:
+            print("hint            this is softmetal: kernels compute on the CPU, right and slow; a Mac with Apple's own "
+                  "chip runs them on its GPU")
+        print("ready" if result["ok"] else "not ready: kernels can be compiled for a named chip, and not launched")
     return result
 
 
