@@ -77,8 +77,20 @@ static void make_folders(const char *path) {
   free(copy);
 }
 
-/* SQLite would make the file as the umask says. */
+/* SQLite would make the file as the umask says. Where somebody deleted just
+ * the database, its log and the log's index are there still. The index may be
+ * mapped by a connection of this process to the deleted file; SQLite, which
+ * finds no other user of the new one, would cut it short, and the next read
+ * through that mapping would be a SIGBUS. So a new file gets new ones. */
 static void make_file(const char *path) {
+  if (access(path, F_OK) != 0 && errno == ENOENT) {
+    static const char *const parts[] = {"-shm", "-wal"};
+    char name[4096];
+    for (size_t i = 0; i < 2; i++)
+      if (snprintf(name, sizeof name, "%s%s", path, parts[i]) <
+          (int)sizeof name)
+        unlink(name);
+  }
   int file = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
   if (file >= 0) close(file);
 }

@@ -364,6 +364,29 @@ static void verify_counts_and_removes_bad_rows(void **state) {
   tm_store_close(store);
 }
 
+/* The log's index stays behind, mapped by the first store. */
+static void only_the_database_may_be_deleted_under_two_stores(void **state) {
+  tm_store *first = tm_store_open(path, 0);
+  for (int i = 0; i < 300; i++) {
+    char key[16];
+    snprintf(key, sizeof key, "%d", i);
+    put(first, "kernel", key, key);
+  }
+  assert_int_equal(unlink(path), 0);
+  tm_store *second = tm_store_open(path, 0);
+  put(second, "kernel", "b", "2");
+  for (int i = 0; i < 300; i++) {
+    char key[16];
+    snprintf(key, sizeof key, "%d", i);
+    assert_hit(first, "kernel", key, key);
+  }
+  put(first, "kernel", "c", "3");
+  assert_hit(second, "kernel", "b", "2");
+  tm_store_close(first);
+  assert_hit(second, "kernel", "b", "2");
+  tm_store_close(second);
+}
+
 static void a_file_that_is_not_sqlite_is_set_aside(void **state) {
   tm_store *store = tm_store_open(path, 0);
   tm_store_close(store);
@@ -606,6 +629,7 @@ int main(void) {
       TEST(exchanged_values_are_misses),
       TEST(wrong_column_types_are_misses),
       TEST(verify_counts_and_removes_bad_rows),
+      TEST(only_the_database_may_be_deleted_under_two_stores),
       TEST(a_file_that_is_not_sqlite_is_set_aside),
       TEST(flipped_bytes_anywhere_are_survived),
       TEST(another_programs_database_is_left_alone),
