@@ -1574,7 +1574,9 @@ TM_API void tm_function_destroy(tm_function *function);
  * at the same time, and the GPU spends a moment between encoders. On
  * a device without such stamps (virtual machines), or when asked for, each
  * launch has a command buffer of its own instead, which costs a submission a
- * launch. A launch into an encoder of the host's is not seen.
+ * launch. Launches into an encoder of the host's are not seen, nor are those
+ * with which functions measure their configurations; a graph's are, one by
+ * one.
  *
  * Bytes and operations are counted as tm_kernel_estimate counts them, when
  * the profile is read and not while launching; times are the GPU's. On

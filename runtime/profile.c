@@ -7,7 +7,8 @@
  *   a batch has ended -> its stamps become the GPU times of its events
  *
  * Command buffers stay as they are without a profiler: stamps need only
- * encoders. Where the device has no stamps, each launch has a command buffer
+ * encoders. The last of them may take launches that are not recorded any more:
+ * its session has ended, so that nobody reads its stamps. Where the device has no stamps, each launch has a command buffer
  * of its own and that one's times.
  *
  * Whether there is a session is one atomic flag, so that without one a launch
@@ -390,8 +391,6 @@ void tmi_profile_release_batch(tmi_batch *batch) {
 
 void tmi_profile_record(tm_stream *stream, tmi_batch *batch,
                         const tmi_dispatch *d, tmi_profile_mark *mark) {
-  /* The next launch, which may not be recorded, needs an encoder of its own. */
-  if (!batch->is_alone) tmi_stream_end_encoder(stream, batch);
   tmi_profiler *p = &stream->context->profiler;
   tm_profile *s = lock_session(p, mark->session);
   if (!s) return;

@@ -2,7 +2,7 @@
 /* test_profile.c - what the profiler says is what happened: counts, times,
  * bytes and operations, and a trace that keeps the rules of Chrome's format. */
 #define _GNU_SOURCE
-#include "../runtime/context.h"
+#include "../runtime/profile.h"
 #include "support/device.h"
 
 #include <cjson/cJSON.h>
@@ -502,6 +502,25 @@ static void the_trace_keeps_the_format_s_rules(void **state) {
   bench_close(&b);
 }
 
+/* Command buffers are placed by their own times, so that kernels of one stream
+ * may seem to overlap: such are on rows of their own. */
+static void kernels_that_overlap_have_rows_of_their_own(void **state) {
+  bench b = bench_open();
+  start(&b, 0, TM_TIMING_DEFAULT);
+  for (int i = 0; i < 40; i++) add(&b, N);
+  wait(&b);
+  tm_profile *p = stop(&b);
+  tmi_event *events = p->events.data;
+  double at = p->begin + 1;
+  for (uint32_t i = 0; i < p->events.len; i++) { /* each over the next two */
+    events[i].gpu_begin = at + i * 1e-5;
+    events[i].gpu_end = at + i * 1e-5 + 2.5e-5;
+  }
+  assert_int_equal(check_trace(p).kernels, 40);
+  tm_profile_destroy(p);
+  bench_close(&b);
+}
+
 /* Text of a kernel's constants goes into JSON whatever it is. */
 static void hostile_text_stays_json(void **state) {
   bench b = bench_open();
@@ -790,6 +809,7 @@ int main(void) {
       cmocka_unit_test(a_share_of_the_roofline_is_the_estimate_over_the_time),
       cmocka_unit_test(compiles_and_cache_hits_are_counted),
       cmocka_unit_test(the_trace_keeps_the_format_s_rules),
+      cmocka_unit_test(kernels_that_overlap_have_rows_of_their_own),
       cmocka_unit_test(hostile_text_stays_json),
       cmocka_unit_test(text_and_json_say_what_the_rows_say),
       cmocka_unit_test(command_buffers_time_launches_when_asked_for),

@@ -46,6 +46,13 @@ static const char source[] =
     "@triton.jit\n"
     "def printing(x, BLOCK: tl.constexpr):\n"
     "    tl.device_print('v', tl.load(x + tl.arange(0, BLOCK)))\n"
+    "@triton.autotune([triton.Config({'BLOCK': 64}, num_warps=1),\n"
+    "                  triton.Config({'BLOCK': 64}, num_warps=2)],\n"
+    "                 key=['n'])\n"
+    "@triton.jit\n"
+    "def tuned(x, n, BLOCK: tl.constexpr):\n"
+    "    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)\n"
+    "    tl.store(x + i, 1.0, i < n)\n"
     "@triton.jit\n"
     "def se\xc3\xb1or(x, BLOCK: tl.constexpr):\n"
     "    tl.store(x + tl.arange(0, BLOCK), 1.0)\n";
@@ -76,7 +83,7 @@ static void keep_line(void *payload, uint32_t level, const char *line) {
 static const char *const variables[] = {
     "TRITON_METAL_CACHE_DIR", "TRITON_METAL_CACHE", "TRITON_METAL_DEBUG",
     "TRITON_METAL_FORCE_SYNC", "TRITON_METAL_DEVICE", "TRITON_METAL_CHIP",
-    "TRITON_METAL_DUMP_DIR", "TRITON_DEBUG"};
+    "TRITON_METAL_DUMP_DIR", "TRITON_METAL_DISABLE_AUTOTUNING", "TRITON_DEBUG"};
 
 static int begin(void **state) {
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
@@ -270,6 +277,40 @@ static bool launch_waits(tm_switch force) {
 static void a_synchronous_launch_has_ended_when_it_returns(void **state) {
   assert_true(launch_waits(TM_SWITCH_ON));
   assert_false(launch_waits(TM_SWITCH_OFF)); /* its batch is open still */
+}
+
+static int count_measured(void *payload, const tm_tuning_row *row) {
+  *(int *)payload += row->seconds > 0;
+  return 1;
+}
+
+/* How many configurations a launch measures. */
+static int measured_with(tm_switch tuning) {
+  tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
+  o.auto_tuning = tuning;
+  o.cache = TM_SWITCH_OFF;
+  world w = open_world(&o);
+  open_stream(&w);
+  tm_function *f;
+  int n = 0;
+  tm_arg args[2] = {tm_arg_tensor(w.x, 0, TM_DTYPE_F32), tm_arg_int(100)};
+  expect_ok(tm_function_create(&f, w.context, w.module, "tuned", NULL,
+                               &error));
+  expect_ok(tm_function_launch(w.stream, f, tm_grid_1d(2), args, 2, NULL,
+                               &error));
+  expect_ok(tm_stream_synchronize(w.stream, TM_WAIT_FOREVER, &error));
+  expect_ok(tm_function_tuning(f, count_measured, &n, &error));
+  tm_function_destroy(f);
+  close_world(&w);
+  return n;
+}
+
+static void functions_measure_unless_tuning_is_off(void **state) {
+  assert_int_equal(measured_with(TM_SWITCH_DEFAULT), 2);
+  assert_int_equal(measured_with(TM_SWITCH_OFF), 0);
+  setenv("TRITON_METAL_DISABLE_AUTOTUNING", "1", 1);
+  assert_int_equal(measured_with(TM_SWITCH_DEFAULT), 0);
+  assert_int_equal(measured_with(TM_SWITCH_ON), 2);
 }
 
 static void the_threadgroup_has_the_size_that_is_preferred(void **state) {
@@ -656,6 +697,7 @@ int main(void) {
       TEST(the_device_is_the_one_that_is_named),
       TEST(the_chip_is_what_kernels_are_compiled_for),
       TEST(a_synchronous_launch_has_ended_when_it_returns),
+      TEST(functions_measure_unless_tuning_is_off),
       TEST(the_threadgroup_has_the_size_that_is_preferred),
       TEST(kernels_over_the_threadgroup_memory_limit_are_refused),
       TEST(level_1_leaves_passes_out),
