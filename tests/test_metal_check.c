@@ -243,6 +243,54 @@ static void addresses_reach_what_is_resident(void **state) {
   objc_release(pipeline);
 }
 
+/* The members of a struct may be addresses that the host wrote: of buffers,
+ * and from one node of a list to the next. */
+static void pointers_in_buffers_reach_what_is_resident(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device, HEAD
+      "struct node { device node *next; float value; };\n"
+      "struct arguments { device float *y; constant float *x[2];\n"
+      "                   device node *list; uint n; };\n"
+      "kernel void k(constant arguments &a [[buffer(0)]],\n"
+      "              uint i [[thread_position_in_grid]]) {\n"
+      "  float sum = 0;\n"
+      "  for (device node *p = a.list; p; p = p->next) sum += p->value;\n"
+      "  if (i < a.n) a.y[i] = a.x[1][i] + sum;\n}\n", "k");
+  struct node { uint64_t next; float value, pad; };
+  struct { uint64_t y, x[2], list; uint32_t n, pad; } arguments;
+  id y = buffer_of(m->device, 64), x = buffer_of(m->device, 64);
+  id nodes = buffer_of(m->device, 3 * sizeof(struct node));
+  uint64_t at = SEND(uint64_t)(nodes, NAME("gpuAddress"));
+  struct node *node = contents(nodes);
+  for (int i = 0; i < 3; i++)
+    node[i] = (struct node){i < 2 ? at + (uint64_t)(i + 1) * 16 : 0,
+                            (float)(i + 1) * 10, 0};
+  arguments.y = SEND(uint64_t)(y, NAME("gpuAddress"));
+  arguments.x[0] = 0;
+  arguments.x[1] = SEND(uint64_t)(x, NAME("gpuAddress"));
+  arguments.list = at;
+  arguments.n = 4;
+  for (int i = 0; i < 4; i++) ((float *)contents(x))[i] = (float)i;
+  for (int used = 0; used < 2; used++) {
+    id encoder, buffer = begin(m, &encoder), all[3] = {x, y, nodes};
+    set_pipeline(encoder, pipeline);
+    set_bytes(encoder, &arguments, sizeof arguments, 0);
+    SEND(void, const id *, NSUInteger, NSUInteger)(
+        encoder, NAME("useResources:count:usage:"), all, used ? 3 : 2, 3);
+    dispatch(encoder, 32, 32);
+    if (used)
+      assert_int_equal(finish(buffer, encoder), 4);
+    else
+      expect_failure(buffer, encoder, 3, "inside no bound buffer");
+  }
+  for (int i = 0; i < 5; i++)
+    assert_true(((float *)contents(y))[i] == (i < 4 ? 60 + (float)i : 0));
+  objc_release(nodes);
+  objc_release(x);
+  objc_release(y);
+  objc_release(pipeline);
+}
+
 static void atomics_do_not_race_but_plain_accesses_beside_them_do(void **s) {
   expect(*s,
          K("atomic_fetch_add_explicit(&c[0], 1, memory_order_relaxed);\n"
@@ -404,6 +452,7 @@ int main(void) {
       CHECKING(bytes_of_a_word_do_not_race),
       CHECKING(lanes_that_store_different_values_to_one_place),
       CHECKING(addresses_reach_what_is_resident),
+      CHECKING(pointers_in_buffers_reach_what_is_resident),
       CHECKING(atomics_do_not_race_but_plain_accesses_beside_them_do),
       CHECKING(fences_and_atomics_publish_to_the_last_threadgroup),
       CHECKING(barriers_that_not_all_threads_reach),

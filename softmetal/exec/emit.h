@@ -235,6 +235,9 @@ sm_leaf sm_leaf_mixed(sm_emit *e, sm_leaf condition);
 sm_leaf sm_leaf_unary(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a);
 sm_leaf sm_leaf_cast(sm_emit *e, sm_scalar to, sm_scalar from, sm_leaf a);
 sm_leaf sm_leaf_select(sm_emit *e, sm_leaf c, sm_leaf a, sm_leaf b);
+/* The address in a pointer, as a ulong, and the reverse. */
+sm_leaf sm_pointer_number(sm_emit *e, sm_leaf pointer);
+sm_leaf sm_number_pointer(sm_emit *e, sm_leaf number);
 /* pointer + index * size; index of scalar type s */
 sm_leaf sm_leaf_address(sm_emit *e, sm_leaf pointer, sm_leaf index,
                         sm_scalar s, int64_t size);

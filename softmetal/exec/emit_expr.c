@@ -581,10 +581,19 @@ static sm_leaf pointer_shift(sm_emit *e, const sm_type *pt, sm_leaf p,
   return sm_leaf_address(e, p, by, s, pt->element->size);
 }
 
-static sm_leaf pointer_number(sm_emit *e, sm_leaf p) {
+sm_leaf sm_pointer_number(sm_emit *e, sm_leaf p) {
   if (p.form == SM_UNI) return sm_leaf_uni(CONVERT(PtrToInt, p.v, e->i64));
   return sm_leaf_var(CONVERT(PtrToInt, sm_vec(e, &p),
                              sm_vector_type(e->i64, SM_LANES)));
+}
+
+sm_leaf sm_number_pointer(sm_emit *e, sm_leaf n) {
+  sm_leaf p = n.form == SM_UNI
+                  ? sm_leaf_uni(CONVERT(IntToPtr, n.v, e->ptr))
+                  : sm_leaf_var(CONVERT(IntToPtr, sm_vec(e, &n),
+                                        sm_vector_type(e->ptr, SM_LANES)));
+  p.zeros = 0;
+  return p;
 }
 
 static sm_value pointer_binary(sm_emit *e, const sm_expr *x) {
@@ -593,8 +602,8 @@ static sm_value pointer_binary(sm_emit *e, const sm_expr *x) {
   sm_leaf b = sm_emit_value(e, x->a[1]).leaf[0];
   bool pa = ta->kind == SM_T_POINTER, pb = tb->kind == SM_T_POINTER;
   if (pa && pb) {
-    a = pointer_number(e, a);
-    b = pointer_number(e, b);
+    a = sm_pointer_number(e, a);
+    b = sm_pointer_number(e, b);
     if (x->op != SM_SUB)
       return one(e, x->type, sm_leaf_compare(e, x->op, SM_ULONG, a, b));
     a = sm_leaf_binary(e, SM_SUB, SM_LONG, a, b);
@@ -677,16 +686,12 @@ static sm_value cast(sm_emit *e, const sm_type *to, sm_value a, tm_loc loc) {
   }
   if (to->kind == SM_T_POINTER) {
     sm_leaf n = sm_leaf_cast(e, SM_ULONG, from->scalar, a.leaf[0]);
-    r.leaf[0] = n.form == SM_UNI
-                    ? sm_leaf_uni(CONVERT(IntToPtr, n.v, e->ptr))
-                    : sm_leaf_var(CONVERT(IntToPtr, sm_vec(e, &n),
-                          sm_vector_type(e->ptr, SM_LANES)));
-    r.leaf[0].zeros = 0;
+    r.leaf[0] = sm_number_pointer(e, n);
     return r;
   }
   if (from->kind == SM_T_POINTER) {
     r.leaf[0] = sm_leaf_cast(e, to->scalar, SM_ULONG,
-                             pointer_number(e, a.leaf[0]));
+                             sm_pointer_number(e, a.leaf[0]));
     return r;
   }
   if (to->kind == SM_T_FRAGMENT) {

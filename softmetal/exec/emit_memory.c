@@ -740,6 +740,18 @@ static void memory_parts(sm_emit *e, sm_leaf p, const sm_type *t,
     }
     return;
   }
+  case SM_T_POINTER: {
+    sm_leaf address;
+    if (t->space == SM_THREAD)
+      sm_emit_fail(e, loc, "a pointer to thread memory in device or "
+                   "threadgroup memory is not supported");
+    if (write) address = sm_pointer_number(e, *leaf);
+    e->access_align = 8;
+    if (write) write_elements(e, p, SM_ULONG, 1, space, loc, &address);
+    else read_elements(e, p, SM_ULONG, 1, space, loc, &address);
+    if (!write) *leaf = sm_number_pointer(e, address);
+    return;
+  }
   default:
     sm_emit_fail(e, loc, "%s in device or threadgroup memory is not "
                  "supported", t->spelling ? t->spelling : "this type");

@@ -146,8 +146,18 @@ static bool is_indirect(const sm_type *t) {
 
 /* What cannot lie in a buffer, at any depth. */
 static bool cannot_be_stored(const sm_type *t) {
-  return t->kind == SM_T_POINTER || t->kind == SM_T_REFERENCE ||
-         t->kind == SM_T_FRAGMENT;
+  if (t->kind == SM_T_POINTER)
+    return t->space != SM_DEVICE && t->space != SM_CONSTANT;
+  return t->kind == SM_T_REFERENCE || t->kind == SM_T_FRAGMENT;
+}
+
+static bool is_pointer(const sm_type *t) { return t->kind == SM_T_POINTER; }
+
+/* Members of structs may be pointers that the host has written as addresses
+ * (argument buffers of tier 2); a buffer of pointers alone is none. */
+static bool is_bare_pointer(const sm_type *t) {
+  while (t->kind == SM_T_ARRAY) t = t->element;
+  return is_pointer(t);
 }
 
 static bool holds_size_type(sm_parser *p, const sm_type *t) {
@@ -168,12 +178,14 @@ static void check_buffer_type(sm_parser *p, const sm_var *var,
   if (!t->size) {
     sm_error(p, var->loc, "parameter '%s' points to incomplete type '%s'",
              var->name, t->spelling);
-  } else if (sm_type_holds(t, cannot_be_stored)) {
+  } else if (is_bare_pointer(t) || sm_type_holds(t, cannot_be_stored)) {
     tm_diag *diag = sm_unsupported(
         p, var->loc, "invalid type '%s' for buffer declaration",
         var->type->spelling);
-    sm_hint(p, diag, "pointers inside buffers (argument buffers) and "
-            "simdgroup matrices are not supported");
+    sm_hint(p, diag, "pointers in buffers are members of structs, to device or "
+            "constant memory");
+  } else if (sm_type_holds(t, is_pointer) && p->version < 300) {
+    sm_unsupported(p, var->loc, "pointers in buffers need MSL 3.0");
   } else if (is_size_type || holds_size_type(p, t)) {
     /* spec 5.2 forbids it, Metal's compiler takes it: candle and ggml */
     tm_warning_at(p->diags, var->loc, "kernel argument '%s' has type size_t or "

@@ -421,6 +421,12 @@ static void declare_special(sm_parser *p, sm_template *t) {
   }
   const sm_token *start = p->t;
   while (!sm_at(p, SM_P_LT)) sm_skip(p);
+  if (!sm_after_template(p, p->t)) {
+    tm_error_at(p->diags, TM_DIAG_SYNTAX, p->t->loc,
+                "expected '>' after the template arguments");
+    p->t = start;
+    return;
+  }
   if (t->params.len) {
     partial_patterns(p, t);
     tm_push(p->arena, &s->pattern->specials, t);
