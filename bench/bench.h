@@ -74,6 +74,7 @@ void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
 void bench_functions(void);
+void bench_autotune(void); /* the model's choice beside the best */
 void bench_kernels(void);
 void bench_msl(void); /* hand-written MSL, without libtritonmetal */
 void bench_emitted(void); /* the compiler's MSL beside hand-written MSL */

@@ -1542,7 +1542,8 @@ typedef struct tm_tuning_row {
   const char *key;      /* "n=4096, x: *fp32": values and types that it is for */
   const char *config;   /* "BLOCK=128, num_warps=4" */
   double seconds;       /* median on the GPU; 0: not measured */
-  double predicted;     /* by the model; 0: not asked */
+  double predicted;     /* by the model, tm_kernel_estimate with registers and
+                           what overlaps; seconds, to rank by; 0: not asked */
   uint32_t chosen;      /* not 0: launches take it */
   const char *failure;  /* why it was passed over or not measured; NULL */
 } tm_tuning_row;

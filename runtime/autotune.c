@@ -249,6 +249,25 @@ static tm_status note_failure(tuning *t, uint32_t i, tm_status status,
   return tmi_may_pass_over(status) ? TM_OK : status;
 }
 
+/* The roofline says what is possible when all overlaps. Rankings need more:
+ * many configurations move the same bytes. A core that keeps fewer threads in
+ * flight, since they hold more registers than FULL_REGISTERS, waits more for
+ * memory, and what should overlap does so a little less than fully. */
+static double rank_of(const tm_estimate *e) {
+  enum { FULL_REGISTERS = 52 }; /* 32-bit, of each of 1024 threads: 104 half
+                                   registers in Mesa's table for the M1 */
+  double crowding = (double)e->registers / FULL_REGISTERS;
+  const double parts[4] = {e->memory_seconds * (crowding > 1 ? crowding : 1),
+                           e->arithmetic_seconds, e->matrix_seconds,
+                           e->threadgroup_seconds};
+  double all = 0, longest = 0;
+  for (int i = 0; i < 4; i++) {
+    all += parts[i];
+    if (parts[i] > longest) longest = parts[i];
+  }
+  return longest + (all - longest) / 10;
+}
+
 static void predict(tuning *t, uint32_t i, const tmi_variant *v,
                     tmi_choice *c) {
   tmi_flat flat;
@@ -256,7 +275,7 @@ static void predict(tuning *t, uint32_t i, const tmi_variant *v,
   if (!tmi_variant_args(v, c, t->f, &flat, NULL) &&
       !tm_kernel_estimate(&estimate, v->kernel, tmi_grid_of(t->call, c),
                           flat.args, flat.n, NULL))
-    t->record->rows[i].predicted = estimate.seconds;
+    t->record->rows[i].predicted = rank_of(&estimate);
 }
 
 /* Compiles a configuration, loads it and asks the model. */

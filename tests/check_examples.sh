@@ -10,6 +10,8 @@ expect() { # program, text
 expect vector_add 'out[0] = 0.5, out[99999] = 99999.5'
 expect embed_encoder 'z[10] = 50, y[999] = 249500'
 expect softmax_builder 'the first row sums to 1.000000'
+expect autotune 'BLOCK=4096, num_warps=64: num_warps is 64: it must be a power of two, at most 32
+3 configurations measured, 1 chosen; x[1000] = 250'
 expect profile 'add: 20 launches, all timed by the GPU, 1.2 MB each'
 expect load_pack 'a pack for every chip, the kernel was in the pack, out[4999] = 14997'
 
