@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
   bench_parse();
   bench_compile();
   bench_launches();
+  bench_streams();
   bench_functions();
   bench_autotune();
   bench_kernels();

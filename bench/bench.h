@@ -73,6 +73,7 @@ bool bench_picture(bench_gpu *gpu, const char *path);
 void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
+void bench_streams(void);
 void bench_functions(void);
 void bench_autotune(void); /* the model's choice beside the best */
 void bench_kernels(void);

@@ -497,6 +497,8 @@ typedef struct tmi_batch {
   tmi_encoder encoder;   /* object +1; NULL: none is open */
   TM_VEC(tm_buffer *) buffers; /* retained; memory by realloc */
   TM_VEC(tm_kernel *) kernels;
+  const void *kept[64];  /* some of both, by address: found without touching
+                            what other threads' batches write */
   TM_VEC(tmi_log_use) logs; /* memory by realloc */
   TM_VEC(struct tmi_held *) held; /* of graphs, retained */
   TM_VEC(tmi_watch *) watches; /* records it waits for; kept */

@@ -51,29 +51,46 @@ bool tmi_grow(void **data, uint32_t *cap) {
   return true;
 }
 
+/* The place in batch->kept of an object that only the batch's own thread looks
+ * at; what is there is kept. */
+static const void **kept_at(tmi_batch *batch, const void *object) {
+  uintptr_t at = (uintptr_t)object >> 4;
+  return &batch->kept[(at ^ at >> 6) % TM_COUNT(batch->kept)];
+}
+
 bool tmi_batch_keep_buffer(tmi_batch *batch, tm_buffer *buffer) {
+  const void **kept = kept_at(batch, buffer);
+  if (*kept == buffer) return true;
+  *kept = NULL;
   /* Ids are unique, so only this batch can have written this one. */
-  if (atomic_load_explicit(&buffer->batch, memory_order_relaxed) == batch->id)
-    return true;
-  if (batch->buffers.len == batch->buffers.cap &&
-      !tmi_grow((void **)&batch->buffers.data, &batch->buffers.cap))
-    return false;
-  batch->buffers.data[batch->buffers.len++] = buffer;
-  atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
-  atomic_store_explicit(&buffer->batch, batch->id, memory_order_relaxed);
-  batch->bytes += buffer->size;
+  if (atomic_load_explicit(&buffer->batch, memory_order_relaxed) !=
+      batch->id) {
+    if (batch->buffers.len == batch->buffers.cap &&
+        !tmi_grow((void **)&batch->buffers.data, &batch->buffers.cap))
+      return false;
+    batch->buffers.data[batch->buffers.len++] = buffer;
+    atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&buffer->batch, batch->id, memory_order_relaxed);
+    batch->bytes += buffer->size;
+  }
+  *kept = buffer;
   return true;
 }
 
 bool tmi_batch_keep_kernel(tmi_batch *batch, tm_kernel *kernel) {
-  if (atomic_load_explicit(&kernel->batch, memory_order_relaxed) == batch->id)
-    return true;
-  if (batch->kernels.len == batch->kernels.cap &&
-      !tmi_grow((void **)&batch->kernels.data, &batch->kernels.cap))
-    return false;
-  batch->kernels.data[batch->kernels.len++] = kernel;
-  tmi_kernel_retain(kernel);
-  atomic_store_explicit(&kernel->batch, batch->id, memory_order_relaxed);
+  const void **kept = kept_at(batch, kernel);
+  if (*kept == kernel) return true;
+  *kept = NULL;
+  if (atomic_load_explicit(&kernel->batch, memory_order_relaxed) !=
+      batch->id) {
+    if (batch->kernels.len == batch->kernels.cap &&
+        !tmi_grow((void **)&batch->kernels.data, &batch->kernels.cap))
+      return false;
+    batch->kernels.data[batch->kernels.len++] = kernel;
+    tmi_kernel_retain(kernel);
+    atomic_store_explicit(&kernel->batch, batch->id, memory_order_relaxed);
+  }
+  *kept = kernel;
   return true;
 }
 
@@ -113,6 +130,7 @@ static void empty_batch(tmi_batch *batch) {
   for (uint32_t i = 0; i < batch->watches.len; i++)
     tmi_watch_release(batch->watches.data[i]);
   batch->buffers.len = batch->kernels.len = batch->watches.len = 0;
+  memset(batch->kept, 0, sizeof batch->kept);
   tmi_outcome_release(batch->outcome);
   batch->outcome = NULL;
   tm_metal_release(batch->command);
