@@ -12,7 +12,8 @@ from triton_metal import _c, _dlpack
 LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "abi.txt")
 STRUCTURES = {
     "tm_arg": _c.Arg, "tm_define": _c.Define, "tm_descriptor": _c.Descriptor, "tm_launch_options": _c.LaunchOptions,
-    "tm_function_options": _c.FunctionOptions, "tm_config": _c.Config, "tm_tuning_row": _c.TuningRow, "tm_buffer_options": _c.BufferOptions,
+    "tm_function_options": _c.FunctionOptions, "tm_config": _c.Config, "tm_tuning_row": _c.TuningRow,
+    "tm_buffer_options": _c.BufferOptions,
     "tm_context_options": _c.ContextOptions, "tm_compile_options": _c.CompileOptions, "tm_estimate": _c.Estimate,
     "tm_grid": _c.Grid, "tm_kernel_arg": _c.KernelArg, "tm_kernel_facts": _c.KernelFacts,
     "tm_memory_facts": _c.MemoryFacts, "tm_cache_facts": _c.CacheFacts, "tm_environment_facts": _c.EnvironmentFacts,

@@ -22,7 +22,8 @@ def accumulate(x, out, n, BLOCK: tl.constexpr):
     tl.store(out + i, tl.load(out + i, i < n) + tl.load(x + i, i < n), i < n)
 
 
-CONFIGS = [Config({"BLOCK": 64}, num_warps=1), Config({"BLOCK": 256}, num_warps=4), Config({"BLOCK": 1024}, num_warps=8)]
+CONFIGS = [Config({"BLOCK": 64}, num_warps=1), Config({"BLOCK": 256}, num_warps=4),
+           Config({"BLOCK": 1024}, num_warps=8)]
 
 
 def grid(meta):
@@ -167,6 +168,28 @@ def test_warmup_compiles_all_configurations():
     x, out = floats(100), np.zeros(100, np.float32)
     kernels = tuned().warmup(x, out, 100, grid=grid)
     assert [k.metadata.num_warps for k in kernels] == [1, 4, 8] and (out == 0).all()
+
+
+@triton_metal.jit
+def copy_blocks(src, dst, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK
+    dst.store([i], src.load([i]))
+
+
+def shape_blocks(named):
+    for name in ("src", "dst"):
+        named[name].block_shape = [named["BLOCK"]]
+
+
+def test_hooks_may_shape_descriptors():
+    kernel = triton_metal.autotune([Config({"BLOCK": block}, pre_hook=shape_blocks) for block in (32, 128)],
+                                   key=["n"], warmup=1, rep=1)(copy_blocks)
+    x, out = floats(500), np.zeros(500, np.float32)
+    describe = triton_metal.TensorDescriptor
+    for _ in range(2):
+        out[:] = 0
+        kernel[grid](describe(x, [500], [1], [1]), describe(out, [500], [1], [1]), 500)
+        assert (out == x).all()
 
 
 PROGRAM = """

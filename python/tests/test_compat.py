@@ -293,7 +293,8 @@ def attention(sm_scale, M, Z, H, desc_q, desc_k, desc_v, desc_o, N_CTX, HEAD_DIM
     l_i = tl.zeros([BLOCK_M], dtype=tl.float32)
     acc = tl.zeros([BLOCK_M, HEAD_DIM], dtype=tl.float32)
     q = desc_q.load([y + start_m * BLOCK_M, 0])
-    acc, l_i, m_i = attention_inner(acc, l_i, m_i, q, desc_k, desc_v, y, 0, N_CTX, sm_scale * 1.44269504, N_CTX, BLOCK_N)
+    acc, l_i, m_i = attention_inner(acc, l_i, m_i, q, desc_k, desc_v, y, 0, N_CTX, sm_scale * 1.44269504, N_CTX,
+                                    BLOCK_N)
     tl.store(M + off_hz * N_CTX + start_m * BLOCK_M + tl.arange(0, BLOCK_M), m_i + tl.math.log2(l_i))
     desc_o.store([y + start_m * BLOCK_M, 0], (acc / l_i[:, None]).to(tl.float16))
 
@@ -307,8 +308,8 @@ def test_attention_over_descriptors(kind):
         return TensorDescriptor(array, shape=[Z * H * N, D], strides=[D, 1], block_shape=[rows, D])
 
     held = [kind.make(a) for a in (q, k, v)]
-    attention[(N // 32, Z * H, 1)](D**-0.5, m, Z, H, describe(held[0], 32), describe(held[1], 32), describe(held[2], 32),
-                                   describe(out, 32), N_CTX=N, HEAD_DIM=D, BLOCK_M=32, BLOCK_N=32)
+    attention[(N // 32, Z * H, 1)](D**-0.5, m, Z, H, *[describe(array, 32) for array in (*held, out)], N_CTX=N,
+                                   HEAD_DIM=D, BLOCK_M=32, BLOCK_N=32)
     s = np.einsum("zhmd,zhnd->zhmn", q.astype(np.float64), k.astype(np.float64)) * D**-0.5
     p = np.exp(s - s.max(-1, keepdims=True))
     assert np.abs(kind.back(out) - np.einsum("zhmn,zhnd->zhmd", p / p.sum(-1, keepdims=True), v)).max() < 5e-3
@@ -442,11 +443,71 @@ print(sys.argv[1:], driver.active.get_current_target().backend)
 """
 
 
+MPS = """
+import ctypes, sys, types
+import numpy as np
+import triton_metal, triton_metal.language as tl
+from triton_metal import _c
+
+torch = sys.modules["torch"] = types.ModuleType("torch")
+waits = []
+torch.mps = types.SimpleNamespace(synchronize=lambda: waits.append(1))
+
+class Storage:
+    def __init__(self, array):
+        self.array = array
+    def data_ptr(self):
+        return _c.library.tm_buffer_metal(self.array._entry.buffer.handle, None)
+
+class Tensor:
+    # What torch says of a tensor on MPS: data_ptr() of the storage is the id<MTLBuffer>.
+    dtype = "torch.float32"
+    device = types.SimpleNamespace(type="mps")
+    def __init__(self, array, first):
+        self.array, self.first = array, first
+    def untyped_storage(self):
+        return Storage(self.array)
+    def data_ptr(self):
+        return Storage(self.array).data_ptr() + 4 * self.first
+    def storage_offset(self):
+        return self.first
+    def element_size(self):
+        return 4
+    def numel(self):
+        return self.array.size - self.first
+
+torch.Tensor = Tensor
+
+@triton_metal.jit
+def double(x, out, n, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, tl.load(x + i, i < n) * 2, i < n)
+
+x, out = triton_metal.from_numpy(np.arange(64, dtype=np.float32)), triton_metal.zeros(64)
+for _ in range(2):
+    double[(1,)](Tensor(x, 8), Tensor(out, 4), 50, BLOCK=64)
+raw = np.frombuffer(out._entry.buffer.memory(), np.float32)[:64]  # without waiting
+assert (raw[4:54] == 2 * np.arange(8, 58)).all() and (raw[:4] == 0).all() and (raw[54:] == 0).all(), raw
+assert len(waits) == 4
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is a real torch for it")
+def test_tensors_on_mps_are_taken_by_their_buffers(tmp_path):
+    program = tmp_path / "mps.py"
+    program.write_text(MPS)
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(triton_metal.__file__)))
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=120,
+                          env=dict(os.environ, PYTHONPATH=folder))
+    assert done.returncode == 0 and done.stdout == "done\n", done.stderr
+
+
 def test_unmodified_programs_run(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(SCRIPT))
     folder = os.path.dirname(os.path.dirname(os.path.abspath(triton_metal.__file__)))
-    done = subprocess.run([sys.executable, "-m", "triton_metal", str(program), "a", "b"], capture_output=True, text=True,
-                          env=dict(os.environ, PYTHONPATH=folder), timeout=120)
+    done = subprocess.run([sys.executable, "-m", "triton_metal", str(program), "a", "b"], capture_output=True,
+                          text=True, env=dict(os.environ, PYTHONPATH=folder), timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['a', 'b'] metal\n"

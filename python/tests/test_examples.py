@@ -343,9 +343,19 @@ def test_the_environments_variables_are_the_librarys(tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import triton_metal\nfrom triton_metal.backends import metal\n"
                        "print(metal.environment()['cache_path'])\n"
-                       "try:\n    triton_metal.jit(lambda: 0)\nexcept ValueError as e:\n    print('TRITON_BACKEND' in str(e))\n")
+                       "try:\n    triton_metal.jit(lambda: 0)\n"
+                       "except ValueError as e:\n    print('TRITON_BACKEND' in str(e))\n")
     shown = run_python([str(program)], TRITON_METAL_CACHE_DIR=str(tmp_path / "mine"), TRITON_BACKEND="cuda")
     assert shown == f"{tmp_path}/mine/kernels.db\nTrue\n"
+
+
+def test_the_settings_file_is_the_librarys(tmp_path):
+    (tmp_path / ".triton").mkdir()
+    (tmp_path / ".triton" / "metal_config.json").write_text('{"preferred_threadgroup_size": 256, "auto_tuning": false}')
+    program = tmp_path / "program.py"
+    program.write_text(LAST_WORDS.replace("say[(1,)](x)", "print(say.warmup(x, grid=(1,)).metadata.threads)") +
+                       "from triton_metal.backends import metal\nprint(metal.auto_tuning())\n")
+    assert run_python([str(program)], HOME=str(tmp_path)) == "256\nFalse\n"
 
 
 def test_the_package_checks_from_the_command_line():

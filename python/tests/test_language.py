@@ -38,7 +38,7 @@ def test_everything_that_works_has_its_name_and_parameters(prefix, space):
         if not callable(thing) or inspect.isclass(thing) or name == "item":
             continue
         given = [p.name for p in inspect.signature(thing).parameters.values()]
-        missing = [p for p in given if p not in parameters and p not in ("padding_option", "boundary_check", "mask", "self")]
+        missing = set(given) - set(parameters) - {"padding_option", "boundary_check", "mask", "self"}
         assert not missing, f"{prefix}{name} has {missing}, which the table does not"
         assert thing.__doc__, f"{prefix}{name} is not described"
 

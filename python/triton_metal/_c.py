@@ -234,8 +234,9 @@ for _name, _result in (
     ("tm_error_diagnostic_count", ctypes.c_size_t), ("tm_error_diagnostic", ctypes.POINTER(CDiagnostic)),
     ("tm_module_missing_import", ctypes.c_char_p), ("tm_buffer_contents", _POINTER), ("tm_kernel_text", _POINTER),
     ("tm_kernel_info", ctypes.POINTER(KernelFacts)), ("tm_stream_read_printed", ctypes.c_size_t),
-    ("tm_chip_name", ctypes.c_char_p), ("tm_profile_count", ctypes.c_size_t), ("tm_profile_text", ctypes.c_char_p),
-    ("tm_profile_json", ctypes.c_char_p), ("tm_profile_trace", ctypes.c_char_p), ("tm_buffer_metal", _POINTER), ("tm_function_variants", ctypes.c_size_t),
+    ("tm_chip_name", ctypes.c_char_p), ("tm_profile_count", ctypes.c_size_t),
+    ("tm_profile_text", ctypes.c_char_p), ("tm_profile_json", ctypes.c_char_p),
+    ("tm_profile_trace", ctypes.c_char_p), ("tm_buffer_metal", _POINTER), ("tm_function_variants", ctypes.c_size_t),
 ):
     getattr(library, _name).restype = _result
 

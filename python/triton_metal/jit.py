@@ -13,7 +13,7 @@ import threading
 import types
 import weakref
 
-from . import _c, _plan, _runtime, _source, config, knobs
+from . import _c, _plan, _runtime, _source, config
 from .compiler import CompiledKernel
 from .language.core import constexpr, dtype as _dtype
 
@@ -24,7 +24,8 @@ _NOTHING = _plan._NOTHING
 _LAUNCH_WORDS = {"num_warps", "num_stages", "debug", "stream"}
 _FOREIGN_WORDS = {
     "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "extern_libs",
-    "waves_per_eu", "matrix_instr_nonkdim", "kpack", "allow_flush_denorm", "num_consumer_groups", "num_buffers_warp_spec",
+    "waves_per_eu", "matrix_instr_nonkdim", "kpack", "allow_flush_denorm", "num_consumer_groups",
+    "num_buffers_warp_spec",
     "reg_dec_producer", "reg_inc_consumer", "cluster_dims", "enable_warp_specialization", "sanitize_overflow",
     "minRegAutoWS", "maxRegAutoWS", "instrumentation_mode", "supported_fp8_dtypes", "allowed_dot_input_precisions",
     "default_dot_input_precision", "schedule_hint", "optimize_epilogue",

@@ -53,8 +53,9 @@ def jit(fn: F) -> JITFunction[F]: ...
 @overload
 def jit(
     *, version: Any = ..., repr: Callable[..., str] | None = ..., launch_metadata: Callable[..., Any] | None = ...,
-    do_not_specialize: Iterable[int | str] | None = ..., do_not_specialize_on_alignment: Iterable[int | str] | None = ...,
-    debug: bool | None = ..., noinline: bool | None = ..., backend: str | None = ..., config: dict[str, int] | None = ...,
+    do_not_specialize: Iterable[int | str] | None = ...,
+    do_not_specialize_on_alignment: Iterable[int | str] | None = ..., debug: bool | None = ...,
+    noinline: bool | None = ..., backend: str | None = ..., config: dict[str, int] | None = ...,
     num_warps: int | None = ..., num_stages: int | None = ...
 ) -> Callable[[F], JITFunction[F]]: ...
 @overload

@@ -238,8 +238,8 @@ def check_environment(verbose=True):
         print(f"Python          {platform.python_version()} on {platform.system()} {platform.machine()}, "
               f"TRITON_BACKEND={os.environ.get('TRITON_BACKEND', 'metal')}")
         if not facts["is_apple"] and result["ok"]:
-            print("hint            this is softmetal: kernels compute on the CPU, right and slow; a Mac with Apple's own "
-                  "chip runs them on its GPU")
+            print("hint            this is softmetal: kernels compute on the CPU, right and slow; a Mac with Apple's "
+                  "own chip runs them on its GPU")
         print("ready" if result["ok"] else "not ready: kernels can be compiled for a named chip, and not launched")
     return result
 

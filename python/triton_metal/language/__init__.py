@@ -32,10 +32,11 @@ barrier = core.debug_barrier
 
 # Operations that are methods of tensors, too.
 for _name in """
-    abs advance argmax argmin associative_scan atomic_add atomic_and atomic_cas atomic_load atomic_max atomic_min atomic_or
-    atomic_store atomic_xchg atomic_xor broadcast_to cast cdiv ceil cos cumprod cumsum erf exp exp2 expand_dims flip floor gather
-    histogram item load log log2 max min permute ravel reduce reduce_or reshape rsqrt sigmoid sin softmax sort split sqrt sqrt_rn
-    squeeze store sum topk trans unsqueeze view xor_sum
+    abs advance argmax argmin associative_scan atomic_add atomic_and atomic_cas atomic_load atomic_max
+    atomic_min atomic_or atomic_store atomic_xchg atomic_xor broadcast_to cast cdiv ceil cos cumprod cumsum erf
+    exp exp2 expand_dims flip floor gather histogram item load log log2 max min permute ravel reduce reduce_or
+    reshape rsqrt sigmoid sin softmax sort split sqrt sqrt_rn squeeze store sum topk trans unsqueeze view
+    xor_sum
 """.split():
     setattr(tensor, _name, globals().get(_name) or getattr(core, _name))
 tensor.to = cast

@@ -594,7 +594,8 @@ def cast(input, dtype, fp_downcast_rounding=None, bitcast=False):
 
 
 @builtin
-def load(pointer, mask=None, other=None, boundary_check=(), padding_option='', cache_modifier='', eviction_policy='', volatile=False):
+def load(pointer, mask=None, other=None, boundary_check=(), padding_option='', cache_modifier='', eviction_policy='',
+         volatile=False):
     """What the pointers point at. Where mask is false nothing is read, and the element is other. boundary_check
     and padding_option are for block pointers."""
 
@@ -737,7 +738,8 @@ def dot(input, other, acc=None, input_precision=None, allow_tf32=None, max_num_i
 
 
 @builtin
-def dot_scaled(lhs, lhs_scale, lhs_format, rhs, rhs_scale, rhs_format, acc=None, fast_math=False, lhs_k_pack=True, rhs_k_pack=True, out_dtype=None):
+def dot_scaled(lhs, lhs_scale, lhs_format, rhs, rhs_scale, rhs_format, acc=None, fast_math=False, lhs_k_pack=True,
+               rhs_k_pack=True, out_dtype=None):
     """The matrix product of two tensors in microscaling formats, each with a scale for every 32 elements."""
 
 
