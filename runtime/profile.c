@@ -7,9 +7,10 @@
  *   a batch has ended -> its stamps become the GPU times of its events
  *
  * Command buffers stay as they are without a profiler: stamps need only
- * encoders. The last of them may take launches that are not recorded any more:
- * its session has ended, so that nobody reads its stamps. Where the device has no stamps, each launch has a command buffer
- * of its own and that one's times.
+ * encoders. The last of them may take launches that are not recorded any
+ * more: its session has ended, so that nobody reads its stamps. Where the
+ * device has no stamps, each launch has a command buffer of its own and that
+ * one's times.
  *
  * Whether there is a session is one atomic flag, so that without one a launch
  * pays a load. The profiler's lock is taken last, for as long as an event

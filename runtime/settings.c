@@ -13,7 +13,9 @@
  *   chip                        TRITON_METAL_CHIP
  *   debug_level                 TRITON_METAL_DEBUG
  *   auto_tuning                 TRITON_METAL_DISABLE_AUTOTUNING (inverted)
- *   -                           TRITON_METAL_FORCE_SYNC
+ *   force_sync                  TRITON_METAL_FORCE_SYNC
+ *   debug                       TRITON_DEBUG, upstream's own
+ *   dump_dir                    TRITON_METAL_DUMP_DIR
  *   preferred_threadgroup_size  -
  *   max_shared_memory           -
  *   optimization_level          -

@@ -86,7 +86,7 @@ static int lines_with(const cJSON *root, const char *list, const char *part) {
   return n;
 }
 
-/* ---- chips ---------------------------------------------------------------- */
+/* ---- chips -------------------------------------------------------------- */
 
 /* Apple's names, families (feature set tables) and largest core counts. */
 static const struct chip {
@@ -131,7 +131,7 @@ static void every_chip_is_told_by_name(void **state) {
   }
 }
 
-/* ---- systems -------------------------------------------------------------- */
+/* ---- systems ------------------------------------------------------------ */
 
 /* Newest MSL by macOS: METAL-FACTS 2.6; Metal 4 came with macOS 26. */
 static void every_macos_has_its_metal(void **state) {
@@ -174,7 +174,7 @@ static void memory_is_the_machine_s(void **state) {
   cJSON_Delete(root);
 }
 
-/* ---- what is missing ------------------------------------------------------ */
+/* ---- what is missing ---------------------------------------------------- */
 
 static void a_missing_metal_says_what_to_install(void **state) {
   int status;
@@ -230,7 +230,7 @@ static void a_cache_that_cannot_be_used_is_missing(void **state) {
   cJSON_Delete(root);
 }
 
-/* ---- settings, text, the structure ----------------------------------------- */
+/* ---- settings, text, the structure -------------------------------------- */
 
 static void settings_and_their_warnings_are_shown(void **state) {
   int status;

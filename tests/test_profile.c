@@ -123,7 +123,7 @@ static tm_profile_row only_row(tm_profile *profile) {
   return row_at(profile, 0);
 }
 
-/* ---- traces --------------------------------------------------------------- */
+/* ---- traces ------------------------------------------------------------- */
 
 static double number(const cJSON *item, const char *key) {
   const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, key);
@@ -264,7 +264,7 @@ static void assert_near(double x, double expected, double tolerance) {
     fail_msg("%.9g is not %.9g within %.3g", x, expected, tolerance);
 }
 
-/* ---- counts and times ----------------------------------------------------- */
+/* ---- counts and times --------------------------------------------------- */
 
 static void every_launch_is_counted_and_timed(void **state) {
   bench b = bench_open();
@@ -406,7 +406,7 @@ static void specializations_have_rows_of_their_own(void **state) {
   bench_close(&b);
 }
 
-/* ---- bytes and operations ------------------------------------------------- */
+/* ---- bytes and operations ----------------------------------------------- */
 
 /* An addition of n floats reads 8 n bytes, writes 4 n and adds n times. */
 static void rates_are_bytes_and_operations_over_time(void **state) {
@@ -445,7 +445,7 @@ static void a_share_of_the_roofline_is_the_estimate_over_the_time(
   bench_close(&b);
 }
 
-/* ---- compiles ------------------------------------------------------------- */
+/* ---- compiles ----------------------------------------------------------- */
 
 static void compiles_and_cache_hits_are_counted(void **state) {
   char folder[] = "/tmp/tm-profile-XXXXXX", command[80];
@@ -475,7 +475,7 @@ static void compiles_and_cache_hits_are_counted(void **state) {
   assert_int_equal(system(command), 0);
 }
 
-/* ---- the trace ------------------------------------------------------------ */
+/* ---- the trace ---------------------------------------------------------- */
 
 static void the_trace_keeps_the_format_s_rules(void **state) {
   bench b = bench_open();
@@ -583,7 +583,7 @@ static void text_and_json_say_what_the_rows_say(void **state) {
   bench_close(&b);
 }
 
-/* ---- other ways of timing ------------------------------------------------- */
+/* ---- other ways of timing ----------------------------------------------- */
 
 static void command_buffers_time_launches_when_asked_for(void **state) {
   bench b = bench_open();
@@ -617,7 +617,7 @@ static void a_device_without_stamps_is_timed_by_command_buffers(
   bench_close(&b);
 }
 
-/* ---- what may go wrong ---------------------------------------------------- */
+/* ---- what may go wrong -------------------------------------------------- */
 
 static void starting_twice_and_stopping_nothing_are_refused(void **state) {
   bench b = bench_open();

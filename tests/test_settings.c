@@ -288,7 +288,7 @@ static void wrong_options_are_errors(void **state) {
   refuse(o, "struct_size");
 }
 
-/* ---- every setting in every layer ----------------------------------------- */
+/* ---- every setting in every layer --------------------------------------- */
 
 /* What a setting is when a layer gives it. */
 typedef struct setting {

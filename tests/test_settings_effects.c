@@ -65,7 +65,7 @@ static const char add_signature[] =
     if (call) fail_msg("%s", tm_error_text(error)); \
   } while (0)
 
-/* ---- a home of one's own, and a log ---------------------------------------- */
+/* ---- a home of one's own, and a log ------------------------------------- */
 
 static char home[64];
 static char logged[1 << 16];
@@ -83,7 +83,8 @@ static void keep_line(void *payload, uint32_t level, const char *line) {
 static const char *const variables[] = {
     "TRITON_METAL_CACHE_DIR", "TRITON_METAL_CACHE", "TRITON_METAL_DEBUG",
     "TRITON_METAL_FORCE_SYNC", "TRITON_METAL_DEVICE", "TRITON_METAL_CHIP",
-    "TRITON_METAL_DUMP_DIR", "TRITON_METAL_DISABLE_AUTOTUNING", "TRITON_DEBUG"};
+    "TRITON_METAL_DUMP_DIR", "TRITON_METAL_DISABLE_AUTOTUNING",
+    "TRITON_DEBUG"};
 
 static int begin(void **state) {
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
@@ -165,7 +166,7 @@ static void assert_logged(const char *part) {
 
 static bool exists(const char *path) { return access(path, F_OK) == 0; }
 
-/* ---- the cache ------------------------------------------------------------ */
+/* ---- the cache ---------------------------------------------------------- */
 
 static void kernels_go_to_the_cache_folder(void **state) {
   tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
@@ -213,7 +214,7 @@ static void the_cache_stays_below_its_limit(void **state) {
   assert_true(bytes_with_limit(30000) <= 30000);
 }
 
-/* ---- the device and the chip ----------------------------------------------- */
+/* ---- the device and the chip -------------------------------------------- */
 
 static void the_device_is_the_one_that_is_named(void **state) {
   static const char *const good[] = {"M2", "Apple", "0"};
@@ -254,7 +255,7 @@ static void the_chip_is_what_kernels_are_compiled_for(void **state) {
   close_world(&w);
 }
 
-/* ---- launches ------------------------------------------------------------- */
+/* ---- launches ----------------------------------------------------------- */
 
 /* Is the result there when tm_launch returns? */
 static bool launch_waits(tm_switch force) {
@@ -422,7 +423,7 @@ static void prints_go_to_the_callback(void **state) {
   close_world(&w);
 }
 
-/* ---- the log -------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------ */
 
 static void run_add(world *w) {
   tm_kernel *kernel = compile(w, "add", add_signature);
@@ -544,7 +545,7 @@ static void a_log_gets_warnings_at_any_level(void **state) {
   close_world(&w);
 }
 
-/* ---- dumps ---------------------------------------------------------------- */
+/* ---- dumps -------------------------------------------------------------- */
 
 /* The only folder of a folder, and how many there are. */
 static int only_folder(const char *path, char *out, size_t size) {
