@@ -458,35 +458,42 @@ static tm_status hand_over(tuning *t, tm_error **error) {
   return t->first;
 }
 
+static void forget_failures(tuning *t) {
+  t->first = TM_OK;
+  tm_error_destroy(t->first_error);
+  t->first_error = NULL;
+}
+
+/* Compiles, and measures when it may, several candidates. */
+static tm_status find_out(tuning *t, const tm_arg *const *bound,
+                          tm_error **error) {
+  if (try_all(t, bound)) return hand_over(t, error);
+  if (t->mode != MEASURED || count_candidates(t) < 2) return TM_OK;
+  forget_failures(t); /* what fails from here on decides */
+  tm_status status = measure_all(t, error);
+  if (t->is_timing) tmi_timing_end(&t->timing);
+  return status && t->first ? hand_over(t, error) : status;
+}
+
 static tm_status decide(tuning *t, const tm_arg *const *bound,
                         const tmi_key *key, tm_error **error) {
+  size_t size = t->f->n_configs * sizeof *t->is_candidate;
   tm_status status = begin_record(t, bound, error);
   if (status) return status;
-  /* The row is stored under the candidates as they are here. */
-  bool *asked = malloc(t->f->n_configs * sizeof *asked);
+  bool *asked = malloc(size); /* rows are stored under the candidates of now */
   if (!asked) return tmi_fail_memory(error);
-  memcpy(asked, t->is_candidate, t->f->n_configs * sizeof *asked);
+  memcpy(asked, t->is_candidate, size);
   bool several = count_candidates(t) > 1;
-  if (several && t->mode != MODELLED && exchange_row(t, key, false)) {
+  if (several && t->mode != MODELLED && exchange_row(t, key, false))
     take_row(t);
-  } else if (several && t->mode != LISTED) {
-    if (try_all(t, bound)) status = hand_over(t, error);
-    several = count_candidates(t) > 1;
-    if (!status && several && t->mode == MEASURED) {
-      t->first = TM_OK; /* what fails from here on decides */
-      tm_error_destroy(t->first_error);
-      t->first_error = NULL;
-      status = measure_all(t, error);
-      if (status && t->first) hand_over(t, error);
-    }
-  }
-  if (t->is_timing) tmi_timing_end(&t->timing);
+  else if (several && t->mode != LISTED)
+    status = find_out(t, bound, error);
   if (!status && !count_candidates(t)) status = hand_over(t, error);
   if (!status) put_in_order(t);
   bool is_measured =
       !status && t->record->rows[t->record->order[0]].seconds > 0;
   if (is_measured && !t->is_from_cache) {
-    memcpy(t->is_candidate, asked, t->f->n_configs * sizeof *asked);
+    memcpy(t->is_candidate, asked, size);
     exchange_row(t, key, true);
   }
   free(asked);

@@ -218,10 +218,15 @@ static void fill_missing(const tm_function *f, const tm_arg *values,
     if (bound[i]->tag == TM_GIVE_NOTHING) bound[i] = &values[i];
 }
 
-static bool has_gaps(const tm_function *f, const tm_arg *const *bound) {
-  for (uint32_t i = 0; i < f->n_params; i++)
-    if (bound[i]->tag == TM_GIVE_NOTHING) return true;
-  return false;
+/* Looks at all arguments once: does one lack a value; are all plain? */
+static bool has_gaps(const tm_function *f, tmi_choice *c) {
+  bool gaps = false, plain = true;
+  for (uint32_t i = 0; i < f->n_params; i++) {
+    gaps |= c->bound[i]->tag == TM_GIVE_NOTHING;
+    plain &= tmi_is_plain(c->bound[i]);
+  }
+  c->is_plain = plain;
+  return gaps;
 }
 
 /* A hook sets up what its configuration's launches need: without it they may
@@ -253,11 +258,12 @@ static tm_status complete(tm_function *f, const tmi_config *config,
   if (status) return status;
   /* Also over a parameter's default, as upstream. */
   if (config) fill_missing(f, config->values, c->bound);
-  if (f->has_heuristics && has_gaps(f, c->bound)) {
+  if (!has_gaps(f, c)) return TM_OK;
+  if (f->has_heuristics) {
     const tm_arg *set;
     status = heuristics(f, c, &set, error);
     if (status) return status;
-    fill_missing(f, set, c->bound);
+    fill_missing(f, set, c->bound); /* with plain values */
   }
   uint32_t i = first_missing(f, c->bound);
   if (i == f->n_params) return TM_OK;
@@ -309,9 +315,6 @@ static tm_status put_described(const tm_function *f, tmi_choice *c, bool *fits,
 static tm_status make_key(const tm_function *f, tmi_choice *c,
                           tm_error **error) {
   bool fits = true;
-  c->is_plain = true;
-  for (uint32_t i = 0; i < f->n_params && c->is_plain; i++)
-    c->is_plain = tmi_is_plain(c->bound[i]);
   c->key.used = 0;
   tmi_key_put(&c->key, c->num_warps | (uint64_t)c->num_stages << 32);
   tm_status status =

@@ -361,6 +361,51 @@ static void configurations_that_fail_are_reported_and_passed_over(
   close_bench(&b);
 }
 
+#if !defined(__APPLE__)
+/* Faults of softmetal, by count: the first configuration meets them. */
+static void what_fails_in_metal_or_on_the_gpu_is_passed_over(void **state) {
+  (void)state;
+  static const struct { const char *fault, *text; } cases[] = {
+      {"library:1", "kernel 'k'"}, {"pipeline:1", "kernel 'k'"},
+      {"command:1", "failed on the GPU"}, {"command:4", "failed on the GPU"},
+      {"timeout:2", "GPU Timeout"}};
+  const char *text =
+      "@triton.autotune([C({'WORK': 1}), C({'WORK': 2}), C({'WORK': 3})], "
+      "key=['n'])\n"
+      "@triton.jit\n"
+      "def k(x, out, n, WORK: tl.constexpr):\n"
+      "    i = tl.arange(0, 64)\n"
+      "    busy(x, out, i, WORK)\n"
+      "    tl.store(x + i, tl.load(x + i) + 1)\n";
+  for (int i = 0; i < 5; i++) {
+    bench b;
+    open(&b, text);
+    setenv("SOFTMETAL_FAULT", cases[i].fault, 1);
+    OK(launch(&b, 22 + i, &any_values));
+    unsetenv("SOFTMETAL_FAULT");
+    assert_true(b.result[0] == 2 || b.result[0] == 3);
+    assert_int_equal(b.in[0], 2);
+    rows r = rows_of(&b);
+    const tm_tuning_row *row = find(&r, "WORK=1", "n");
+    assert_int_equal(row->chosen, 0);
+    assert_non_null(row->failure);
+    if (!strstr(row->failure, cases[i].text))
+      fail_msg("'%s' does not have '%s'", row->failure, cases[i].text);
+    close_bench(&b);
+  }
+  bench b;
+  open(&b, text);
+  setenv("SOFTMETAL_FAULT", "command:1+", 1);
+  refused(launch(&b, 30, &any_values), TM_E_DEVICE, "failed on the GPU");
+  unsetenv("SOFTMETAL_FAULT");
+  for (int i = 0; i < N; i++) assert_int_equal(b.in[i], 1);
+  for (int i = 0; i < N; i++) assert_int_equal(b.result[i], -1);
+  OK(launch(&b, 30, &any_values)); /* tuned anew */
+  assert_int_equal(b.in[0], 2);
+  close_bench(&b);
+}
+#endif
+
 static void when_all_fail_the_first_says_why(void **state) {
   (void)state;
   bench b;
@@ -898,6 +943,9 @@ int main(void) {
       TEST(a_tuning_launch_leaves_what_one_launch_leaves),
       TEST(runs_begin_with_what_the_launch_found),
       TEST(configurations_that_fail_are_reported_and_passed_over),
+#if !defined(__APPLE__)
+      TEST(what_fails_in_metal_or_on_the_gpu_is_passed_over),
+#endif
       TEST(when_all_fail_the_first_says_why),
       TEST(a_configuration_with_a_hook_is_not_used_without_it),
       TEST(a_grid_that_is_a_number_keeps_the_values_it_is_for),
