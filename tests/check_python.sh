@@ -37,5 +37,6 @@ TRITON_METAL_BUILD=$(pwd)/$BUILD "$python" -m pip -q wheel --no-build-isolation 
   exit 1
 }
 cd "$folder" || exit 1
+unset TRITON_METAL_SOFTMETAL # its own is to be found
 TRITON_METAL_TEST_INSTALLED=1 PYTHONPATH=$folder/installed "$python" -m pytest -q -p no:cacheprovider \
   -o testpaths= python/tests/test_launch.py python/tests/test_wheel.py

@@ -126,7 +126,7 @@ static void replay(tm_graph *graph) {
   OK(tm_graph_launch(t.stream, graph, &error));
 }
 
-static void wait(void) {
+static void await(void) {
   OK(tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, &error));
 }
 
@@ -137,13 +137,13 @@ static void nothing_runs_before_the_graph_is_launched(void **state) {
   tm_buffer *x = floats(0), *out = floats(-1);
   record(false);
   launch_add(x, x, out);
-  wait();
+  await();
   tm_graph *graph = recorded();
-  wait();
+  await();
   assert_int_equal(tm_graph_nodes(graph), 1);
   for (int i = 0; i < N; i++) assert_true(at(out, i) == (float)(i - 1));
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(out, i) == (float)(2 * i));
   tm_graph_destroy(graph);
   tm_buffer_destroy(x);
@@ -173,7 +173,7 @@ static void a_replay_computes_what_the_launches_do(void **state) {
     replay(graph);
     replay(graph);
     launch_add(x, y, z);
-    wait();
+    await();
     for (int i = 0; i < N; i++) assert_true(at(z, i) == (float)want[i]);
     tm_graph_destroy(graph);
     tm_buffer_destroy(x);
@@ -200,7 +200,7 @@ static void a_graph_waits_only_where_it_must(void **state) {
   launch_add(a, b, c);
   launch_add(b, a, d);
   tm_graph *graph = recorded();
-  wait();
+  await();
   uint64_t before = barriers();
   replay(graph);
   assert_int_equal(barriers() - before, 1);
@@ -208,7 +208,7 @@ static void a_graph_waits_only_where_it_must(void **state) {
   assert_int_equal(barriers() - before, 3);
   launch_scale(d, e, 2);
   assert_int_equal(barriers() - before, 4);
-  wait();
+  await();
   for (int i = 0; i < N; i++) {
     assert_true(at(c, i) == 5 * (float)(1 + i));
     assert_true(at(e, i) == 10 * (float)(1 + i));
@@ -218,7 +218,7 @@ static void a_graph_waits_only_where_it_must(void **state) {
   before = barriers();
   replay(graph);
   assert_int_equal(barriers() - before, 2);
-  wait();
+  await();
   for (int i = 0; i < N; i++) /* b = 3 (1 + i), a = 2 b, b = 3 b */
     assert_true(at(c, i) == 15 * (float)(1 + i));
   tm_graph_destroy(graph);
@@ -241,7 +241,7 @@ static void functions_are_recorded(void **state) {
   tm_graph *graph = recorded();
   tm_function_destroy(f);
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(out, i) == (float)(2 + 2 * i));
   tm_graph_destroy(graph);
   tm_buffer_destroy(x);
@@ -272,7 +272,7 @@ static void an_empty_graph_does_nothing(void **state) {
   assert_int_equal(tm_graph_nodes(graph), 0);
   assert_int_equal(tm_graph_dispatches(graph), 0);
   replay(graph);
-  wait();
+  await();
   tm_graph_destroy(graph);
 }
 
@@ -291,7 +291,7 @@ static void buffers_are_replaced_everywhere(void **state) {
     OK(tm_graph_replace_buffer(graph, x, x2, &error));
     OK(tm_graph_replace_buffer(graph, out, out2, &error));
     replay(graph);
-    wait();
+    await();
     for (int i = 0; i < N; i++) {
       assert_true(at(out, i) == 3 * (float)i);
       assert_true(at(out2, i) == 3 * (float)(100 + i));
@@ -321,7 +321,7 @@ static void numbers_are_changed_while_replays_are_in_flight(void **state) {
       OK(tm_graph_set_arg(graph, 0, 1, tm_arg_buffer(outs[k], 0), &error));
       replay(graph);
     }
-    wait();
+    await();
     for (int k = 0; k < 20; k++) {
       for (int i = 0; i < N; i++)
         assert_true(at(outs[k], i) == (float)(k * (1 + i)));
@@ -348,7 +348,7 @@ static void a_size_may_shrink(void **state) {
     OK(tm_graph_set_arg(graph, 0, 3, tm_arg_int(20), &error));
     OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(10), &error));
     replay(graph);
-    wait();
+    await();
     for (int i = 0; i < N; i++) {
       assert_true(at(y, i) == (i < 20 ? 2 * (float)(1 + i) : (float)i));
       assert_true(at(z, i) == (i < 10 ? 4 * (float)(1 + i) : (float)i));
@@ -356,7 +356,7 @@ static void a_size_may_shrink(void **state) {
     OK(tm_graph_set_arg(graph, 0, 3, tm_arg_int(N), &error));
     OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(N), &error));
     replay(graph);
-    wait();
+    await();
     for (int i = 0; i < N; i++) assert_true(at(z, i) == 4 * (float)(1 + i));
     tm_graph_destroy(graph);
     tm_buffer_destroy(x);
@@ -393,7 +393,7 @@ static void a_changed_argument_is_checked_as_a_launch_checks_it(void **state) {
   FAILS(tm_graph_replace_buffer(graph, tiny, x, &error), TM_E_ARGUMENT,
         "no argument of the graph");
   replay(graph); /* as it was */
-  wait();
+  await();
   for (int i = 0; i < 16; i++) assert_true(at(out, i) == 2 * (float)(2 + i));
   assert_true(at(out, 16) == 16);
   tm_graph_destroy(graph);
@@ -709,7 +709,7 @@ static void buffers_and_kernels_live_as_long_as_the_graph(void **state) {
   tm_buffer_destroy(x);
   tm_buffer *next = floats(1000);
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(out, i) == 2 * (float)(1 + i));
   tm_graph_destroy(graph);
   tm_buffer_destroy(next);
@@ -727,7 +727,7 @@ static void a_replay_outlives_its_graph_and_buffers(void **state) {
   tm_buffer_destroy(x);
   tm_buffer *next = floats(1000);
   tm_graph_destroy(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(out, i) == 2 * (float)(1 + i));
   tm_buffer_destroy(next);
   tm_buffer_destroy(other);
@@ -745,13 +745,13 @@ static void buffers_may_share_memory(void **state) {
   OK(tm_launch(t.stream, scale, tm_grid_1d(PROGRAMS), args, 4, &error));
   tm_graph *graph = recorded();
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(x, i) == 4 * (float)(1 + i));
   memcpy(tm_buffer_contents(all), tm_buffer_contents(x), N * sizeof(float));
   OK(tm_graph_replace_buffer(graph, x, all, &error));
   OK(tm_graph_set_arg(graph, 1, 1, tm_arg_buffer(all, N * 4), &error));
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) {
     assert_true(at(all, i) == 8 * (float)(1 + i));
     assert_true(at(all, N + i) == 16 * (float)(1 + i));
@@ -774,7 +774,7 @@ static void kernels_print_at_every_replay(void **state) {
   tm_graph *graph = recorded();
   replay(graph);
   replay(graph);
-  wait();
+  await();
   char lines[4096] = "";
   size_t n = tm_stream_read_printed(t.stream, lines, sizeof lines - 1);
   lines[n] = 0;
@@ -801,7 +801,7 @@ static void buffers_are_reached_by_address(void **state) {
   tm_graph *graph = recorded();
   OK(tm_buffer_gpu_address(data, tm_buffer_contents(table), &error));
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < BLOCK; i++) assert_true(at(out, i) == 2 * (float)(5 + i));
   tm_graph_destroy(graph);
   tm_kernel_destroy(k);
@@ -824,7 +824,7 @@ static void a_failure_on_the_gpu_names_the_kernels(void **state) {
   unsetenv("SOFTMETAL_FAULT");
   FAILS(status, TM_E_DEVICE, "one of 2 launches of 'scale', 'add'");
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(out, i) == 2 * (float)(1 + i));
   tm_graph_destroy(graph);
   tm_buffer_destroy(x);

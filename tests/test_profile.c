@@ -108,7 +108,7 @@ static void spin(bench *b, tm_kernel *kernel, int n) {
                       &error));
 }
 
-static void wait(bench *b) {
+static void await(bench *b) {
   expect_ok(tm_stream_synchronize(b->device.stream, TM_WAIT_FOREVER, &error));
 }
 
@@ -270,7 +270,7 @@ static void every_launch_is_counted_and_timed(void **state) {
   bench b = bench_open();
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 100; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   assert_string_equal(row.kernel, "add");
@@ -295,7 +295,7 @@ static void statistics_are_those_of_the_launches(void **state) {
   double times[RUNS + 1], total = 0;
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < RUNS; i++) add(&b, 1 + i * (N / RUNS));
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   assert_int_equal(gpu_times(p, "add", times, RUNS + 1), RUNS);
   for (int i = 0; i < RUNS; i++) total += times[i];
@@ -314,7 +314,7 @@ static void the_median_of_an_even_count_is_between_the_middle_two(
   double times[5];
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 1; i <= 4; i++) add(&b, N / i);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   assert_int_equal(gpu_times(p, "add", times, 5), 4);
   tm_profile_row row = only_row(p);
@@ -334,7 +334,7 @@ static void kernels_of_one_batch_are_told_apart(void **state) {
     add(&b, BLOCK);
     spin(&b, slow, 50000);
   }
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   assert_int_equal(tm_profile_count(p), 2);
   tm_profile_row first = row_at(p, 0), second = row_at(p, 1);
@@ -360,14 +360,14 @@ static void recording_may_begin_within_a_batch(void **state) {
                              &error));
   start(&b, 0, TM_TIMING_DEFAULT);
   spin(&b, slow, 1000000);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   double seconds = only_row(p).gpu_min;
   tm_profile_destroy(p);
   spin(&b, slow, 1000000);
   start(&b, 0, TM_TIMING_DEFAULT);
   add(&b, BLOCK);
-  wait(&b);
+  await(&b);
   p = stop(&b);
   tm_profile_row row = only_row(p);
   assert_int_equal(row.launches, 1);
@@ -392,7 +392,7 @@ static void specializations_have_rows_of_their_own(void **state) {
   b.add = same; /* another compile of the first */
   add(&b, N);
   b.add = first;
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   assert_int_equal(tm_profile_count(p), 2);
   for (size_t i = 0; i < 2; i++) {
@@ -414,7 +414,7 @@ static void rates_are_bytes_and_operations_over_time(void **state) {
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 7; i++) add(&b, N);
   for (int i = 0; i < 5; i++) add(&b, 1000);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   double elements = 7.0 * N + 5.0 * 1000;
@@ -435,7 +435,7 @@ static void a_share_of_the_roofline_is_the_estimate_over_the_time(
   bench b = bench_open();
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 3; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   /* 80% of an M1's 68 GB/s, as tm_estimate says. */
@@ -488,7 +488,7 @@ static void the_trace_keeps_the_format_s_rules(void **state) {
     if (i % 5 == 0) spin(&b, slow, 100);
     if (i % 10 == 0) add_on(&b, second, N);
   }
-  wait(&b);
+  await(&b);
   expect_ok(tm_stream_synchronize(second, TM_WAIT_FOREVER, &error));
   tm_profile *p = stop(&b);
   tally sum = check_trace(p);
@@ -535,7 +535,7 @@ static void hostile_text_stays_json(void **state) {
   start(&b, 0, TM_TIMING_DEFAULT);
   spin(&b, kernel, 1);
   add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   check_trace(p);
   cJSON *root = cJSON_Parse(tm_profile_json(p));
@@ -557,7 +557,7 @@ static void text_and_json_say_what_the_rows_say(void **state) {
   bench b = bench_open();
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 3; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   cJSON *root = cJSON_Parse(tm_profile_json(p));
@@ -590,7 +590,7 @@ static void command_buffers_time_launches_when_asked_for(void **state) {
   add(&b, N); /* in a batch that is open when recording begins */
   start(&b, 0, TM_TIMING_COMMAND_BUFFERS);
   for (int i = 0; i < 20; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   assert_int_equal(row.launches, 20);
@@ -608,7 +608,7 @@ static void a_device_without_stamps_is_timed_by_command_buffers(
   tm_mtl.timestamp_set = NULL;
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 5; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_mtl.timestamp_set = kept;
   assert_int_equal(only_row(p).timed, 5);
@@ -649,7 +649,7 @@ static void launches_that_nobody_waited_for_have_no_time(void **state) {
   start(&b, 0, TM_TIMING_DEFAULT);
   add(&b, N);
   tm_profile *p = stop(&b);
-  wait(&b); /* the batch ends after its session */
+  await(&b); /* the batch ends after its session */
   tm_profile_row row = only_row(p);
   assert_int_equal(row.launches, 1);
   assert_int_equal(row.timed, 0);
@@ -681,7 +681,7 @@ static void events_past_the_limit_are_only_counted(void **state) {
   bench b = bench_open();
   start(&b, 10, TM_TIMING_DEFAULT);
   for (int i = 0; i < 25; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tm_profile_row row = only_row(p);
   assert_int_equal(row.launches, 25);
@@ -710,7 +710,7 @@ static void results_are_the_same_while_it_starts_and_stops(void **state) {
     assert_int_equal(only_row(p).launches, 4);
     tm_profile_destroy(p);
   }
-  wait(&b);
+  await(&b);
   b.out = kept;
   for (int i = 0; i < N; i++)
     if (y[i] != 60.0f * (float)i)
@@ -739,7 +739,7 @@ static void a_profile_outlives_its_context(void **state) {
   bench b = bench_open();
   start(&b, 0, TM_TIMING_DEFAULT);
   add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   start(&b, 0, TM_TIMING_DEFAULT); /* and nobody stops this one */
   add(&b, N);

@@ -52,33 +52,58 @@ done
 
 # The names that the list gives for a library.
 names() { awk -v library="$1" '/^#/ { next } /^\[/ { on = $0 == "[" library "]"; next } on && NF { print "_" $1 }' "$list"; }
+# All functions of a header: what tests may use.
+declared() { # header pattern
+  grep -oE "$2" "$out/include/$1" | tr -d '( ' | sort -u | sed 's/^/_/'
+}
 
-stub() { # folder architecture library install-name version compatibility
+stub() { # file architecture install-name version compatibility, names as input
   {
     printf -- "--- !tapi-tbd\ntbd-version: 4\ntargets: [ %s-macos ]\n" "$2"
-    printf "install-name: '%s'\ncurrent-version: %s\ncompatibility-version: %s\n" "$4" "$5" "$6"
+    printf "install-name: '%s'\ncurrent-version: %s\ncompatibility-version: %s\n" "$3" "$4" "$5"
     printf "exports:\n  - targets: [ %s-macos ]\n    symbols: [ %s ]\n...\n" "$2" \
-      "$({ names "$3"; names "$3-tests"; } | paste -s -d , - | sed 's/,/, /g')"
-  } >"$1/lib$3.tbd"
+      "$(paste -s -d , - | sed 's/,/, /g')"
+  } >"$1"
 }
 
 # ---- one architecture -------------------------------------------------------
 
-build() { # name as Apple has it, as zig has it, Homebrew's prefix, what else to make
+make_for() { # architecture prefix-like-Homebrew's targets
+  # shellcheck disable=SC2086
+  make --no-print-directory -j"${JOBS:-2}" UNAME=Darwin BREW="$2" BUILD="$out/$1" \
+    CC="$here/$out/bin/cc-$1" AR="$here/$out/bin/ar" LLVM_INCLUDE= OPT=-O2 \
+    PREFIX=/usr/local $3 >"$out/$1/log" 2>&1 ||
+    { tail -n 30 "$out/$1/log" >&2; fail "$1: $3 does not build; see $out/$1/log"; }
+  [ "$3" = test-programs ] || ! grep -n 'warning:' "$out/$1/log" || fail "$1 builds with warnings; see $out/$1/log"
+}
+
+# A prefix as Homebrew has it, without libraries yet.
+lay_out() {
+  mkdir -p "$1/lib" "$1/opt/sqlite"
+  ln -sfn "$here/$out/include" "$1/include"
+  ln -sfn ../../lib "$1/opt/sqlite/lib"
+  ln -sfn ../../include "$1/opt/sqlite/include"
+}
+
+build() { # name as Apple has it, as zig has it, Homebrew's prefix
   dir=$out/$1
-  mkdir -p "$dir/stubs"
-  stub "$dir/stubs" "$1" sqlite3 /usr/lib/libsqlite3.dylib 351.4 9
-  stub "$dir/stubs" "$1" cmocka "$3/opt/cmocka/lib/libcmocka.0.dylib" 0.8 0
-  stub "$dir/stubs" "$1" cjson "$3/opt/cjson/lib/libcjson.1.dylib" 1.7.18 1
+  lay_out "$dir/brew"
+  lay_out "$dir/brew-tests"
   printf '#!/bin/sh\nexec %s cc -target %s-macos.%s "$@"\n' "$ZIG" "$2" "$oldest" >"$out/bin/cc-$1"
   printf '#!/bin/sh\nexec %s ar "$@"\n' "$ZIG" >"$out/bin/ar"
   chmod +x "$out/bin/cc-$1" "$out/bin/ar"
-  make --no-print-directory -j"${JOBS:-2}" UNAME=Darwin BREW= BUILD="$dir" CC="$here/$out/bin/cc-$1" AR="$here/$out/bin/ar" \
-    CPPFLAGS="-I$out/include -D_DARWIN_C_SOURCE" LDFLAGS="-L$dir/stubs" \
-    LIBS="-lsqlite3 -lcjson" LLVM_INCLUDE= OPT=-O2 PREFIX=/usr/local \
-    "$dir/libtritonmetal.dylib" "$dir/tritonmetal" $4 >"$dir/log" 2>&1 ||
-    { tail -n 30 "$dir/log" >&2; fail "$1 does not build; see $dir/log"; }
-  ! grep -n 'warning:' "$dir/log" || fail "$1 builds with warnings; see $dir/log"
+  names sqlite3 | stub "$dir/brew/lib/libsqlite3.tbd" "$1" /usr/lib/libsqlite3.dylib 351.4 9
+  names cjson | stub "$dir/brew/lib/libcjson.tbd" "$1" "$3/opt/cjson/lib/libcjson.1.dylib" 1.7.18 1
+  make_for "$1" "$dir/brew" "$dir/libtritonmetal.dylib $dir/tritonmetal"
+}
+
+# The tests that a Mac runs are linked, to see that they would be.
+build_tests() { # name as Apple has it, Homebrew's prefix
+  dir=$out/$1
+  declared sqlite3.h 'sqlite3_[a-z0-9_]+ ?\(' | stub "$dir/brew-tests/lib/libsqlite3.tbd" "$1" /usr/lib/libsqlite3.dylib 351.4 9
+  declared cjson/cJSON.h 'cJSON_[A-Za-z0-9_]+ ?\(' | stub "$dir/brew-tests/lib/libcjson.tbd" "$1" "$2/opt/cjson/lib/libcjson.1.dylib" 1.7.18 1
+  declared cmocka.h '_?[a-z_]+\(' | stub "$dir/brew-tests/lib/libcmocka.tbd" "$1" "$2/opt/cmocka/lib/libcmocka.0.dylib" 0.8 0
+  make_for "$1" "$dir/brew-tests" test-programs
 }
 
 # ---- checks -----------------------------------------------------------------
@@ -118,8 +143,8 @@ check() { # name, CPU as llvm has it
     "$(wc -c <"$dylib" | tr -d ' ')" "$(wc -l <"$dir/exported")" "$(wc -l <"$dir/undefined")" "$oldest"
 }
 
-# The tests that a Mac runs are linked once, to see that they would be.
-build arm64 aarch64 /opt/homebrew test-programs
-build x86_64 x86_64 /usr/local ""
+build arm64 aarch64 /opt/homebrew
+build x86_64 x86_64 /usr/local
 check arm64 ARM64
 check x86_64 X86_64
+build_tests arm64 /opt/homebrew
