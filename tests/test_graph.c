@@ -431,7 +431,7 @@ static void a_temporary_is_not_written(void **state) {
   assert_int_equal(tm_graph_nodes(graph), 2);
   assert_int_equal(tm_graph_dispatches(graph), 1);
   replay(graph);
-  wait();
+  await();
   expect_six(out, 1, N);
   for (int i = 0; i < N; i++) assert_true(at(mid, i) == (float)i);
   tm_graph_destroy(graph);
@@ -467,7 +467,7 @@ static void a_temporary_that_is_seen_is_written(void **state) {
     tm_graph *graph = recorded();
     assert_int_equal(tm_graph_dispatches(graph), how == 2 ? 1 : 2);
     replay(graph);
-    wait();
+    await();
     expect_six(out, 1, N);
     for (int i = 0; i < N; i++) assert_true(at(mid, i) == 2 * (float)(1 + i));
     if (how < 2)
@@ -489,12 +489,12 @@ static void numbers_that_were_one_may_part(void **state) {
   for (size_t node = 0; node < 2; node++)
     OK(tm_graph_set_arg(graph, node, 3, tm_arg_int(500), &error));
   replay(graph);
-  wait();
+  await();
   expect_six(out, 1, 500);
   assert_int_equal(tm_graph_dispatches(graph), 1);
   OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(600), &error));
   replay(graph);
-  wait();
+  await();
   /* 500 to 599 of mid were never written: they are as they began. */
   for (int i = 0; i < N; i++) {
     float want = i < 500 ? 6 * (float)(1 + i) : i < 600 ? 3 * (float)i
@@ -507,7 +507,7 @@ static void numbers_that_were_one_may_part(void **state) {
   OK(tm_graph_set_arg(graph, 1, 3, tm_arg_int(400), &error));
   assert_int_equal(tm_graph_dispatches(graph), 1);
   replay(graph);
-  wait();
+  await();
   assert_true(at(out, 399) == 6 * 400.0f && at(out, 400) == 6 * 401.0f);
   tm_graph_destroy(graph);
   tm_buffer_destroy(x);
@@ -522,7 +522,7 @@ static void buffers_that_come_to_be_one_are_looked_at_again(void **state) {
   tm_graph *graph = two_scales(x, mid, out, true);
   OK(tm_graph_replace_buffer(graph, out, x, &error));
   replay(graph);
-  wait();
+  await();
   for (int i = 0; i < N; i++) assert_true(at(x, i) == 6 * (float)(1 + i));
   tm_buffer *all = device_array(&t, 2 * N, sizeof(float));
   memcpy(tm_buffer_contents(all), tm_buffer_contents(x), N * sizeof(float));
@@ -551,7 +551,7 @@ static void a_factor_is_changed_in_a_fused_kernel(void **state) {
     OK(tm_graph_set_arg(graph, k & 1, 2, tm_arg_float(k), &error));
     replay(graph);
   }
-  wait();
+  await();
   double by[2] = {2, 3};
   for (int k = 0; k < 8; k++) {
     by[k & 1] = k;
@@ -583,7 +583,7 @@ static void fused_kernels_are_cached_by_what_they_are(void **state) {
     /* The third keeps the buffer: another kernel. */
     tm_graph *graph = two_scales(x, mid, out, round < 2);
     replay(graph);
-    wait();
+    await();
     expect_six(out, 1, N);
     tm_cache_facts facts = {.struct_size = sizeof facts};
     OK(tm_cache_stats(t.context, &facts, &error));
@@ -636,7 +636,7 @@ static void a_profiler_times_what_replays_launch(void **state) {
   OK(tm_graph_replace_buffer(graph, out, y, &error));
   OK(tm_graph_replace_buffer(graph, x, out, &error));
   replay(graph);
-  wait();
+  await();
   OK(tm_profile_stop(&profile, t.context, &error));
   expect_six(out, 1, N);
   for (int i = 0; i < N; i++) assert_true(at(y, i) == 36 * (float)(1 + i));
@@ -668,7 +668,7 @@ static void what_does_not_compile_together_stays_apart(void **state) {
   assert_non_null(strstr(tm_graph_report(graph),
                          "together they do not compile"));
   replay(graph);
-  wait();
+  await();
   expect_six(out, 1, N);
   tm_graph_destroy(graph);
   tm_buffer_destroy(x);

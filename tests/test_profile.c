@@ -508,7 +508,7 @@ static void kernels_that_overlap_have_rows_of_their_own(void **state) {
   bench b = bench_open();
   start(&b, 0, TM_TIMING_DEFAULT);
   for (int i = 0; i < 40; i++) add(&b, N);
-  wait(&b);
+  await(&b);
   tm_profile *p = stop(&b);
   tmi_event *events = p->events.data;
   double at = p->begin + 1;
