@@ -263,6 +263,80 @@ static void endless_kernels_end_in_a_timeout_and_the_queue_lives(void **s) {
   objc_release(stuck);
 }
 
+/* Without checks too: what runs wild ends its own command buffer, with the
+ * code that Metal has for it, and nothing else. */
+static void kernels_that_run_wild_end_their_buffer_alone(void **state) {
+  const metal *m = *state;
+  static const struct { const char *body; NSInteger code; } rows[] = {
+      {"while (true) {}", 2},
+      {"for (;;) if (x[1] == 1) break;", 2},
+      {"while (x[1] == 0) threadgroup_barrier(mem_flags::mem_device);", 2},
+      {"while (atomic_load_explicit((device atomic_int *)x + 1,\n"
+       "                            memory_order_relaxed) == 0) {}", 2},
+      {"x[0] = x[1ul << 40];", 3},
+      {"((device int *)ulong(x[1]))[0] = 1;", 3},
+      {"threadgroup int t[4]; t[1 << (28 + x[1])] = 1; x[0] = t[0];", 3},
+      {"atomic_fetch_add_explicit((device atomic_int *)x + (1ul << 40), 1,\n"
+       "                          memory_order_relaxed);", 3}};
+  id good = pipeline_of(m->device, bump, "k");
+  setenv("SOFTMETAL_TIMEOUT_MS", "50", 1);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char source[512];
+    snprintf(source, sizeof source,
+             "#include <metal_stdlib>\nusing namespace metal;\n"
+             "kernel void k(device int *x [[buffer(0)]]) {\n%s\n}\n",
+             rows[i].body);
+    id bad = pipeline_of(m->device, source, "k"), encoder;
+    id x = buffer_of(m->device, 64), buffer = begin(m, &encoder);
+    set_pipeline(encoder, bad);
+    set_buffer(encoder, x, 0, 0);
+    dispatch(encoder, 64, 64);
+    expect_failure(buffer, encoder, rows[i].code, "kernel 'k'");
+    memset(contents(x), 0, 64);
+    buffer = bump_buffer(m, good, x, &encoder);
+    assert_int_equal(finish(buffer, encoder), 4);
+    assert_int_equal(*(int *)contents(x), 1);
+    objc_release(x);
+    objc_release(bad);
+  }
+  unsetenv("SOFTMETAL_TIMEOUT_MS");
+  objc_release(good);
+}
+
+/* Arrays of threads are on the stack of whoever runs them: what is beyond
+ * their end is nobody's, and stays as it was. */
+static void indices_beyond_thread_arrays_touch_nothing_else(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device,
+      "#include <metal_stdlib>\nusing namespace metal;\n"
+      "kernel void k(device int *x [[buffer(0)]],\n"
+      "              device const int *at [[buffer(1)]],\n"
+      "              uint i [[thread_position_in_grid]]) {\n"
+      "  int before[8], t[4], after[8];\n"
+      "  for (int k = 0; k < 8; k++) before[k] = after[k] = at[k] * 0 + k;\n"
+      "  for (int k = 0; k < 4; k++) t[k] = 100 + at[k] * 0;\n"
+      "  for (int k = 0; k < 64; k++) t[at[k]] = 7;\n"
+      "  for (int k = 0; k < 64; k++) t[at[k] + int(i)] = 7;\n"
+      "  int sum = 0;\n"
+      "  for (int k = 0; k < 8; k++)\n"
+      "    sum += before[(k + at[0] * 0) % 8] + after[(k + at[0] * 0) % 8];\n"
+      "  x[i] = sum;\n}\n", "k");
+  int at[64];
+  for (int i = 0; i < 64; i++) at[i] = i % 2 ? 4 + i * i * 40 : -1 - i * 9;
+  id x = buffer_of(m->device, 256), encoder, buffer = begin(m, &encoder);
+  id where = buffer_with(m->device, at, sizeof at);
+  set_pipeline(encoder, pipeline);
+  set_buffer(encoder, x, 0, 0);
+  set_buffer(encoder, where, 0, 1);
+  dispatch(encoder, 64, 64);
+  assert_int_equal(finish(buffer, encoder), 4);
+  for (int i = 0; i < 64; i++)
+    assert_int_equal(((int *)contents(x))[i], 2 * 28);
+  objc_release(where);
+  objc_release(x);
+  objc_release(pipeline);
+}
+
 /* Recursion is refused, so the depth of calls and the size of locals are
  * known, and a kernel gets the stack that it needs: 60 calls, each with an
  * array of its own, compute right in every thread. */
@@ -711,6 +785,8 @@ int main(void) {
       WITH_METAL(a_handler_after_commit_is_misuse_that_ends_nothing),
       WITH_METAL(errors_name_the_encoder_that_faulted),
       WITH_METAL(endless_kernels_end_in_a_timeout_and_the_queue_lives),
+      WITH_METAL(kernels_that_run_wild_end_their_buffer_alone),
+      WITH_METAL(indices_beyond_thread_arrays_touch_nothing_else),
       WITH_METAL(deep_calls_with_large_locals_get_their_stack),
       WITH_METAL(locals_beyond_all_memory_are_an_error),
       WITH_METAL(every_error_code_can_be_injected),

@@ -378,6 +378,20 @@ static sm_value pick(sm_emit *e, const sm_type *type, const sm_leaf *leaf,
   return v;
 }
 
+/* The bytes, but none where the index is not below count: thread memory is on
+ * the worker's stack, which a wild kernel must not write over. */
+static sm_val bounded(sm_emit *e, sm_val bytes, sm_leaf index, sm_scalar s,
+                      uint32_t count) {
+  if (index.hi != SM_HI_UNKNOWN && index.hi < count) return bytes;
+  bool wide = s == SM_LONG || s == SM_ULONG;
+  sm_leaf at = sm_leaf_cast(e, wide ? SM_LONG : SM_INT, s, index);
+  bool varies = at.form != SM_UNI;
+  sm_val most = wide ? sm_i64(e, count) : sm_i32(e, count);
+  sm_val fits = ICMP(ULT, varies ? sm_vec(e, &at) : at.v,
+                     varies ? sm_splat(e, most) : most);
+  return SELECT(fits, bytes, LL.ConstNull(LL.TypeOf(bytes)));
+}
+
 static sm_place offset_place(sm_emit *e, sm_place p, const sm_type *element,
                              sm_leaf index, sm_scalar s, uint32_t bytes,
                              uint32_t count, tm_loc loc) {
@@ -414,6 +428,7 @@ static sm_place offset_place(sm_emit *e, sm_place p, const sm_type *element,
                               sm_leaf_int(e, SM_LONG, size));
   bool varies = by.form != SM_UNI;
   sm_val now = varies ? sm_vec(e, &by) : by.v;
+  if (count) now = bounded(e, now, index, s, count);
   if (p.index) {
     if (varies && !p.index_varies) p.index = sm_splat(e, p.index);
     if (!varies && p.index_varies) now = sm_splat(e, now);
