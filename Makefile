@@ -229,10 +229,10 @@ demo: $(SETUP) ## build and run the four example kernels, with a table and a pic
 
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
 	+@$(SUBMAKE) products
-	+@$(SUBMAKE) $(BUILD)/bench/bench
+	+@$(SUBMAKE) $(BUILD)/bench/bench $(BUILD)/bench/replay_part
 	@$(BUILD)/bench/bench "$(BENCH)"
 
-BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/bench.c,$(BENCH_SRC)))
+BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/replay_part.c bench/bench.c,$(BENCH_SRC)))
 $(BUILD)/bench/demo: $(call obj,bench/demo.c bench/picture.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lz -lm -lpthread -ldl
@@ -242,6 +242,11 @@ $(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARE
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) \
 	  $(filter %.a,$^) $(LIBS)
+# Sees inside, as tests do.
+$(BUILD)/bench/replay_part: $(call obj,bench/replay_part.c bench/gpu.c bench/measure.c) \
+                            $(BUILD)/libtritonmetal.a
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 # Peers get what a user would give plain C, whatever OPT says.
 $(BUILD)/obj/bench/peer_%.c.o: ALLFLAGS += -O3 -march=native -ffast-math
 

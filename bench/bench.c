@@ -86,6 +86,7 @@ int main(int argc, char **argv) {
   bench_compile();
   bench_launches();
   bench_streams();
+  bench_graphs();
   bench_functions();
   bench_autotune();
   bench_kernels();

@@ -74,6 +74,7 @@ void bench_parse(void);
 void bench_compile(void);
 void bench_launches(void);
 void bench_streams(void);
+void bench_graphs(void);
 void bench_functions(void);
 void bench_autotune(void); /* the model's choice beside the best */
 void bench_kernels(void);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +114,83 @@ void bench_functions(void) {
   tm_buffer_destroy(x);
   tm_module_destroy(module);
   bench_gpu_close(&gpu);
+}
+
+/* Microseconds of a hundred launches and of their replay, with softmetal's own
+ * part. */
+static void replay_pair(double *launches, double *replay) {
+  enum { LAUNCHES = 100 };
+  bench_gpu gpu = bench_gpu_open();
+  tm_module *module = bench_module("vector_add.py");
+  tm_kernel *kernel = bench_kernel(&gpu, module, "add_kernel", signature, 4);
+  tm_buffer *b[3];
+  for (int i = 0; i < 3; i++) b[i] = bench_floats(&gpu, SMALL);
+  tm_graph_options options = TM_GRAPH_OPTIONS_INIT;
+  options.fuse = TM_SWITCH_OFF;
+  tm_graph *graph = NULL;
+  tm_error *error = NULL;
+  double times[2][BURSTS];
+  for (int i = -1; i < BURSTS; i++) { /* -1: recorded */
+    if (i < 0)
+      bench_check(tm_graph_begin(gpu.stream, &options, &error), error);
+    double start = bench_seconds();
+    for (int k = 0; k < LAUNCHES; k++) {
+      tm_arg args[4] = {tm_arg_buffer(b[k % 3], 0),
+                        tm_arg_buffer(b[(k + 1) % 3], 0),
+                        tm_arg_buffer(b[(k + 2) % 3], 0), tm_arg_int(SMALL)};
+      bench_check(
+          tm_launch(gpu.stream, kernel, tm_grid_1d(1), args, 4, &error),
+          error);
+    }
+    double between = bench_seconds();
+    if (i < 0) {
+      bench_check(tm_graph_end(&graph, gpu.stream, &error), error);
+      continue;
+    }
+    bench_check(tm_stream_synchronize(gpu.stream, TM_WAIT_FOREVER, &error),
+                error);
+    double again = bench_seconds();
+    bench_check(tm_graph_launch(gpu.stream, graph, &error), error);
+    times[0][i] = between - start;
+    times[1][i] = bench_seconds() - again;
+    bench_check(tm_stream_synchronize(gpu.stream, TM_WAIT_FOREVER, &error),
+                error);
+  }
+  *launches = 1e6 * bench_median(times[0], BURSTS);
+  *replay = 1e6 * bench_median(times[1], BURSTS);
+  tm_graph_destroy(graph);
+  for (int i = 0; i < 3; i++) tm_buffer_destroy(b[i]);
+  tm_kernel_destroy(kernel);
+  tm_module_destroy(module);
+  bench_gpu_close(&gpu);
+}
+
+/* Our part alone comes from a program of its own: see replay_part.c. */
+void bench_graphs(void) {
+  if (!bench_wanted("replay")) return;
+  char command[1024];
+  double part, replaced, each, launches, replay;
+  unsigned long messages;
+  const char *slash = strrchr(bench_program, '/');
+  int n = slash ? (int)(slash - bench_program) : 1;
+  const char *folder = slash ? bench_program : ".";
+  snprintf(command, sizeof command,
+           "TRITON_METAL_SOFTMETAL=\"${TRITON_METAL_SOFTMETAL:-%.*s/../"
+           "libsoftmetal.so}\" exec \"%.*s/replay_part\"",
+           n, folder, n, folder);
+  FILE *pipe = popen(command, "r");
+  if (!pipe || fscanf(pipe, "%lf %lf %lf %lu", &part, &replaced, &each,
+                      &messages) != 4 || pclose(pipe)) {
+    fprintf(stderr, "bench: replay_part failed\n");
+    exit(1);
+  }
+  replay_pair(&launches, &replay);
+  printf("  a replay of 100 launches sends %lu messages; with what Metal does "
+         "in them %.1f us,\n  the launches one by one %.1f us, of which ours "
+         "%.1f us\n", messages, replay, launches, each);
+  bench_limit("replay of 100 launches, our part", part, "us", 10);
+  bench_limit("replay, a buffer replaced, our part", part + replaced, "us",
+              10);
 }
 
 /* Everything a program does from main() to the first sum. */

@@ -380,6 +380,9 @@ tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
  * kernel->program.scalars_size zeroed bytes. */
 tm_status tmi_launch_pack(const tm_kernel *kernel, const tm_arg *args,
                           unsigned char *scalars, tm_error **error);
+/* Checks argument number i of a launch, which is to be a buffer. */
+tm_status tmi_launch_check_buffer(const tm_kernel *kernel, size_t i,
+                                  const tm_arg *arg, tm_error **error);
 /* Do two buffers, each from where it is given to its end, share memory? */
 bool tmi_share_memory(const tm_arg *a, const tm_arg *b);
 /* Do any two buffers of a launch? */

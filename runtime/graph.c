@@ -176,14 +176,6 @@ void tmi_held_release(tmi_held *held) {
 
 /* ---- changing ----------------------------------------------------------- */
 
-static bool has_buffer(const tmi_node *node, const tm_buffer *buffer) {
-  for (uint32_t i = 0; i < node->n_args; i++)
-    if (node->args[i].tag == TM_GIVE_BUFFER &&
-        node->args[i].u.buffer == buffer)
-      return true;
-  return false;
-}
-
 /* Would a launch take the node with these arguments? */
 static tm_status check_args(const tmi_node *node, const tm_arg *args,
                             tm_error **error) {
@@ -191,29 +183,33 @@ static tm_status check_args(const tmi_node *node, const tm_arg *args,
   return tmi_launch_pack(node->kernel, args, (unsigned char *)scratch, error);
 }
 
-static tm_status check_with(const tmi_node *node, const tm_buffer *from,
-                            tm_buffer *to, tm_error **error) {
-  tm_arg args[TMI_MOST_FLAT];
-  memcpy(args, node->args, node->n_args * sizeof args[0]);
-  for (uint32_t i = 0; i < node->n_args; i++)
-    if (args[i].tag == TM_GIVE_BUFFER && args[i].u.buffer == from)
-      args[i].u.buffer = to;
-  return check_args(node, args, error);
+static bool is_buffer(const tm_arg *arg, const tm_buffer *buffer) {
+  return arg->tag == TM_GIVE_BUFFER && arg->u.buffer == buffer;
 }
 
-/* Does buffer share memory with an argument that is not `except`? */
+/* Would a launch take the node with another buffer in one's place? *found:
+ * it has that one. */
+static tm_status check_with(const tmi_node *node, const tm_buffer *from,
+                            tm_buffer *to, bool *found, tm_error **error) {
+  tm_status status = TM_OK;
+  for (uint32_t i = 0; i < node->n_args && !status; i++) {
+    if (!is_buffer(&node->args[i], from)) continue;
+    tm_arg arg = node->args[i];
+    arg.u.buffer = to;
+    *found = true;
+    status = tmi_launch_check_buffer(node->kernel, i, &arg, error);
+  }
+  return status;
+}
+
+/* Does buffer share memory with one of an argument that is not `except`? */
 static bool meets_another(const tm_graph *graph, tm_buffer *buffer,
                           const tm_buffer *except) {
   tm_arg all = tm_arg_buffer(buffer, 0);
-  for (uint32_t n = 0; n < graph->nodes.len; n++) {
-    const tmi_node *node = &graph->nodes.data[n];
-    for (uint32_t i = 0; i < node->n_args; i++) {
-      if (node->args[i].tag != TM_GIVE_BUFFER ||
-          node->args[i].u.buffer == except)
-        continue;
-      tm_arg whole = tm_arg_buffer(node->args[i].u.buffer, 0);
-      if (tmi_share_memory(&all, &whole)) return true;
-    }
+  for (uint32_t i = 0; i < graph->named.len; i++) {
+    tm_arg other = tm_arg_buffer(graph->named.data[i], 0);
+    if (graph->named.data[i] != except && tmi_share_memory(&all, &other))
+      return true;
   }
   return false;
 }
@@ -226,15 +222,16 @@ static void swap_buffer(tm_buffer **place, tm_buffer *to) {
 
 /* The checks have passed. */
 static void replace(tm_graph *graph, tm_buffer *from, tm_buffer *to) {
-  if (meets_another(graph, from, from) || meets_another(graph, to, from))
+  if (graph->stale || meets_another(graph, from, from) ||
+      meets_another(graph, to, from))
     graph->stale = TMI_STALE_STEPS;
-  if (graph->stale == TMI_FRESH) tmi_graph_patch(graph, from, to);
+  else
+    tmi_graph_patch(graph, from, to);
   retain(from); /* while it is compared with */
   for (uint32_t n = 0; n < graph->nodes.len; n++) {
     tmi_node *node = &graph->nodes.data[n];
     for (uint32_t i = 0; i < node->n_args; i++)
-      if (node->args[i].tag == TM_GIVE_BUFFER &&
-          node->args[i].u.buffer == from)
+      if (is_buffer(&node->args[i], from))
         swap_buffer(&node->args[i].u.buffer, to);
   }
   for (uint32_t i = 0; i < graph->temporaries.len; i++)
@@ -252,11 +249,9 @@ tm_status tm_graph_replace_buffer(tm_graph *graph, tm_buffer *old_buffer,
   tm_status status = TM_OK;
   bool found = false;
   pthread_mutex_lock(&graph->lock);
-  for (uint32_t n = 0; n < graph->nodes.len && !status; n++) {
-    if (!has_buffer(&graph->nodes.data[n], old_buffer)) continue;
-    found = true;
-    status = check_with(&graph->nodes.data[n], old_buffer, new_buffer, error);
-  }
+  for (uint32_t n = 0; n < graph->nodes.len && !status; n++)
+    status = check_with(&graph->nodes.data[n], old_buffer, new_buffer, &found,
+                        error);
   if (!status && !found)
     status = tmi_fail(error, TM_E_ARGUMENT,
                       "no argument of the graph has the buffer that is to be "

@@ -119,6 +119,7 @@ struct tm_graph {
   TM_VEC(tm_buffer *) owners;
   TM_VEC(tm_buffer *) used;    /* buffers that go by address */
   TM_VEC(tm_buffer *) buffers; /* of all steps, each once */
+  TM_VEC(tm_buffer *) named;   /* of all nodes, each once */
   TM_VEC(tm_kernel *) kernels; /* each once */
   tm_buffer **logs;        /* of the messages that have one, while sent */
   uint32_t n_logs;

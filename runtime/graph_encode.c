@@ -250,6 +250,8 @@ void tmi_graph_patch(tm_graph *graph, const tm_buffer *from, tm_buffer *to) {
   }
   for (uint32_t i = 0; i < graph->buffers.len; i++)
     if (graph->buffers.data[i] == from) graph->buffers.data[i] = to;
+  for (uint32_t i = 0; i < graph->named.len; i++)
+    if (graph->named.data[i] == from) graph->named.data[i] = to;
   graph->is_moved = true;
   bool by_address = false;
   for (uint32_t i = 0; i < graph->used.len; i++) {
@@ -272,12 +274,24 @@ void tmi_graph_drop_messages(tm_graph *graph) {
   memset(&graph->owners, 0, sizeof graph->owners);
   memset(&graph->used, 0, sizeof graph->used);
   memset(&graph->buffers, 0, sizeof graph->buffers);
+  memset(&graph->named, 0, sizeof graph->named);
   memset(&graph->kernels, 0, sizeof graph->kernels);
   graph->messages = NULL;
   graph->numbers = NULL;
   graph->logs = NULL;
   graph->n_logs = graph->numbers_size = 0;
   graph->uses_addresses = false;
+}
+
+static void list_named(tm_graph *graph) {
+  tm_map seen = tm_map_in(&graph->sent);
+  for (uint32_t n = 0; n < graph->nodes.len; n++) {
+    const tmi_node *node = &graph->nodes.data[n];
+    for (uint32_t i = 0; i < node->n_args; i++)
+      if (node->args[i].tag == TM_GIVE_BUFFER &&
+          is_new(&seen, node->args[i].u.buffer))
+        tm_push(&graph->sent, &graph->named, node->args[i].u.buffer);
+  }
 }
 
 /* In the guard of graph->sent. */
@@ -293,6 +307,7 @@ static tm_status make_all(tm_graph *graph, tm_error **error) {
       TM_NEW_ARRAY(&graph->sent, tmi_message, graph->steps.len + 1);
   for (uint32_t s = 0; s < graph->steps.len; s++)
     make_message(graph, &state, &graph->steps.data[s], &graph->messages[s]);
+  list_named(graph);
   graph->logs = TM_NEW_ARRAY(&graph->sent, tm_buffer *, graph->n_logs + 1);
   return TM_OK;
 }

@@ -111,8 +111,8 @@ static tm_status pack_float(const tm_kernel *kernel, size_t i,
 
 /* ---- checks ------------------------------------------------------------- */
 
-static tm_status check_buffer(const tm_kernel *kernel, size_t i,
-                              const tm_arg *arg, tm_error **error) {
+tm_status tmi_launch_check_buffer(const tm_kernel *kernel, size_t i,
+                                  const tm_arg *arg, tm_error **error) {
   const tmi_slot *slot = &kernel->slots[i];
   if (arg->tag != TM_GIVE_BUFFER)
     return wrong_arg(kernel, i, "something that is not a buffer", error);
@@ -218,7 +218,7 @@ tm_status tmi_launch_pack(const tm_kernel *kernel, const tm_arg *args,
   for (uint32_t i = 0; i < kernel->program.n_args && !status; i++) {
     const tmi_slot *slot = &kernel->slots[i];
     if (slot->is_buffer) {
-      status = check_buffer(kernel, i, &args[i], error);
+      status = tmi_launch_check_buffer(kernel, i, &args[i], error);
       if (!status && slot->by_address)
         status = pack_address(kernel, i, &args[i], scalars, error);
     } else if (slot->scalar >= TM_FP8E4NV && slot->scalar <= TM_F64)

@@ -12,6 +12,14 @@ expect embed_encoder 'z[10] = 50, y[999] = 249500'
 expect softmax_builder 'the first row sums to 1.000000'
 expect autotune 'BLOCK=4096, num_warps=64: num_warps is 64: it must be a power of two, at most 32
 3 configurations measured, 1 chosen; x[1000] = 250'
+got=$("$BUILD/examples/graph_fusion") || { echo "graph_fusion failed"; exit 1; }
+want="3 launches, 1 dispatch
+0 'scale' and 1 'shift': fused: 1 load of what was stored is its value
+1 'shift' and 2 'clamp': fused: 1 load of what was stored is its value
+0 to 2: 2 stores that nothing reads went
+out[10] = 0, out[99] = 39.5"
+[ "$(printf '%s\n' "$got" | sed '$d')" = "$want" ] || { echo "graph_fusion printed '$got'"; exit 1; }
+case $got in *' ms as three kernels, '*' ms as one') ;; *) echo "graph_fusion printed no times: '$got'"; exit 1 ;; esac
 expect profile 'add: 20 launches, all timed by the GPU, 1.2 MB each'
 expect load_pack 'a pack for every chip, the kernel was in the pack, out[4999] = 14997'
 
