@@ -33,6 +33,9 @@ bool sm_stack_map(sm_stack *stack, size_t bytes) {
 }
 
 void sm_stack_unmap(sm_stack *stack) {
+#if defined(__SANITIZE_ADDRESS__) /* what is mapped there next is no stack */
+  if (stack->base) __asan_unpoison_memory_region(stack->base, stack->size);
+#endif
   if (stack->base) munmap(stack->base, stack->size);
   stack->base = NULL;
   stack->size = 0;
