@@ -1106,8 +1106,8 @@ typedef void tm_done(void *payload, tm_status status, const char *message);
  * it must not wait for work, which may wait for done. Its status tells of GPU
  * errors; the stream's next call reports them as well, and false
  * device_asserts only it. After an error of this function done is not called.
- * Errors: TM_E_ARGUMENT, TM_E_MEMORY, TM_E_DEVICE and TM_E_TIMEOUT of earlier
- * launches.
+ * Errors: TM_E_ARGUMENT (NULL, it records a graph), TM_E_MEMORY, TM_E_DEVICE and
+ * TM_E_TIMEOUT of earlier launches.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_stream_on_done(tm_stream *stream, tm_done *done,
                                    void *payload, tm_error **error);
@@ -1148,7 +1148,8 @@ TM_API tm_status tm_event_create(tm_event **event, tm_context *context,
  * handed over. It happens when that has ended or failed. An event may be
  * recorded again, also before it has happened and on another stream; waits that
  * were asked for before keep to what they were asked for.
- * Errors: TM_E_ARGUMENT (NULL, another context), TM_E_MEMORY, TM_E_DEVICE and
+ * Errors: TM_E_ARGUMENT (NULL, another context, the stream records a graph),
+ * TM_E_MEMORY, TM_E_DEVICE and
  * TM_E_TIMEOUT of earlier launches.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_event_record(tm_event *event, tm_stream *stream,
@@ -1157,7 +1158,8 @@ TM_API tm_status tm_event_record(tm_event *event, tm_stream *stream,
  * recorded has happened; returns at once. One that was never recorded, or is
  * stream's own, is not waited for. After a failure the wait ends too: the
  * stream that failed reports it, and tm_event_synchronize does.
- * Errors: TM_E_ARGUMENT (NULL, another context), TM_E_MEMORY, TM_E_DEVICE and
+ * Errors: TM_E_ARGUMENT (NULL, another context, the stream records a graph),
+ * TM_E_MEMORY, TM_E_DEVICE and
  * TM_E_TIMEOUT of earlier launches on stream.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,

@@ -218,13 +218,15 @@ tm_status tm_stream_on_done(tm_stream *stream, tm_done *done, void *payload,
   tmi_begin(error);
   TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(done != NULL, error);
+  tm_status status = tmi_stream_runs(stream, error);
+  if (status) return status;
   tmi_watch *watch = tmi_watch_new();
   if (!watch) return tmi_fail_memory(error);
   watch->call = done;
   watch->payload = payload;
   pthread_mutex_lock(&stream->lock);
   tmi_batch *batch;
-  tm_status status = tmi_stream_open(stream, &batch, error);
+  status = tmi_stream_open(stream, &batch, error);
   if (!status && !tmi_watch_stream(watch, stream))
     status = tmi_fail_memory(error);
   if (!status) {

@@ -569,6 +569,8 @@ tm_status tmi_stream_encoder(tm_stream *stream, tmi_batch *batch, tm_id pass,
                              uint32_t first, tm_error **error);
 /* If the batch has one. Lock held. */
 void tmi_stream_end_encoder(tm_stream *stream, tmi_batch *batch);
+/* TM_E_ARGUMENT while it records a graph. */
+tm_status tmi_stream_runs(tm_stream *stream, tm_error **error);
 /* Commits the open batch, if there is one, for a call. Lock held. */
 void tmi_stream_commit(tm_stream *stream);
 /* A batch of no stream, which only keeps objects; NULL without memory. */

@@ -369,6 +369,14 @@ tm_status tmi_stream_open(tm_stream *stream, tmi_batch **out,
   return status;
 }
 
+tm_status tmi_stream_runs(tm_stream *stream, tm_error **error) {
+  if (!atomic_load_explicit(&stream->recorder, memory_order_acquire))
+    return TM_OK;
+  return tmi_fail(error, TM_E_ARGUMENT,
+                  "the stream records a graph, which launches alone can be in: "
+                  "end the recording first, or use another stream");
+}
+
 tm_status tmi_stream_batch(tm_stream *stream, tmi_batch **out,
                            tm_error **error) {
   tm_status status = tmi_stream_open(stream, out, error);

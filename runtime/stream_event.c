@@ -107,9 +107,11 @@ tm_status tm_event_record(tm_event *event, tm_stream *stream,
   TMI_CHECK_ALIVE(event, error);
   TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(event->context == stream->context, error);
+  tm_status status = tmi_stream_runs(stream, error);
+  if (status) return status;
   pthread_mutex_lock(&stream->lock);
   pthread_mutex_lock(&event->lock);
-  tm_status status = record_locked(event, stream, error);
+  status = record_locked(event, stream, error);
   pthread_mutex_unlock(&event->lock);
   pthread_mutex_unlock(&stream->lock);
   return status;
@@ -134,9 +136,11 @@ tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,
   TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK_ALIVE(event, error);
   TMI_CHECK(event->context == stream->context, error);
+  tm_status status = tmi_stream_runs(stream, error);
+  if (status) return status;
   tmi_watch *record = last_record(event);
-  tm_status status = TM_OK;
-  if (record && !tmi_watch_is_done(record) && record->stream != stream->number) {
+  if (record && record->stream != stream->number &&
+      !tmi_watch_is_done(record)) {
     pthread_mutex_lock(&stream->lock);
     status = wait_locked(stream, record, error);
     pthread_mutex_unlock(&stream->lock);

@@ -50,7 +50,7 @@ static tm_event *new_event(const machine *m) {
   return event;
 }
 
-/* ---- order ---------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------- */
 
 static void a_stream_waits_for_another(void **state) {
   machine m = machine_open(source, NULL);
@@ -150,6 +150,41 @@ static void an_event_that_was_never_recorded_holds_up_nobody(void **state) {
   machine_close(&m);
 }
 
+static void never(void *payload, tm_status status, const char *message) {
+  abort();
+}
+
+static void a_stream_that_records_a_graph_takes_no_events(void **state) {
+  machine m = machine_open(source, NULL);
+  tm_stream *other = machine_stream(&m, NULL);
+  tm_kernel *add = machine_compile(&m, "add", "*i32, i32");
+  tm_buffer *x = machine_buffer(&m, 4);
+  tm_event *event = new_event(&m);
+  tm_graph *graph;
+  OK(tm_event_record(event, other, &machine_error));
+  OK(tm_graph_begin(m.stream, NULL, &machine_error));
+  launch(m.stream, add, tm_arg_buffer(x, 0), tm_arg_int(1));
+  REFUSED(tm_event_record(event, m.stream, &machine_error), TM_E_ARGUMENT,
+          "the stream records a graph");
+  REFUSED(tm_stream_wait_event(m.stream, event, &machine_error),
+          TM_E_ARGUMENT, "the stream records a graph");
+  REFUSED(tm_stream_on_done(m.stream, never, NULL, &machine_error),
+          TM_E_ARGUMENT, "the stream records a graph");
+  OK(tm_graph_end(&graph, m.stream, &machine_error));
+  for (int i = 0; i < 2; i++) {
+    OK(tm_graph_launch(m.stream, graph, &machine_error));
+    OK(tm_event_record(event, m.stream, &machine_error));
+  }
+  OK(tm_event_synchronize(event, 60000, &machine_error));
+  assert_int_equal(*(int32_t *)tm_buffer_contents(x), 2);
+  tm_graph_destroy(graph);
+  tm_event_destroy(event);
+  tm_buffer_destroy(x);
+  tm_kernel_destroy(add);
+  tm_stream_destroy(other);
+  machine_close(&m);
+}
+
 static void elapsed_is_the_time_of_what_lies_between(void **state) {
   machine m = machine_open(source, NULL);
   tm_kernel *spin = machine_compile(&m, "spin", "*i32, i32");
@@ -181,7 +216,7 @@ static void elapsed_is_the_time_of_what_lies_between(void **state) {
   machine_close(&m);
 }
 
-/* ---- callbacks ------------------------------------------------------------ */
+/* ---- callbacks ----------------------------------------------------------- */
 
 typedef struct log {
   pthread_mutex_t lock;
@@ -365,7 +400,7 @@ static void threads_share_streams_and_events(void **state) {
   machine_close(&m);
 }
 
-/* ---- failures ------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------ */
 
 #if !defined(__APPLE__)
 static void an_event_of_a_failed_batch_has_happened(void **state) {
@@ -473,6 +508,7 @@ int main(void) {
       cmocka_unit_test(events_chain_streams_both_ways),
       cmocka_unit_test(an_event_waits_for_a_batch_in_flight),
       cmocka_unit_test(an_event_that_was_never_recorded_holds_up_nobody),
+      cmocka_unit_test(a_stream_that_records_a_graph_takes_no_events),
       cmocka_unit_test(elapsed_is_the_time_of_what_lies_between),
       cmocka_unit_test(callbacks_come_once_and_in_order),
       cmocka_unit_test(a_callback_outlives_its_stream),
