@@ -262,11 +262,18 @@ typedef struct tm_context_options {
                             a kernel: ast.py, ttir.mlir, layout.mlir,
                             kernel.msl. TRITON_METAL_DUMP_DIR, "dump_dir".
                             Default, and "": nowhere */
+  tm_switch check_handles; /* on: a destroyed object that is used or destroyed
+                            again gives TM_E_ARGUMENT, or a line in the log
+                            from functions without a status, instead of
+                            undefined behaviour. Of the whole process, as the
+                            last context says. TRITON_METAL_CHECK_HANDLES=1.
+                            Default: on, unless the library was built with
+                            NDEBUG */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
     TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL, NULL, \
-    TM_SWITCH_DEFAULT, NULL }
+    TM_SWITCH_DEFAULT, NULL, TM_SWITCH_DEFAULT }
 
 /* Makes a context. Opens no device and no file but the settings file; that
  * one being unreadable or strange is no error, see tm_environment. The

@@ -75,6 +75,7 @@ bool tmi_exposed_use(tm_context *context, tmi_batch *batch) {
 tm_status tm_buffer_gpu_address(tm_buffer *buffer, uint64_t *address,
                                 tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(buffer, TMI_BUFFER, error);
   TMI_CHECK_ALIVE(buffer, error);
   TMI_CHECK(address, error);
   *address = 0;

@@ -145,3 +145,34 @@ tm_status tmi_flat_add_all(tmi_flat *flat, const tm_kernel_facts *facts,
   }
   return status;
 }
+
+/* ---- handles among the arguments ------------------------------------------- */
+
+static tm_status check_buffer(const tm_buffer *buffer, const char *function,
+                              tm_error **error) {
+  if (!buffer || tmi_handle_is_ok(buffer, TMI_BUFFER)) return TM_OK;
+  return tmi_fail_handle(buffer, TMI_BUFFER, function, error);
+}
+
+static tm_status check_arg(const tm_arg *arg, const char *function,
+                           uint32_t depth, tm_error **error) {
+  tm_status status = TM_OK;
+  if (arg->tag == TM_GIVE_BUFFER)
+    return check_buffer(arg->u.buffer, function, error);
+  if (arg->tag == TM_GIVE_DESCRIPTOR && arg->u.descriptor)
+    return check_buffer(arg->u.descriptor->buffer, function, error);
+  /* What is wrong with a tuple itself others tell. */
+  if (!is_tuple(arg) || !arg->u.items || depth == TMI_MOST_DEPTH)
+    return TM_OK;
+  for (size_t i = 0; i < arg->offset && !status; i++)
+    status = check_arg(item(arg, i), function, depth + 1, error);
+  return status;
+}
+
+tm_status tmi_check_args(const tm_arg *args, size_t n, const char *function,
+                         tm_error **error) {
+  tm_status status = TM_OK;
+  for (size_t i = 0; i < n && !status; i++)
+    status = check_arg(&args[i], function, 0, error);
+  return status;
+}

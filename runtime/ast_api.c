@@ -10,6 +10,7 @@
  *
  * The first mistake is remembered in words; calls after it do nothing.
  */
+#include "handles.h"
 #include "module.h"
 
 #include <math.h>
@@ -57,7 +58,8 @@ static void mistake(tm_ast *ast, const char *format, ...) {
  * after a mistake, and again when memory runs out inside. */
 #define ENTER(ast, otherwise)                    \
   jmp_buf guard;                                 \
-  if (!(ast) || (ast)->mistake[0]) otherwise;    \
+  if (!TMI_IS_THERE(ast, TMI_AST)) otherwise;    \
+  if ((ast)->mistake[0]) otherwise;              \
   if (!tm_arena_guard(&(ast)->arena, guard)) {   \
     (ast)->arena.guard = NULL;                   \
     (ast)->no_memory = true;                     \
@@ -87,14 +89,14 @@ tm_status tm_ast_create(tm_ast **out, const char *module_name,
   ast->module = tm_module_new(ast->set, module_name ? module_name
                                                     : "__main__");
   LEAVE(ast);
-  *out = ast;
+  *out = tmi_handle_add(ast, TMI_AST);
   return TM_OK;
 }
 
 void tm_ast_destroy(tm_ast *ast) {
-  if (!ast) return;
+  if (!ast || !tmi_handle_drop(ast, TMI_AST, __func__)) return;
   tm_arena_free(&ast->arena);
-  free(ast);
+  tmi_handle_free(ast);
 }
 
 /* ---- names and operators ------------------------------------------------ */
@@ -628,6 +630,8 @@ tm_status tm_ast_finish(tm_module **module, tm_ast *ast, tm_error **error) {
   if (!module) return tmi_fail(error, TM_E_ARGUMENT, "module is NULL");
   *module = NULL;
   if (!ast) return tmi_fail(error, TM_E_ARGUMENT, "ast is NULL");
+  if (!tmi_handle_is_ok(ast, TMI_AST))
+    return tmi_fail_handle(ast, TMI_AST, __func__, error);
   if (ast->open.len) mistake(ast, "a block is still open");
   if (ast->no_memory) return tmi_fail_memory(error);
   if (ast->mistake[0])
@@ -636,6 +640,9 @@ tm_status tm_ast_finish(tm_module **module, tm_ast *ast, tm_error **error) {
   tm_buf text = tm_buf_in(&ast->arena);
   tm_ast_print_module(&text, ast->module);
   LEAVE(ast);
-  return tmi_module_open(module, ast->module->name, "<built>",
-                         tm_buf_text(&text), text.len, false, error);
+  tm_status status =
+      tmi_module_open(module, ast->module->name, "<built>",
+                      tm_buf_text(&text), text.len, false, error);
+  tmi_handle_add(*module, TMI_MODULE);
+  return status;
 }

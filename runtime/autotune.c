@@ -273,7 +273,7 @@ static void predict(tuning *t, uint32_t i, const tmi_variant *v,
   tmi_flat flat;
   tm_estimate estimate = TM_ESTIMATE_INIT;
   if (!tmi_variant_args(v, c, t->f, &flat, NULL) &&
-      !tm_kernel_estimate(&estimate, v->kernel, tmi_grid_of(t->call, c),
+      !tmi_kernel_estimate(&estimate, v->kernel, tmi_grid_of(t->call, c),
                           flat.args, flat.n, NULL))
     t->record->rows[i].predicted = rank_of(&estimate);
 }
@@ -286,7 +286,7 @@ static tm_status try_one(tuning *t, uint32_t i) {
   tm_status status = tmi_choose(t->call, &t->f->configs[i], &c, &failure);
   if (!status) status = tmi_variant_of(t->f, &c, &v, &failure);
   if (!status && t->mode == MEASURED)
-    status = tm_kernel_load(v->kernel, &failure);
+    status = tmi_kernel_load(v->kernel, &failure);
   if (!status) predict(t, i, v, &c);
   tmi_choice_free(&c);
   return status ? note_failure(t, i, status, failure) : TM_OK;
@@ -615,7 +615,7 @@ tm_status tm_function_tuning(tm_function *function,
                                         const tm_tuning_row *row),
                              void *payload, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(function != NULL, error);
+  TMI_HANDLE(function, TMI_FUNCTION, error);
   TMI_CHECK(row != NULL, error);
   report to = {function, row, payload};
   tmi_table_each(&function->records, report_record, &to);

@@ -83,7 +83,7 @@ static void free_buffer(tm_buffer *buffer) {
   tm_context *context = buffer->context;
   tmi_pool_discount(&context->pool, buffer);
   tmi_memory_free(context, buffer);
-  free(buffer);
+  tmi_handle_free(buffer);
   tmi_context_release(context);
 }
 
@@ -116,7 +116,9 @@ void tmi_buffers_end(tm_context *context) {
 }
 
 void tm_buffer_destroy(tm_buffer *buffer) {
-  if (!buffer || tmi_is_forked(buffer->context)) return;
+  if (!buffer || !tmi_handle_drop(buffer, TMI_BUFFER, __func__) ||
+      tmi_is_forked(buffer->context))
+    return;
   tm_context *context = buffer->context;
   tmi_exposed_forget(buffer);
   forget_pages(buffer);
@@ -135,6 +137,7 @@ static tm_status begin(tm_buffer **buffer, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(buffer != NULL, error);
   *buffer = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   return TM_OK;
 }
@@ -150,9 +153,16 @@ static tm_status too_large(tm_context *context, uint64_t size,
 tm_status tm_buffer_create(tm_buffer **out, tm_context *context, uint64_t size,
                            const tm_buffer_options *given, tm_error **error) {
   tm_status status = begin(out, context, error);
-  if (status) return status;
+  if (!status) status = tmi_buffer_create(out, context, size, given, error);
+  tmi_handle_add(status ? NULL : *out, TMI_BUFFER);
+  return status;
+}
+
+tm_status tmi_buffer_create(tm_buffer **out, tm_context *context,
+                            uint64_t size, const tm_buffer_options *given,
+                            tm_error **error) {
   tm_buffer_options options;
-  status = tmi_options(&options, sizeof options, sizeof options, given,
+  tm_status status = tmi_options(&options, sizeof options, sizeof options, given,
                        "tm_buffer_options", error);
   if (status) return status;
   TMI_CHECK(size > 0, error);
@@ -242,7 +252,9 @@ tm_status tm_buffer_wrap(tm_buffer **out, tm_context *context, void *pointer,
   if (status) return status;
   TMI_CHECK(pointer != NULL, error);
   TMI_CHECK(size > 0, error);
-  return tmi_buffer_wrap(out, context, pointer, size, error);
+  status = tmi_buffer_wrap(out, context, pointer, size, error);
+  tmi_handle_add(*out, TMI_BUFFER);
+  return status;
 }
 
 tm_status tmi_buffer_import(tm_buffer **out, tm_context *context,
@@ -277,27 +289,31 @@ tm_status tm_buffer_import(tm_buffer **out, tm_context *context,
   tm_status status = begin(out, context, error);
   if (status) return status;
   TMI_CHECK(mtl_buffer != NULL, error);
-  return tmi_buffer_import(out, context, mtl_buffer, offset, size, error);
+  status = tmi_buffer_import(out, context, mtl_buffer, offset, size, error);
+  tmi_handle_add(*out, TMI_BUFFER);
+  return status;
 }
 
 /* ---- looking at them ---------------------------------------------------- */
 
 void *tm_buffer_contents(const tm_buffer *buffer) {
-  return buffer ? buffer->contents : NULL;
+  return TMI_IS_THERE(buffer, TMI_BUFFER) ? buffer->contents : NULL;
 }
 uint64_t tm_buffer_size(const tm_buffer *buffer) {
-  return buffer ? buffer->size : 0;
+  return TMI_IS_THERE(buffer, TMI_BUFFER) ? buffer->size : 0;
 }
 void *tm_buffer_metal(const tm_buffer *buffer, uint64_t *offset) {
-  if (offset) *offset = buffer ? buffer->offset : 0;
-  return buffer ? buffer->object : NULL;
+  bool is_there = TMI_IS_THERE(buffer, TMI_BUFFER);
+  if (offset) *offset = is_there ? buffer->offset : 0;
+  return is_there ? buffer->object : NULL;
 }
 uint32_t tm_buffer_is_copy(const tm_buffer *buffer) {
-  return buffer && buffer->host;
+  return TMI_IS_THERE(buffer, TMI_BUFFER) && buffer->host;
 }
 
 tm_status tm_buffer_write_back(tm_buffer *buffer, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(buffer, TMI_BUFFER, error);
   TMI_CHECK_ALIVE(buffer, error);
   if (!buffer->host) return TM_OK;
   if (buffer->is_read_only)

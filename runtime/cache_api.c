@@ -19,6 +19,7 @@
 tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
                          tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(facts != NULL, error);
   tm_store_stats stats;
@@ -74,6 +75,7 @@ tm_status tm_cache_list(tm_context *context,
                         int (*entry)(void *payload, const tm_cache_entry *row),
                         void *payload, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(entry != NULL, error);
   listing to = {entry, payload};
@@ -84,6 +86,7 @@ tm_status tm_cache_list(tm_context *context,
 tm_status tm_cache_verify(tm_context *context, uint64_t *good, uint64_t *bad,
                           tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(good != NULL && bad != NULL, error);
   bool whole = tm_store_verify(context->store, good, bad);
@@ -95,6 +98,7 @@ tm_status tm_cache_verify(tm_context *context, uint64_t *good, uint64_t *bad,
 
 tm_status tm_cache_clear(tm_context *context, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   if (tm_store_clear(context->store)) return TM_OK;
   return cache_trouble(context, "written", error);
@@ -103,6 +107,7 @@ tm_status tm_cache_clear(tm_context *context, tm_error **error) {
 tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,
                          uint64_t *deleted, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   uint64_t count;
   int64_t now = (int64_t)time(NULL);
@@ -147,6 +152,7 @@ static tm_status fill_pack(tm_context *context, const char *path,
 tm_status tm_cache_export(tm_context *context, const char *path,
                           uint64_t *kernels, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(path != NULL && *path, error);
   uint64_t count = 0;
@@ -169,6 +175,7 @@ tm_status tm_cache_export(tm_context *context, const char *path,
 tm_status tm_cache_import(tm_context *context, const char *path,
                           uint64_t *kernels, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(path != NULL && *path, error);
   if (kernels) *kernels = 0;

@@ -216,6 +216,7 @@ bool tmi_watch_stream(tmi_watch *watch, tm_stream *stream) {
 tm_status tm_stream_on_done(tm_stream *stream, tm_done *done, void *payload,
                             tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(done != NULL, error);
   tm_status status = tmi_stream_runs(stream, error);

@@ -26,8 +26,13 @@ atomic_uint tmi_forks;
 static atomic_uint metal_forks; /* one more than tmi_forks when a device was
                                    last opened; 0: never */
 
-static void count_fork(void) { atomic_fetch_add(&tmi_forks, 1); }
-static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+static void count_fork(void) {
+  tmi_handles_unlock();
+  atomic_fetch_add(&tmi_forks, 1);
+}
+static void watch_forks(void) {
+  pthread_atfork(tmi_handles_lock, tmi_handles_unlock, count_fork);
+}
 
 bool tmi_is_forked(const tm_context *context) {
   return context->forks !=
@@ -103,7 +108,11 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   tmi_profiler_init(&context->profiler);
   tm_arena_init(&context->texts, 16 << 20);
   log_warnings(context);
-  *out = context;
+  if (context->settings.check_handles)
+    tmi_handles_check(context->settings.check_handles == TM_SWITCH_ON);
+  if (context->settings.log)
+    tmi_handles_log(context->settings.log, context->settings.payload);
+  *out = tmi_handle_add(context, TMI_CONTEXT);
   return TM_OK;
 }
 
@@ -120,14 +129,17 @@ void tmi_context_release(tm_context *context) {
   tmi_profiler_free(&context->profiler);
   if (context->has_device) tm_metal_device_close(&context->device);
   tm_store_close(context->store);
+  tmi_handles_unlog(context->settings.log, context->settings.payload);
   tmi_settings_free(&context->settings);
   tm_arena_free(&context->texts);
   pthread_mutex_destroy(&context->lock);
-  free(context);
+  tmi_handle_free(context);
 }
 
 void tm_context_destroy(tm_context *context) {
-  if (!context || tmi_is_forked(context)) return;
+  if (!context || !tmi_handle_drop(context, TMI_CONTEXT, __func__) ||
+      tmi_is_forked(context))
+    return;
   /* A session keeps kernels, and they the context. */
   tmi_profiler_drop(&context->profiler);
   tmi_context_release(context);

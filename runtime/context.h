@@ -108,6 +108,9 @@ void tmi_buffer_release(tm_buffer *buffer);
  * be called without a lock after whatever may have released some. */
 void tmi_buffers_end(tm_context *context);
 /* As the public functions, for arguments that have been looked at. */
+tm_status tmi_buffer_create(tm_buffer **out, tm_context *context,
+                            uint64_t size, const tm_buffer_options *given,
+                            tm_error **error);
 tm_status tmi_buffer_wrap(tm_buffer **out, tm_context *context, void *pointer,
                           uint64_t size, tm_error **error);
 tm_status tmi_buffer_import(tm_buffer **out, tm_context *context,
@@ -202,6 +205,7 @@ tm_status tmi_fail_forked(const char *call, tm_error **error);
     if (tmi_is_forked((object)->context))           \
       return tmi_fail_forked(__func__, error);      \
   } while (0)
+#include "handles.h" /* needs TMI_CHECK */
 /* A message of Metal's, which is freed; text may be NULL. A missing compiler
  * behind softmetal becomes TM_E_MISSING_LIBRARY. */
 tm_status tmi_fail_metal(tm_error **error, tm_status status, const char *what,
@@ -246,6 +250,15 @@ struct tm_kernel {
 
 /* Gives diags the sources of the module's set, which places in it count. */
 void tmi_share_sources(const tm_module *module, tm_diags *diags);
+/* As the public functions, for objects that the host may have given up. */
+tm_status tmi_compile(tm_kernel **out, tm_context *context,
+                      const tm_module *module, const char *name,
+                      const tm_compile_options *given, tm_error **error);
+tm_status tmi_kernel_load(tm_kernel *kernel, tm_error **error);
+tm_status tmi_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
+                              tm_grid grid, const tm_arg *args, size_t n_args,
+                              tm_error **error);
+const char *tmi_kernel_text(tm_kernel *kernel, tm_stage stage);
 void tmi_kernel_retain(tm_kernel *kernel);
 void tmi_kernel_release(tm_kernel *kernel);
 /* The same kernel for launches whose buffers share memory (launch.c). It
@@ -311,6 +324,10 @@ tm_status tmi_key_put_plain(tmi_key *key, const char *kernel,
                             tm_error **error);
 
 /* ---- arg_list.c ------------------------------------------------------------ */
+
+/* Buffers among arguments must be alive, as handles are (handles.h). */
+tm_status tmi_check_args(const tm_arg *args, size_t n, const char *function,
+                         tm_error **error);
 
 enum { TMI_MOST_FLAT = 512, TMI_MOST_DEPTH = 16 };
 

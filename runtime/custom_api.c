@@ -2,6 +2,7 @@
 /* custom_api.c - tm_module_add_custom: operations of the host's own, which
  * kernels call as tl.custom("name", ...). They are part of the module's set,
  * and so of every key. */
+#include "handles.h"
 #include "module.h"
 
 #include <stdio.h>
@@ -97,6 +98,8 @@ tm_status tm_module_add_custom(tm_module *module, const char *name,
                                size_t length, tm_error **error) {
   tmi_begin(error);
   if (!module) return tmi_fail(error, TM_E_ARGUMENT, "module is NULL");
+  if (!tmi_handle_is_ok(module, TMI_MODULE))
+    return tmi_fail_handle(module, TMI_MODULE, __func__, error);
   if (!name) return tmi_fail(error, TM_E_ARGUMENT, "name is NULL");
   if (!text) return tmi_fail(error, TM_E_ARGUMENT, "text is NULL");
   tm_status status = check_name(module, name, error);

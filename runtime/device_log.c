@@ -38,10 +38,10 @@ tm_status tmi_log_attach(tm_stream *stream, tmi_batch *batch,
   }
   tm_buffer *buffer = NULL;
   tm_status status =
-      tm_buffer_create(&buffer, stream->context, LOG_BYTES, NULL, error);
+      tmi_buffer_create(&buffer, stream->context, LOG_BYTES, NULL, error);
   if (status) return status;
   uint32_t header[TM_MSL_LOG_HEADER] = {0, LOG_RECORDS, 0, 0};
-  memcpy(tm_buffer_contents(buffer), header, sizeof header);
+  memcpy(buffer->contents, header, sizeof header);
   batch->logs.data[batch->logs.len++] = (tmi_log_use){buffer, kernel};
   batch->bytes += LOG_BYTES;
   *out = buffer;
@@ -160,7 +160,7 @@ static void fail_assertion(tm_stream *stream, const tm_kernel *kernel,
 }
 
 static void read_log(tm_stream *stream, const tmi_log_use *use) {
-  const uint32_t *words = tm_buffer_contents(use->buffer);
+  const uint32_t *words = (const uint32_t *)(const void *)use->buffer->contents;
   const tm_program *p = &use->kernel->program;
   uint32_t asked = words[0], n = asked < LOG_RECORDS ? asked : LOG_RECORDS;
   const uint32_t *failed = NULL;
@@ -223,7 +223,9 @@ void tmi_log_deliver(tm_stream *stream) {
 }
 
 size_t tm_stream_read_printed(tm_stream *stream, char *out, size_t size) {
-  if (!stream || tmi_is_forked(stream->context)) return 0;
+  if (!TMI_IS_THERE(stream, TMI_STREAM) ||
+      tmi_is_forked(stream->context))
+    return 0;
   pthread_mutex_lock(&stream->lock);
   if (stream->printed_size <= size) say_lost(stream);
   size_t n = stream->printed_size;

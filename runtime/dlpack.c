@@ -150,6 +150,7 @@ static tm_status take(tm_buffer **out, tm_arg *tensor, tm_context *context,
   (*out)->is_read_only = g->is_read_only;
   (*out)->payload = g->payload;
   (*out)->ended = g->ended;
+  tmi_handle_add(*out, TMI_BUFFER);
   if (tensor) *tensor = tm_arg_tensor(*out, low, (tm_dtype)dtype);
   return TM_OK;
 }
@@ -162,6 +163,7 @@ static tm_status begin(tm_buffer **out, tm_arg *tensor,
   TMI_CHECK(out != NULL, error);
   *out = NULL;
   if (tensor) *tensor = tm_arg_make(TM_GIVE_NOTHING);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(managed != NULL, error);
   return TM_OK;
@@ -226,6 +228,7 @@ static void delete_versioned(DLManagedTensorVersioned *self) {
 
 /* The tensor lies within its buffer, and the device can be given. */
 static tm_status check(const tm_tensor *t, size_t *type, tm_error **error) {
+  TMI_HANDLE(t->buffer, TMI_BUFFER, error);
   TMI_CHECK_ALIVE(t->buffer, error);
   TMI_CHECK(t->shape != NULL || !t->rank, error);
   for (*type = 0; *type < TM_COUNT(types); ++*type)
@@ -293,7 +296,8 @@ tm_status tm_buffer_to_dlpack(struct DLManagedTensor **managed,
   TMI_CHECK(managed != NULL, error);
   *managed = NULL;
   TMI_CHECK(tensor != NULL, error);
-  if (tensor->buffer && tensor->buffer->is_read_only)
+  TMI_HANDLE(tensor->buffer, TMI_BUFFER, error);
+  if (tensor->buffer->is_read_only)
     return tmi_fail(error, TM_E_UNSUPPORTED,
                     "the buffer is read-only, which the structure of DLPack "
                     "before 1.0 cannot say: export the versioned one");

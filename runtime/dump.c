@@ -83,7 +83,7 @@ static bool write_stages(tm_kernel *kernel, const char *folder) {
       {TM_STAGE_LAYOUT, "layout.mlir"},
       {TM_STAGE_MSL, "kernel.msl"}};
   for (size_t i = 0; i < TM_COUNT(files); i++) {
-    const char *text = tm_kernel_text(kernel, files[i].stage);
+    const char *text = tmi_kernel_text(kernel, files[i].stage);
     errno = ENOMEM;
     if (!text || !write_file(folder, files[i].file, text)) return false;
   }

@@ -257,6 +257,7 @@ static bool look(tm_context *context) {
 tm_status tm_environment(tm_context *context, tm_environment_facts *facts,
                          tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   TMI_CHECK(facts != NULL, error);
   if (!is_made(context) && !look(context)) return tmi_fail_memory(error);

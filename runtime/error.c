@@ -8,6 +8,8 @@
  */
 #include "error.h"
 
+#include "handles.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +93,7 @@ tm_status tmi_fail(tm_error **out, tm_status status, const char *format, ...) {
   }
   va_end(again);
   va_end(args);
-  *out = error ? error : &out_of_memory;
+  *out = error ? tmi_handle_add(error, TMI_ERROR) : &out_of_memory;
   return error ? status : TM_E_MEMORY;
 }
 
@@ -175,30 +177,37 @@ tm_status tmi_fail_diags(tm_error **out, const tm_diags *diags) {
   if (tm_arena_guard(&scratch, guard)) error = pack_diags(&scratch, diags);
   tm_arena_free(&scratch);
   if (!error) return tmi_fail_memory(out);
-  *out = error;
+  *out = tmi_handle_add(error, TMI_ERROR);
   return status;
 }
 
 /* ---- reading ------------------------------------------------------------ */
 
+static bool is_there(const tm_error *error, const char *function) {
+  return error && tmi_handle_ok(error, TMI_ERROR, function);
+}
+
 tm_status tm_error_status(const tm_error *error) {
-  return error ? error->status : TM_OK;
+  return is_there(error, __func__) ? error->status : TM_OK;
 }
 const char *tm_error_message(const tm_error *error) {
-  return error ? error->message : "";
+  return is_there(error, __func__) ? error->message : "";
 }
 const char *tm_error_text(const tm_error *error) {
-  return error ? error->text : "";
+  return is_there(error, __func__) ? error->text : "";
 }
 size_t tm_error_diagnostic_count(const tm_error *error) {
-  return error ? error->count : 0;
+  return is_there(error, __func__) ? error->count : 0;
 }
 const tm_diagnostic *tm_error_diagnostic(const tm_error *error,
                                          size_t index) {
-  return error && index < error->count ? &error->diagnostics[index] : NULL;
+  return is_there(error, __func__) && index < error->count
+             ? &error->diagnostics[index]
+             : NULL;
 }
 void tm_error_destroy(tm_error *error) {
-  if (error != &out_of_memory) free(error);
+  if (!error || error == &out_of_memory) return;
+  if (tmi_handle_drop(error, TMI_ERROR, __func__)) tmi_handle_free(error);
 }
 
 /* ---- structures that begin with their size ------------------------------ */

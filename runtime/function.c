@@ -363,7 +363,7 @@ tm_status tmi_variant_compile(tm_function *f, const tm_param_spec *specs,
   options.n_params = f->n_params;
   options.num_warps = num_warps;
   options.num_stages = num_stages;
-  tm_status status = tm_compile(&v->kernel, f->context, f->module, f->name,
+  tm_status status = tmi_compile(&v->kernel, f->context, f->module, f->name,
                                 &options, error);
   if (status) {
     free(v);
@@ -451,14 +451,19 @@ static tm_status read_call(tmi_call *call, tm_function *f, const tm_arg *args,
                            size_t n_args, const tm_launch_options *given,
                            tm_error **error) {
   *call = (tmi_call){.function = f, .args = args, .n_args = n_args};
-  if (!given) return TM_OK;
   tm_status status =
+      tmi_check_args(args, n_args, "a call of a function", error);
+  if (status || !given) return status;
+  status =
       tmi_options(&call->options, sizeof call->options,
                   offsetof(tm_launch_options, into), given,
                   "tm_launch_options", error);
   if (status) return status;
   TMI_CHECK(call->options.named != NULL || !call->options.n_named, error);
-  return TM_OK;
+  for (size_t i = 0; i < call->options.n_named && !status; i++)
+    status = tmi_check_args(&call->options.named[i].value, 1,
+                            "a call of a function", error);
+  return status;
 }
 
 void tmi_forget(tm_error **error) {
@@ -515,6 +520,7 @@ tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
   tmi_begin(error);
   TMI_CHECK(kernel != NULL, error);
   *kernel = NULL;
+  TMI_HANDLE(function, TMI_FUNCTION, error);
   TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
@@ -523,7 +529,10 @@ tm_status tm_function_kernel(tm_kernel **kernel, tm_function *function,
   tm_status status = read_call(&call, function, args, n_args, options, error);
   if (status) return status;
   status = pick(&call, &c, &variant, error);
-  if (!status) tmi_kernel_retain(*kernel = variant->kernel);
+  if (!status) {
+    tmi_kernel_retain(variant->kernel);
+    *kernel = tmi_handle_add(variant->kernel, TMI_KERNEL);
+  }
   tmi_choice_free(&c);
   return status;
 }
@@ -543,6 +552,7 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
                              const tm_launch_options *options,
                              tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(function, TMI_FUNCTION, error);
   TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
@@ -551,6 +561,7 @@ tm_status tm_function_launch(tm_stream *stream, tm_function *function,
   tm_status status = read_call(&call, function, args, n_args, options, error);
   if (status) return status;
   TMI_CHECK(stream != NULL || call.options.into != NULL, error);
+  if (stream) TMI_HANDLE(stream, TMI_STREAM, error);
   call.is_launch = true;
   call.stream = call.options.into ? NULL : stream;
   call.grid = grid;
@@ -566,7 +577,7 @@ static tm_status warm(const tmi_call *call, const tmi_config *config,
   tmi_choice c;
   tmi_variant *variant;
   tm_status status = pick_with(call, config, &c, &variant, error);
-  if (!status) status = tm_kernel_load(variant->kernel, error);
+  if (!status) status = tmi_kernel_load(variant->kernel, error);
   tmi_choice_free(&c);
   return status;
 }
@@ -610,7 +621,7 @@ tm_status tm_function_warmup(tm_function *function, const tm_arg *args,
                              size_t n_args, const tm_launch_options *options,
                              tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(function != NULL, error);
+  TMI_HANDLE(function, TMI_FUNCTION, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
   tm_status status = read_call(&call, function, args, n_args, options, error);
@@ -630,8 +641,9 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
+  TMI_HANDLE(module, TMI_MODULE, error);
   TMI_CHECK_CONTEXT(context, error);
-  TMI_CHECK(module != NULL, error);
   TMI_CHECK(name != NULL, error);
   tm_function_options options;
   tm_status status = tmi_options(&options, sizeof options,
@@ -665,19 +677,21 @@ tm_status tm_function_create(tm_function **out, tm_context *context,
     tm_function_destroy(f);
     return status;
   }
-  *out = f;
+  *out = tmi_handle_add(f, TMI_FUNCTION);
   return TM_OK;
 }
 
 size_t tm_function_variants(const tm_function *function) {
-  return function ? atomic_load(&((tm_function *)(uintptr_t)function)->variants.n)
-                  : 0;
+  if (!TMI_IS_THERE(function, TMI_FUNCTION)) return 0;
+  return atomic_load(&((tm_function *)(uintptr_t)function)->variants.n);
 }
 
 static void drop_nothing(void *value) { (void)value; }
 
 void tm_function_destroy(tm_function *f) {
-  if (!f || tmi_is_forked(f->context)) return;
+  if (!f || !tmi_handle_drop(f, TMI_FUNCTION, __func__) ||
+      tmi_is_forked(f->context))
+    return;
   tmi_background_stop(f);
   tmi_table_free(&f->failed, drop_nothing);
   tmi_table_free(&f->variants, tmi_variant_free);
@@ -687,5 +701,5 @@ void tm_function_destroy(tm_function *f) {
   free(f->name);
   tmi_module_release(f->module);
   tmi_context_release(f->context);
-  free(f);
+  tmi_handle_free(f);
 }

@@ -61,7 +61,7 @@ bool tmi_graph_record(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                       tm_error **error) {
   if (!atomic_load_explicit(&stream->recorder, memory_order_acquire))
     return false;
-  *status = tm_kernel_load(kernel, error);
+  *status = tmi_kernel_load(kernel, error);
   if (*status) return true;
   pthread_mutex_lock(&stream->lock);
   tm_graph *graph = atomic_load(&stream->recorder);
@@ -106,6 +106,7 @@ static tm_graph *new_graph(tm_context *context, tm_switch fuse) {
 tm_status tm_graph_begin(tm_stream *stream, const tm_graph_options *given,
                          tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   tm_graph_options options;
   tm_status status = tmi_options(&options, sizeof options, sizeof options,
@@ -129,6 +130,7 @@ tm_status tm_graph_end(tm_graph **out, tm_stream *stream, tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tm_graph *graph = atomic_exchange(&stream->recorder, NULL);
@@ -140,12 +142,14 @@ tm_status tm_graph_end(tm_graph **out, tm_stream *stream, tm_error **error) {
   if (status)
     tm_graph_destroy(graph);
   else
-    *out = graph;
+    *out = tmi_handle_add(graph, TMI_GRAPH);
   return status;
 }
 
 void tm_graph_destroy(tm_graph *graph) {
-  if (!graph || tmi_is_forked(graph->context)) return;
+  if (!graph || !tmi_handle_drop(graph, TMI_GRAPH, __func__) ||
+      tmi_is_forked(graph->context))
+    return;
   tmi_graph_drop_messages(graph);
   tmi_graph_drop_plan(graph);
   tm_arena_free(&graph->sent);
@@ -165,7 +169,7 @@ void tm_graph_destroy(tm_graph *graph) {
   tmi_buffers_end(graph->context);
   tmi_context_release(graph->context);
   pthread_mutex_destroy(&graph->lock);
-  free(graph);
+  tmi_handle_free(graph);
 }
 
 void tmi_held_release(tmi_held *held) {
@@ -243,9 +247,10 @@ static void replace(tm_graph *graph, tm_buffer *from, tm_buffer *to) {
 tm_status tm_graph_replace_buffer(tm_graph *graph, tm_buffer *old_buffer,
                                   tm_buffer *new_buffer, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(graph, TMI_GRAPH, error);
+  TMI_HANDLE(old_buffer, TMI_BUFFER, error);
+  TMI_HANDLE(new_buffer, TMI_BUFFER, error);
   TMI_CHECK_ALIVE(graph, error);
-  TMI_CHECK(old_buffer != NULL, error);
-  TMI_CHECK(new_buffer != NULL, error);
   tm_status status = TM_OK;
   bool found = false;
   pthread_mutex_lock(&graph->lock);
@@ -311,8 +316,11 @@ static void set_arg(tm_graph *graph, size_t node, size_t arg,
 tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
                            tm_arg value, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(graph, TMI_GRAPH, error);
   TMI_CHECK_ALIVE(graph, error);
   TMI_CHECK(node < graph->nodes.len, error);
+  tm_status alive = tmi_check_args(&value, 1, __func__, error);
+  if (alive) return alive;
   const tmi_node *n = &graph->nodes.data[node];
   if (arg >= n->n_args)
     return tmi_fail(error, TM_E_ARGUMENT,
@@ -340,7 +348,9 @@ tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
 tm_status tm_graph_launch(tm_stream *stream, tm_graph *graph,
                           tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
+  TMI_HANDLE(graph, TMI_GRAPH, error);
   TMI_CHECK_ALIVE(graph, error);
   if (stream->context != graph->context)
     return tmi_fail(error, TM_E_ARGUMENT,
@@ -362,11 +372,13 @@ tm_status tm_graph_launch(tm_stream *stream, tm_graph *graph,
 }
 
 size_t tm_graph_nodes(const tm_graph *graph) {
-  return graph ? graph->nodes.len : 0;
+  return TMI_IS_THERE(graph, TMI_GRAPH) ? graph->nodes.len : 0;
 }
 
 size_t tm_graph_dispatches(tm_graph *graph) {
-  if (!graph || tmi_is_forked(graph->context)) return 0;
+  if (!TMI_IS_THERE(graph, TMI_GRAPH) ||
+      tmi_is_forked(graph->context))
+    return 0;
   pthread_mutex_lock(&graph->lock);
   tm_error *error = NULL;
   if (tmi_graph_ready(graph, &error)) tm_error_destroy(error);
@@ -376,7 +388,9 @@ size_t tm_graph_dispatches(tm_graph *graph) {
 }
 
 const char *tm_graph_report(tm_graph *graph) {
-  if (!graph || tmi_is_forked(graph->context)) return "";
+  if (!TMI_IS_THERE(graph, TMI_GRAPH) ||
+      tmi_is_forked(graph->context))
+    return "";
   pthread_mutex_lock(&graph->lock);
   tm_error *error = NULL;
   if (tmi_graph_ready(graph, &error)) tm_error_destroy(error);

@@ -206,7 +206,7 @@ static tm_status fill_block(tm_graph *graph, tm_error **error) {
                                    memory_order_acquire) > 1;
   if (!graph->block || busy || graph->block->size < graph->numbers_size) {
     tm_buffer *block;
-    tm_status status = tm_buffer_create(&block, graph->context,
+    tm_status status = tmi_buffer_create(&block, graph->context,
                                         graph->numbers_size, NULL, error);
     if (status) return status;
     tmi_buffer_release(graph->block);

@@ -46,7 +46,7 @@ static tm_status kernel_of(const tmi_node *node, tm_kernel **kernel,
   if (!node->kernel->spec.may_overlap &&
       tmi_launch_overlaps(node->kernel, node->args))
     status = tmi_kernel_overlapping(node->kernel, kernel, error);
-  return status ? status : tm_kernel_load(*kernel, error);
+  return status ? status : tmi_kernel_load(*kernel, error);
 }
 
 static tm_status add_single(tm_graph *graph, uint32_t n, tm_error **error) {
@@ -118,7 +118,7 @@ static tm_status look(tm_graph *graph, tmi_fusion *fusion, bool compile,
     tm_error *error = NULL;
     k->fusion.compile = true;
     status = tmi_kernel_fuse(&k->fusion, &k->kernel, &error);
-    if (!status) status = tm_kernel_load(k->kernel, &error);
+    if (!status) status = tmi_kernel_load(k->kernel, &error);
     status = as_reason(&k->fusion, status, error);
   }
   take_results(fusion, &k->fusion);

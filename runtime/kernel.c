@@ -493,7 +493,7 @@ static tm_status finish_job(job *j, double start, tm_error **error) {
     tmi_log(j->context, 1, "%s for %s: not compiled: %s", j->name,
             j->chip->name, error && *error ? tm_error_message(*error)
                                            : tm_status_text(status));
-    tm_kernel_destroy(made);
+    tmi_kernel_release(made);
     j->made = NULL;
     return status;
   }
@@ -511,9 +511,19 @@ tm_status tm_compile(tm_kernel **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
+  TMI_HANDLE(module, TMI_MODULE, error);
   TMI_CHECK_CONTEXT(context, error);
-  TMI_CHECK(module != NULL, error);
   TMI_CHECK(name != NULL, error);
+  tm_status status = tmi_compile(out, context, module, name, given, error);
+  tmi_handle_add(*out, TMI_KERNEL);
+  return status;
+}
+
+tm_status tmi_compile(tm_kernel **out, tm_context *context,
+                      const tm_module *module, const char *name,
+                      const tm_compile_options *given, tm_error **error) {
+  *out = NULL;
   double start = tmi_seconds();
   job j = {.context = context, .module = module, .name = name};
   tm_status status =
@@ -542,7 +552,7 @@ tm_status tmi_kernel_fuse(tmi_fusion *fusion, tm_kernel **out,
   tm_status status = run_job(&j, error);
   *out = NULL;
   if (status)
-    tm_kernel_destroy(j.made);
+    tmi_kernel_release(j.made);
   else
     *out = j.made;
   if (!*out) return status;
@@ -604,14 +614,17 @@ void tmi_kernel_release(tm_kernel *kernel) {
   pthread_mutex_destroy(&kernel->lock);
   tm_arena_free(&kernel->arena);
   free(kernel->fused);
-  free(kernel);
+  tmi_handle_free(kernel);
   tmi_context_release(context);
 }
 
-void tm_kernel_destroy(tm_kernel *kernel) { tmi_kernel_release(kernel); }
+void tm_kernel_destroy(tm_kernel *kernel) {
+  if (kernel && tmi_handle_drop(kernel, TMI_KERNEL, __func__))
+    tmi_kernel_release(kernel);
+}
 
 const tm_kernel_facts *tm_kernel_info(const tm_kernel *kernel) {
-  return kernel ? &kernel->facts : NULL;
+  return TMI_IS_THERE(kernel, TMI_KERNEL) ? &kernel->facts : NULL;
 }
 
 /* ---- the pipeline ------------------------------------------------------- */
@@ -694,7 +707,12 @@ static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
 
 tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(kernel, TMI_KERNEL, error);
   TMI_CHECK_ALIVE(kernel, error);
+  return tmi_kernel_load(kernel, error);
+}
+
+tm_status tmi_kernel_load(tm_kernel *kernel, tm_error **error) {
   if (atomic_load_explicit(&kernel->is_loaded, memory_order_acquire))
     return TM_OK;
   tm_status status = tmi_context_device(kernel->context, error);
@@ -764,7 +782,14 @@ tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
                              tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(estimate && kernel && (args || !n_args), error);
+  TMI_HANDLE(kernel, TMI_KERNEL, error);
   TMI_CHECK_ALIVE(kernel, error);
+  return tmi_kernel_estimate(estimate, kernel, grid, args, n_args, error);
+}
+
+tm_status tmi_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
+                              tm_grid grid, const tm_arg *args, size_t n_args,
+                              tm_error **error) {
   if (!grid.x || !grid.y || !grid.z)
     return tmi_fail(error, TM_E_ARGUMENT, "an empty grid: %u x %u x %u",
                     grid.x, grid.y, grid.z);
@@ -813,7 +838,11 @@ static void make_texts(tm_kernel *kernel) {
 }
 
 const char *tm_kernel_text(tm_kernel *kernel, tm_stage stage) {
-  if (!kernel) return NULL;
+  if (!TMI_IS_THERE(kernel, TMI_KERNEL)) return NULL;
+  return tmi_kernel_text(kernel, stage);
+}
+
+const char *tmi_kernel_text(tm_kernel *kernel, tm_stage stage) {
   if (stage == TM_STAGE_MSL) return kernel->program.msl;
   if ((unsigned)stage > TM_STAGE_LAYOUT || tmi_is_forked(kernel->context))
     return NULL;

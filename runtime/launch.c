@@ -126,8 +126,11 @@ tm_status tmi_launch_flat(tm_stream *stream, const tm_target *into,
 tm_status tm_launch(tm_stream *stream, tm_kernel *kernel, tm_grid grid,
                     const tm_arg *args, size_t n_args, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
+  TMI_HANDLE(kernel, TMI_KERNEL, error);
   TMI_CHECK_ALIVE(stream, error);
-  TMI_CHECK(kernel != NULL, error);
   TMI_CHECK(args != NULL || !n_args, error);
+  tm_status status = tmi_check_args(args, n_args, __func__, error);
+  if (status) return status;
   return tmi_launch_flat(stream, NULL, kernel, grid, args, n_args, error);
 }

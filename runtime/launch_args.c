@@ -276,5 +276,5 @@ tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
   out->args = args;
   if (atomic_load_explicit(&kernel->is_loaded, memory_order_acquire))
     return TM_OK;
-  return tm_kernel_load(kernel, error);
+  return tmi_kernel_load(kernel, error);
 }

@@ -116,7 +116,10 @@ tm_status tm_launch_into(const tm_target *target, tm_kernel *kernel,
                          tm_error **error) {
   tmi_begin(error);
   TMI_CHECK(target != NULL, error);
+  TMI_HANDLE(kernel, TMI_KERNEL, error);
   TMI_CHECK_ALIVE(kernel, error);
   TMI_CHECK(args != NULL || !n_args, error);
+  tm_status status = tmi_check_args(args, n_args, __func__, error);
+  if (status) return status;
   return tmi_launch_flat(NULL, target, kernel, grid, args, n_args, error);
 }

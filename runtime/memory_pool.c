@@ -188,6 +188,7 @@ void tmi_pool_discount(tmi_pool *pool, const tm_buffer *buffer) {
 tm_status tm_memory_info(tm_context *context, tm_memory_facts *facts,
                          tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   tmi_pool *pool = &context->pool;
   tm_memory_facts now = TM_MEMORY_FACTS_INIT;
@@ -213,12 +214,12 @@ void tm_memory_trim(tm_context *context) {
 }
 
 void tm_memory_trim_to(tm_context *context, uint64_t keep) {
-  if (context && !tmi_is_forked(context))
+  if (TMI_IS_THERE(context, TMI_CONTEXT) && !tmi_is_forked(context))
     tmi_pool_trim(&context->pool, keep);
 }
 
 void tm_memory_reset_peak(tm_context *context) {
-  if (!context || tmi_is_forked(context)) return;
+  if (!TMI_IS_THERE(context, TMI_CONTEXT) || tmi_is_forked(context)) return;
   pthread_mutex_lock(&context->pool.lock);
   context->pool.used_peak = context->pool.used;
   pthread_mutex_unlock(&context->pool.lock);

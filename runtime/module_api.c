@@ -6,6 +6,7 @@
  * set, so a failure drops both; one that is added later is parsed into a
  * scratch set first, so that adding is all or nothing.
  */
+#include "handles.h"
 #include "module.h"
 
 #include <stdlib.h>
@@ -118,9 +119,11 @@ tm_status tm_module_parse(tm_module **module, const char *name,
   tm_module_options options;
   tm_status status = read_options(given, &options, text, length, error);
   if (status) return status;
-  return tmi_module_open(module, name ? name : "__main__",
-                         file_name ? file_name : "<text>", text ? text : "",
-                         length, options.is_package != 0, error);
+  status = tmi_module_open(module, name ? name : "__main__",
+                           file_name ? file_name : "<text>", text ? text : "",
+                           length, options.is_package != 0, error);
+  tmi_handle_add(*module, TMI_MODULE);
+  return status;
 }
 
 static tm_status add_module(tm_module *module, const char *name,
@@ -148,6 +151,8 @@ tm_status tm_module_add(tm_module *module, const char *name,
                         tm_error **error) {
   tmi_begin(error);
   if (!module) return tmi_fail(error, TM_E_ARGUMENT, "module is NULL");
+  if (!tmi_handle_is_ok(module, TMI_MODULE))
+    return tmi_fail_handle(module, TMI_MODULE, __func__, error);
   if (!name || !*name) return tmi_fail(error, TM_E_ARGUMENT, "name is empty");
   tm_module_options options;
   tm_status status = read_options(given, &options, text, length, error);
@@ -160,7 +165,10 @@ tm_status tm_module_add(tm_module *module, const char *name,
                     options.is_package != 0, error);
 }
 
-void tm_module_destroy(tm_module *module) { tmi_module_release(module); }
+void tm_module_destroy(tm_module *module) {
+  if (module && tmi_handle_drop(module, TMI_MODULE, __func__))
+    tmi_module_release(module);
+}
 
 /* ---- what the set lacks ------------------------------------------------- */
 
@@ -182,7 +190,7 @@ static void take_stock(tmi_module_box *box, const tm_modules *set) {
 }
 
 const char *tm_module_missing_import(tm_module *module, size_t index) {
-  if (!module) return NULL;
+  if (!TMI_IS_THERE(module, TMI_MODULE)) return NULL;
   tmi_module_box *box = tmi_module_box_of(module);
   bool stale = box->missing_generation != box->generation;
   if (stale && (index == 0 || !box->missing.len)) {
@@ -238,17 +246,19 @@ tm_status tmi_fail_no_kernel(const tm_module *module, const char *name,
 
 size_t tm_module_kernel_count(const tm_module *module) {
   const char *none = NULL;
-  return module ? each_kernel(module, SIZE_MAX, &none) : 0;
+  return TMI_IS_THERE(module, TMI_MODULE)
+             ? each_kernel(module, SIZE_MAX, &none)
+             : 0;
 }
 
 const char *tm_module_kernel_name(const tm_module *module, size_t index) {
   const char *name = NULL;
-  if (module) each_kernel(module, index, &name);
+  if (TMI_IS_THERE(module, TMI_MODULE)) each_kernel(module, index, &name);
   return name;
 }
 
 const char *tm_module_text(const tm_module *module) {
-  if (!module) return NULL;
+  if (!TMI_IS_THERE(module, TMI_MODULE)) return NULL;
   const tmi_module_box *box = tmi_module_box_of(module);
   return box->diags.sources.data[module->file - 1].text.ptr;
 }

@@ -137,6 +137,7 @@ tm_status tm_profile_start(tm_context *context,
                            const tm_profile_options *given,
                            tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   tm_profile_options options;
   tm_status status = tmi_options(&options, sizeof options, sizeof options,
@@ -168,6 +169,7 @@ tm_status tm_profile_stop(tm_profile **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   tm_profile *session = take(&context->profiler);
   if (!session)
@@ -179,12 +181,13 @@ tm_status tm_profile_stop(tm_profile **out, tm_context *context,
     return tmi_fail_memory(error);
   }
   session->end = tm_metal_host_seconds();
-  *out = session;
+  *out = tmi_handle_add(session, TMI_PROFILE);
   return TM_OK;
 }
 
 void tm_profile_destroy(tm_profile *profile) {
-  if (profile) free_session(profile);
+  if (profile && tmi_handle_drop(profile, TMI_PROFILE, __func__))
+    free_session(profile);
 }
 
 /* ---- rows --------------------------------------------------------------- */

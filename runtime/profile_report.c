@@ -100,7 +100,7 @@ static tm_status estimate_shape(const tmi_row *row, const tmi_shape *shape,
   tm_arg *args = calloc(n + 1, sizeof *args);
   if (!args) return tmi_fail_memory(error);
   for (uint32_t i = 0; i < n; i++) args[i] = tm_arg_int(shape->numbers[i]);
-  tm_status status = tm_kernel_estimate(out, row->kernel, shape->grid, args, n,
+  tm_status status = tmi_kernel_estimate(out, row->kernel, shape->grid, args, n,
                                         error);
   free(args);
   return status;
@@ -179,7 +179,7 @@ static tm_profile_row public_row(const tmi_row *row) {
 }
 
 size_t tm_profile_count(const tm_profile *profile) {
-  return profile ? profile->rows.len : 0;
+  return TMI_IS_THERE(profile, TMI_PROFILE) ? profile->rows.len : 0;
 }
 
 /* Row number index in order of time; the lock is held. */
@@ -195,7 +195,7 @@ static tm_status read_row(tm_profile *p, size_t index, tm_profile_row *out,
 tm_status tm_profile_row_at(tm_profile *profile, size_t index,
                             tm_profile_row *out, tm_error **error) {
   tmi_begin(error);
-  TMI_CHECK(profile != NULL, error);
+  TMI_HANDLE(profile, TMI_PROFILE, error);
   TMI_CHECK(out != NULL, error);
   if (index >= profile->rows.len)
     return tmi_fail(error, TM_E_ARGUMENT, "row %zu of a profile of %u", index,
@@ -335,13 +335,16 @@ static const char *text_once(tm_profile *p, const char **slot,
 }
 
 const char *tm_profile_text(tm_profile *profile) {
-  return profile ? text_once(profile, &profile->text, write_text) : NULL;
+  if (!TMI_IS_THERE(profile, TMI_PROFILE)) return NULL;
+  return text_once(profile, &profile->text, write_text);
 }
 
 const char *tm_profile_json(tm_profile *profile) {
-  return profile ? text_once(profile, &profile->json, write_json) : NULL;
+  if (!TMI_IS_THERE(profile, TMI_PROFILE)) return NULL;
+  return text_once(profile, &profile->json, write_json);
 }
 
 const char *tm_profile_trace(tm_profile *profile) {
-  return profile ? text_once(profile, &profile->trace, write_trace) : NULL;
+  if (!TMI_IS_THERE(profile, TMI_PROFILE)) return NULL;
+  return text_once(profile, &profile->trace, write_trace);
 }

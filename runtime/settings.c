@@ -19,6 +19,7 @@
  *   preferred_threadgroup_size  -
  *   max_shared_memory           -
  *   optimization_level          -
+ *   -                           TRITON_METAL_CHECK_HANDLES
  *   -                           TRITON_METAL_LAYOUT_SEED
  */
 #define _POSIX_C_SOURCE 200809L
@@ -273,7 +274,7 @@ static void read_layout_seed(reader *r) {
 static void read_environment(reader *r) {
   tmi_settings *s = r->out;
   const char *text;
-  bool off;
+  bool truth;
   if ((text = getenv("TRITON_METAL_CACHE_DIR")) && *text)
     set_text(r, &r->cache_dir, text);
   environment_bool(r, "TRITON_METAL_CACHE", &r->cache);
@@ -294,9 +295,11 @@ static void read_environment(reader *r) {
       warn(r, "TRITON_METAL_DEBUG=%s: expected 0 to 3", text);
   }
   environment_bool(r, "TRITON_METAL_FORCE_SYNC", &s->force_sync);
-  if (environment_bool(r, "TRITON_METAL_DISABLE_AUTOTUNING", &off))
-    s->auto_tuning = !off;
+  if (environment_bool(r, "TRITON_METAL_DISABLE_AUTOTUNING", &truth))
+    s->auto_tuning = !truth;
   environment_bool(r, "TRITON_DEBUG", &s->debug); /* upstream's own */
+  if (environment_bool(r, "TRITON_METAL_CHECK_HANDLES", &truth))
+    s->check_handles = truth ? TM_SWITCH_ON : TM_SWITCH_OFF;
   read_layout_seed(r);
 }
 
@@ -311,7 +314,8 @@ static tm_status read_options(reader *r, const tm_context_options *given,
                   "tm_context_options", error);
   if (status) return status;
   if (o->cache > TM_SWITCH_OFF || o->force_sync > TM_SWITCH_OFF ||
-      o->auto_tuning > TM_SWITCH_OFF || o->debug > TM_SWITCH_OFF)
+      o->auto_tuning > TM_SWITCH_OFF || o->debug > TM_SWITCH_OFF ||
+      o->check_handles > TM_SWITCH_OFF)
     return tmi_fail(error, TM_E_ARGUMENT,
                     "a switch of tm_context_options is none of "
                     "TM_SWITCH_DEFAULT, _ON and _OFF");
@@ -341,6 +345,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   if (o->force_sync) s->force_sync = o->force_sync == TM_SWITCH_ON;
   if (o->auto_tuning) s->auto_tuning = o->auto_tuning == TM_SWITCH_ON;
   if (o->debug) s->debug = o->debug == TM_SWITCH_ON;
+  if (o->check_handles) s->check_handles = o->check_handles;
   if (o->cache_limit) s->cache_limit = o->cache_limit;
   if (o->debug_level) s->debug_level = o->debug_level;
   if (o->threadgroup_size) s->threadgroup_size = o->threadgroup_size;

@@ -19,6 +19,7 @@ typedef struct tmi_settings {
   char *chip;           /* owned; NULL: the device's */
   bool force_sync, auto_tuning;
   bool debug;           /* keep assertions of kernels */
+  uint32_t check_handles; /* a tm_switch; DEFAULT: as handles.c has it */
   uint32_t debug_level; /* 0 to 3 */
   uint32_t threadgroup_size;      /* threads: 32 to 1024 */
   uint32_t max_threadgroup_bytes; /* 0: the chip's limit */

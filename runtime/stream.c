@@ -424,7 +424,7 @@ static void free_stream(tm_stream *stream) {
   pthread_mutex_destroy(&stream->lock);
   forget_failure(stream);
   free(stream->printed);
-  free(stream);
+  tmi_handle_free(stream);
 }
 
 /* The caller's queue or one of the stream's own, and a fence. */
@@ -449,6 +449,7 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   tm_stream_options o;
   tm_status status = tmi_options(&o, sizeof o,
@@ -475,12 +476,13 @@ tm_status tm_stream_create(tm_stream **out, tm_context *context,
     return status;
   }
   tmi_context_retain(context);
-  *out = stream;
+  *out = tmi_handle_add(stream, TMI_STREAM);
   return TM_OK;
 }
 
 tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tmi_stream_commit(stream);
@@ -495,6 +497,7 @@ tm_status tm_stream_flush(tm_stream *stream, tm_error **error) {
 tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
                                 tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   tmi_stream_commit(stream);
@@ -514,7 +517,9 @@ tm_status tm_stream_synchronize(tm_stream *stream, uint64_t timeout_ms,
 }
 
 void tm_stream_destroy(tm_stream *stream) {
-  if (!stream || tmi_is_forked(stream->context)) return;
+  if (!stream || !tmi_handle_drop(stream, TMI_STREAM, __func__) ||
+      tmi_is_forked(stream->context))
+    return;
   tm_context *context = stream->context;
   tm_graph_destroy(stream->recorder);
   pthread_mutex_lock(&stream->lock);
@@ -532,6 +537,7 @@ void tm_stream_destroy(tm_stream *stream) {
 tm_status tm_stream_info(tm_stream *stream, tm_stream_facts *facts,
                          tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   pthread_mutex_lock(&stream->lock);
   reap(stream);

@@ -31,6 +31,7 @@ tm_status tm_event_create(tm_event **out, tm_context *context,
   tmi_begin(error);
   TMI_CHECK(out != NULL, error);
   *out = NULL;
+  TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
   tm_status status = tmi_context_device(context, error);
   if (status) return status;
@@ -39,16 +40,18 @@ tm_status tm_event_create(tm_event **out, tm_context *context,
   pthread_mutex_init(&event->lock, NULL);
   event->context = context;
   tmi_context_retain(context);
-  *out = event;
+  *out = tmi_handle_add(event, TMI_EVENT);
   return TM_OK;
 }
 
 void tm_event_destroy(tm_event *event) {
-  if (!event || tmi_is_forked(event->context)) return;
+  if (!event || !tmi_handle_drop(event, TMI_EVENT, __func__) ||
+      tmi_is_forked(event->context))
+    return;
   tmi_watch_release(event->record);
   pthread_mutex_destroy(&event->lock);
   tmi_context_release(event->context);
-  free(event);
+  tmi_handle_free(event);
 }
 
 /* The last record, with a reference; NULL: there was none. */
@@ -104,7 +107,9 @@ static tm_status record_locked(tm_event *event, tm_stream *stream,
 tm_status tm_event_record(tm_event *event, tm_stream *stream,
                           tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(event, TMI_EVENT, error);
   TMI_CHECK_ALIVE(event, error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
   TMI_CHECK(event->context == stream->context, error);
   tm_status status = tmi_stream_runs(stream, error);
@@ -133,7 +138,9 @@ static tm_status wait_locked(tm_stream *stream, tmi_watch *record,
 tm_status tm_stream_wait_event(tm_stream *stream, tm_event *event,
                                tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(stream, TMI_STREAM, error);
   TMI_CHECK_ALIVE(stream, error);
+  TMI_HANDLE(event, TMI_EVENT, error);
   TMI_CHECK_ALIVE(event, error);
   TMI_CHECK(event->context == stream->context, error);
   tm_status status = tmi_stream_runs(stream, error);
@@ -161,6 +168,7 @@ static tm_status result_of(tmi_watch *record, tm_error **error) {
 tm_status tm_event_synchronize(tm_event *event, uint64_t timeout_ms,
                                tm_error **error) {
   tmi_begin(error);
+  TMI_HANDLE(event, TMI_EVENT, error);
   TMI_CHECK_ALIVE(event, error);
   tmi_watch *record = last_record(event);
   if (!record) return TM_OK;
@@ -198,7 +206,9 @@ tm_status tm_event_elapsed(double *seconds, tm_event *from, tm_event *to,
   tmi_begin(error);
   TMI_CHECK(seconds != NULL, error);
   *seconds = 0;
+  TMI_HANDLE(from, TMI_EVENT, error);
   TMI_CHECK_ALIVE(from, error);
+  TMI_HANDLE(to, TMI_EVENT, error);
   TMI_CHECK_ALIVE(to, error);
   double start, end;
   tm_status status = time_of(from, "the first event", &start, error);

@@ -11,6 +11,7 @@
  * after the first, and resident memory must not have grown.
  */
 #define _GNU_SOURCE
+#include "../runtime/handles.h"
 #include "endurance/endurance.h"
 #include "faults/faults.h"
 
@@ -80,6 +81,7 @@ static double resident_mib(void) {
 static alive look_around(void) {
   alive now = {.memory = TM_MEMORY_FACTS_INIT};
   tm_memory_trim(all.context);
+  tmi_handles_flush();
   now.objects = metal_objects();
   now.allocations = faults_live();
   now.resident = resident_mib();

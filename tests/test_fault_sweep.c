@@ -14,6 +14,7 @@
 #include <tritonmetal.h>
 
 #include "../runtime/dlpack_abi.h"
+#include "../runtime/handles.h"
 #include "../runtime/metal/metal.h"
 #include "faults/faults.h"
 
@@ -571,6 +572,7 @@ static bool run_with_fault(const path *p, fault_kind kind, uint64_t n,
   wrong = NULL;
   by_null = false;
   uint64_t mark = faults_mark();
+  tmi_handles_flush();
   size_t before = faults_live();
   faults_arm(kind, n, later);
   tm_status status = p->run(&error);
@@ -586,6 +588,7 @@ static bool run_with_fault(const path *p, fault_kind kind, uint64_t n,
   if (status && !error && !by_null)
     fail_msg("%s: %s without an error", p->name, tm_status_name(status));
   tm_error_destroy(error);
+  tmi_handles_flush();
   if (failed && faults_live() > before) {
     /* What is kept on purpose is there once; a leak is there again. */
     size_t first = faults_live();
@@ -595,6 +598,7 @@ static bool run_with_fault(const path *p, fault_kind kind, uint64_t n,
     faults_disarm();
     tm_error_destroy(error);
     tm_stream_synchronize(stream, TM_WAIT_FOREVER, NULL);
+    tmi_handles_flush();
     if (faults_live() > first) {
       faults_print_since(mark);
       fail_msg("%s, as %s %llu%s failed: %zu allocations are left", p->name,
