@@ -147,7 +147,7 @@ static void make(tm_function *f, job *j) {
           f->name);
   tm_status status = tmi_variant_compile(f, j->specs, j->num_warps,
                                          j->num_stages, j->is_plain, &v, NULL);
-  if (!status && (status = tm_kernel_load(v->kernel, NULL)))
+  if (!status && (status = tmi_kernel_load(v->kernel, NULL)))
     tmi_variant_free(v);
   if (status) {
     note_failure(f, j->making->entry);
