@@ -127,6 +127,8 @@ def test_types_that_metal_lacks_are_refused():
         add[(1,)](*[np.zeros(8, np.complex64)] * 3, 8, BLOCK=8)
     with pytest.raises(TypeError, match="byte order"):
         add[(1,)](*[np.zeros(8, ">f4")] * 3, 8, BLOCK=8)
+    with pytest.raises(TypeError, match="mask"):
+        add[(1,)](*[np.ma.masked_array(np.zeros(8, np.float32), [True] * 8)] * 3, 8, BLOCK=8)
     with pytest.raises(TypeError, match="object"):
         add[(1,)](object(), object(), object(), 8, BLOCK=8)
 
@@ -258,6 +260,15 @@ def test_a_stream_waits_at_its_end():
     for _ in range(10):
         expected += x
     assert (first == expected).all() and (out == expected).all()
+
+
+def test_a_stream_may_be_kept_busy_for_long():
+    x, out = np.ones(16, np.float32), np.zeros(16, np.float32)
+    with triton_metal.stream() as stream:
+        for _ in range(10_000):
+            add[(1,)](x, out, out, 16, BLOCK=16)
+            assert len(stream.kept) <= 4096
+    assert (out == 10_000).all()
 
 
 def test_threads_launch_at_once():

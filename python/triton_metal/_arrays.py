@@ -139,6 +139,9 @@ def from_numpy(array):
     known = entries.get(id(array))
     if known is not None and known.dtype is array.dtype:
         return known
+    if hasattr(array, "mask") and hasattr(array, "fill_value"):
+        raise TypeError("a masked array cannot be passed to a kernel, which would see through its mask: pass .data, or "
+                        ".filled()")
     code = dtype_code(array.dtype)
     if array.size == 0:
         return _empty(array.dtype, array.dtype)

@@ -227,7 +227,7 @@ def launch_kernel(kernel, grid, values):
 
 def finish(stream, records):
     """Waits where the host has arrays; or keeps them until the stream waits."""
-    if records.host and not stream.asynchronous:
+    if records.host and not (stream.asynchronous and len(stream.kept) < MOST_KEPT):
         stream.kept += records.copies
         stream.synchronize()
     else:
@@ -351,7 +351,8 @@ def constant_record(value):
     return None
 
 
-FINISH_HOST = """if stream.asynchronous:
+MOST_KEPT = 4096  # asynchronous launches with arrays of the host's between two waits
+FINISH_HOST = """if stream.asynchronous and len(stream.kept) < most_kept:
         stream.kept.append(Kept((args, kwargs)))
     else:
         stream.synchronize()"""
@@ -363,6 +364,6 @@ def compile_plan(text, letters, names):
     names = dict(names, entries=_arrays.entries, texts=_texts, grids=_grids, grid_of=grid_of, free=[], Slot=Slot,
                  size=size, pack=struct.Struct(letters).pack_into, StructError=struct.error, Kept=_arrays.Kept,
                  local=_runtime._local, default_stream=_runtime.default_stream, fail=_c.fail,
-                 options_of=options_of, call=_c.library.tm_function_launch)
+                 options_of=options_of, most_kept=MOST_KEPT, call=_c.library.tm_function_launch)
     exec(compile(text, "<launch>", "exec"), names)
     return names["launch"]

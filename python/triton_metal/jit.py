@@ -144,7 +144,7 @@ class JITFunction(JITCallable, KernelInterface):
         self.num_warps, self.num_stages = num_warps, num_stages
         self.params = []
         for i, param in enumerate(self.signature.parameters.values()):
-            if param.kind in (param.VAR_KEYWORD, param.VAR_POSITIONAL) and param.kind == param.VAR_KEYWORD:
+            if param.kind == param.VAR_KEYWORD:
                 raise TypeError(f"JIT functions do not support **{param.name} parameters")
             self.params.append(KernelParam(i, param, self._listed(self.do_not_specialize, i, param.name),
                                            self._listed(self.do_not_specialize_on_alignment, i, param.name)))
