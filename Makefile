@@ -227,6 +227,11 @@ demo: $(SETUP) ## build and run the four example kernels, with a table and a pic
 	+@$(SUBMAKE) $(BUILD)/bench/demo
 	@$(BUILD)/bench/demo examples/kernels $(BUILD)/demo.png
 
+bench-python: $(SETUP) ## what a launch through Python costs, beside upstream's where it is installed
+	+@$(SUBMAKE) products
+	@$(or $(PYTHON),python3) bench/python_launch.py
+.PHONY: bench-python
+
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
 	+@$(SUBMAKE) products
 	+@$(SUBMAKE) $(BUILD)/bench/bench $(BUILD)/bench/replay_part
