@@ -14,6 +14,7 @@
 # A comment on the line before changes that:
 #   <!-- file: NAME -->      the block is written to NAME for what follows
 #   <!-- not run: WHY -->    it is only shown
+#   <!-- from: NAME -->      the file NAME has these lines, in this order
 # Indented blocks are output, and not looked at.
 set -u
 BUILD=${BUILD:-build}
@@ -47,7 +48,17 @@ program() { # suffix compiler
   fi
 }
 
-take() { # kind file-name why-not
+# Are the block's lines in the file, one after another?
+is_from() { # file
+  awk 'FNR == NR { want[++n] = $0; next } { have[++m] = $0 }
+    END { for (i = 1; i + n - 1 <= m; i++) { for (k = 1; k <= n && have[i + k - 1] == want[k]; k++); if (k > n) exit 0 } exit 1 }' "$block" "$1"
+}
+
+take() { # kind file-name why-not source
+  if [ -n "$4" ]; then
+    is_from "$top/$4" || fail "is not in $4"
+    return
+  fi
   if [ -n "$3" ]; then
     shown=$((shown + 1))
     return
@@ -87,22 +98,23 @@ for document in README.md docs/*.md softmetal/README.md; do
   mkdir "$here"
   ln -s "$top/examples" "$top/include" "$here"
   rm -f "$work"/block.*
-  # block.N holds: kind, line, file name, reason; then the text.
+  # block.N holds: kind, line, file name, reason, source; then the text.
   awk -v out="$work/block." '
     /^```/ && !inside { inside = 1; n++; name = sprintf("%s%03d", out, n); kind = substr($0, 4)
-      print kind > name; print NR > name; print file > name; print why > name; file = why = ""; next }
+      print kind > name; print NR > name; print file > name; print why > name; print from > name; file = why = from = ""; next }
     /^```/ { inside = 0; close(name); next }
     inside { print > name; next }
     /^<!-- file: / { file = $0; sub(/^<!-- file: /, "", file); sub(/ -->.*/, "", file); next }
     /^<!-- not run: / { why = $0; next }
-    { file = why = "" }' "$document"
+    /^<!-- from: / { from = $0; sub(/^<!-- from: /, "", from); sub(/ -->.*/, "", from); next }
+    { file = why = from = "" }' "$document"
   for part in "$work"/block.*; do
     [ -f "$part" ] || continue
     total=$((total + 1))
     line=$(sed -n 2p "$part")
     block=$work/text
-    tail -n +5 "$part" >"$block"
-    take "$(sed -n 1p "$part")" "$(sed -n 3p "$part")" "$(sed -n 4p "$part")"
+    tail -n +6 "$part" >"$block"
+    take "$(sed -n 1p "$part")" "$(sed -n 3p "$part")" "$(sed -n 4p "$part")" "$(sed -n 5p "$part")"
   done
 done
 echo "$total blocks, $shown of them only shown"
