@@ -73,7 +73,7 @@ void bench_launches(void) {
 /* Key and look-up: tm_function_kernel finds the variant and takes a reference,
  * so this is a bit more than a launch pays. Then the launch itself. */
 void bench_functions(void) {
-  enum { LOOKS = 20000 };
+  enum { LOOKS = 2000 };
   if (!bench_wanted("function")) return;
   bench_gpu gpu = bench_gpu_open();
   tm_module *module = bench_module("vector_add.py");
@@ -90,13 +90,15 @@ void bench_functions(void) {
   double looks[BURSTS], times[BURSTS];
   for (int i = 0; i < BURSTS; i++) {
     double start = bench_seconds();
-    for (int k = 0; k < LOOKS / BURSTS; k++) {
+    for (int k = 0; k < LOOKS; k++) {
       bench_check(tm_function_kernel(&kernel, add, args, 5, NULL, &error),
                   error);
       tm_kernel_destroy(kernel);
     }
-    looks[i] = (bench_seconds() - start) / (LOOKS / BURSTS);
-    start = bench_seconds();
+    looks[i] = (bench_seconds() - start) / LOOKS;
+  }
+  for (int i = 0; i < BURSTS; i++) {
+    double start = bench_seconds();
     for (int k = 0; k < BURST; k++)
       bench_check(tm_function_launch(gpu.stream, add, tm_grid_1d(1), args, 5,
                                      NULL, &error),

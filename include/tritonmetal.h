@@ -1409,11 +1409,12 @@ TM_API void tm_graph_destroy(tm_graph *graph);
  * writes, and those of restore_value, are put back before each run, those of
  * reset_to_zero are zeroed before each. Meanwhile nothing else may use the
  * buffers that it writes, in whole, and the launch waits for the stream's
- * earlier work. Configurations that are over a limit, that the chip or Metal
- * does not take, or that fail on the GPU are passed over and reported by
- * tm_function_tuning. Results are kept in the cache for the chip, the key, the
- * kernel's text and the configurations, so that the next process measures
- * nothing. A thread that needs a key that another is tuning waits for it.
+ * earlier work, at most stall_ms: it must not be made by a tm_done.
+ * Configurations that are over a limit, that the chip or Metal does not take,
+ * or that fail on the GPU are passed over and reported by tm_function_tuning.
+ * Results are kept in the cache for the chip, the key, the kernel's text and
+ * the configurations, so that the next process measures nothing. A thread that
+ * needs a key that another is tuning waits for it.
  *
  * A configuration that sets other values often needs another grid: give
  * tm_launch_options.grid_of. With a grid that is just a number, only
@@ -1548,7 +1549,7 @@ TM_API tm_status tm_function_warmup(tm_function *function, const tm_arg *args,
 /* One configuration under one key. */
 typedef struct tm_tuning_row {
   size_t struct_size;
-  const char *key;      /* "n=4096, x: *fp32": values and types that it is for */
+  const char *key;      /* "n=4096, x: *fp32": the values and types it is for */
   const char *config;   /* "BLOCK=128, num_warps=4" */
   double seconds;       /* median on the GPU; 0: not measured */
   double predicted;     /* by the model, tm_kernel_estimate with registers and

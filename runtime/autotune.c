@@ -48,7 +48,7 @@ bool tmi_may_pass_over(tm_status status) {
          status == TM_E_DEVICE;
 }
 
-/* ---- records ---------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------- */
 
 void tmi_record_free(void *record) {
   tmi_record *r = record;
@@ -116,7 +116,7 @@ static char *key_text(const tm_function *f, const tm_arg *const *bound) {
   return text;
 }
 
-/* ---- candidates ------------------------------------------------------------- */
+/* ---- candidates ---------------------------------------------------------- */
 
 /* By the caller's function. */
 static tm_status prune_by_caller(const tm_function *f,
@@ -225,7 +225,7 @@ static void hold_grid(tuning *t, const tm_arg *const *bound, uint32_t first) {
                      "number: give tm_launch_options.grid_of");
 }
 
-/* ---- trying one -------------------------------------------------------------- */
+/* ---- trying one ---------------------------------------------------------- */
 
 /* Keeps the first failure for the case that every configuration fails. What
  * may not be passed over is returned. */
@@ -313,7 +313,7 @@ static void put_in_order(tuning *t) {
   }
 }
 
-/* ---- measuring ----------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------- */
 
 /* Nothing of this record can be measured: the model decides. */
 static void refuse_measuring(tuning *t, const char *why) {
@@ -379,7 +379,7 @@ static tm_status measure_all(tuning *t, tm_error **error) {
   return status;
 }
 
-/* ---- making a record --------------------------------------------------------- */
+/* ---- making a record ----------------------------------------------------- */
 
 /* The candidates and what the cache knows of them. */
 static tm_status begin_record(tuning *t, const tm_arg *const *bound,
@@ -529,7 +529,7 @@ static tm_status make_record(const tmi_call *call, const tm_arg *const *bound,
   return TM_OK;
 }
 
-/* ---- looking it up -------------------------------------------------------------- */
+/* ---- looking it up ------------------------------------------------------- */
 
 static record_mode mode_of(const tmi_call *call) {
   if (!call->is_launch) return LISTED;
@@ -584,7 +584,7 @@ tm_status tmi_record_of(const tmi_call *call, const tm_arg *const *bound,
   return TM_OK;
 }
 
-/* ---- reporting --------------------------------------------------------------------- */
+/* ---- reporting ----------------------------------------------------------- */
 
 typedef struct report {
   tm_function *f;

@@ -42,7 +42,7 @@ struct tmi_background {
   job *first, **end;
 };
 
-/* ---- descriptions that outlive a call --------------------------------------- */
+/* ---- descriptions that outlive a call ------------------------------------ */
 
 /* A copy in the arena; keeps: with its promises. */
 static tm_param_spec copy_spec(tm_arena *arena, const tm_param_spec *from,
@@ -84,7 +84,7 @@ static tm_param_spec *copy_specs(tm_arena *arena, const tm_param_spec *from,
   return specs;
 }
 
-/* ---- stand-ins ------------------------------------------------------------------ */
+/* ---- stand-ins ----------------------------------------------------------- */
 
 typedef struct search {
   const tmi_key *wanted, *bare;
@@ -123,7 +123,7 @@ static tmi_variant *stand_in(tm_function *f, const tmi_key *wanted,
   return s.found;
 }
 
-/* ---- the thread ------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------- */
 
 static void free_job(job *j) {
   tm_arena_free(&j->arena);
@@ -219,7 +219,7 @@ static void request(tm_function *f, const tmi_choice *c,
   tmi_table_withdraw(&f->variants, making);
 }
 
-/* ---- a launch ----------------------------------------------------------------------- */
+/* ---- a launch ------------------------------------------------------------ */
 
 /* The variant without promises, compiled now. */
 static tm_status make_bare(tm_function *f, const tmi_choice *c,
@@ -272,7 +272,7 @@ tm_status tmi_variant_meanwhile(tm_function *f, tmi_choice *c,
   return TM_OK;
 }
 
-/* ---- its life ------------------------------------------------------------------------- */
+/* ---- its life ------------------------------------------------------------ */
 
 tm_status tmi_background_start(tm_function *f, tm_error **error) {
   struct tmi_background *b = calloc(1, sizeof *b);

@@ -77,7 +77,7 @@ static uint32_t first_missing(const tm_function *f,
   return i;
 }
 
-/* ---- heuristics ----------------------------------------------------------- */
+/* ---- heuristics ---------------------------------------------------------- */
 
 tm_host_arg tmi_host_arg_of(const char *name, const tm_arg *arg) {
   /* Descriptors and tuples too are known only not to be None. */
@@ -273,7 +273,7 @@ static tm_status complete(tm_function *f, const tmi_config *config,
                   f->trouble ? f->trouble : "");
 }
 
-/* ---- the key -------------------------------------------------------------- */
+/* ---- the key ------------------------------------------------------------- */
 
 /* Describes every parameter, in the scratch arena; armed. */
 static tm_status describe_all(const tm_function *f, tmi_choice *c,
@@ -350,7 +350,7 @@ void tmi_choice_free(tmi_choice *c) {
   if (c->has_scratch) tm_arena_free(&c->scratch);
 }
 
-/* ---- variants ------------------------------------------------------------- */
+/* ---- variants ------------------------------------------------------------ */
 
 tm_status tmi_variant_compile(tm_function *f, const tm_param_spec *specs,
                               uint32_t num_warps, uint32_t num_stages,
@@ -427,7 +427,7 @@ tm_status tmi_variant_args(const tmi_variant *v, tmi_choice *c,
   return status;
 }
 
-/* ---- picking ---------------------------------------------------------------- */
+/* ---- picking ------------------------------------------------------------- */
 
 size_t tmi_defines_of(const tm_function *f, const tm_arg *const *bound,
                       tm_define *out) {

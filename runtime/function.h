@@ -71,7 +71,7 @@ void tmi_table_each(tmi_table *table,
                     bool (*each)(void *payload, const tmi_entry *entry),
                     void *payload);
 
-/* ---- function_decl.c ------------------------------------------------------ */
+/* ---- function_decl.c ----------------------------------------------------- */
 
 enum { TMI_MOST_CONFIGS = 100000 };
 
@@ -131,7 +131,7 @@ void tmi_print_value(tm_buf *out, const char *name, const tm_arg *value);
 /* A value that the host computed, as an argument. */
 tm_arg tmi_arg_of_const(const tm_const *value);
 
-/* ---- function.c ------------------------------------------------------------ */
+/* ---- function.c ---------------------------------------------------------- */
 
 /* A compiled combination. Immutable; lives as long as its function. */
 typedef struct tmi_variant {
@@ -199,7 +199,7 @@ tm_host_arg tmi_host_arg_of(const char *name, const tm_arg *arg);
 /* Frees *error and empties it. */
 void tmi_forget(tm_error **error);
 
-/* ---- background.c ----------------------------------------------------------- */
+/* ---- background.c -------------------------------------------------------- */
 
 tm_status tmi_background_start(tm_function *f, tm_error **error);
 /* Waits for a compile that is under way. */
@@ -208,7 +208,7 @@ void tmi_background_stop(tm_function *f);
 tm_status tmi_variant_meanwhile(tm_function *f, tmi_choice *choice,
                                 tmi_variant **variant, tm_error **error);
 
-/* ---- autotune.c ------------------------------------------------------------- */
+/* ---- autotune.c ---------------------------------------------------------- */
 
 /* What is known of one configuration under one key. */
 typedef struct tmi_row {
@@ -239,7 +239,7 @@ void tmi_record_free(void *record);
 /* May another configuration do where this one failed? */
 bool tmi_may_pass_over(tm_status status);
 
-/* ---- tune_measure.c ---------------------------------------------------------- */
+/* ---- tune_measure.c ------------------------------------------------------ */
 
 /* What a kernel writes, as it was. */
 typedef struct tmi_saved {
@@ -269,7 +269,7 @@ tm_status tmi_timing_run(tmi_timing *t, const tmi_variant *variant,
 /* Puts back what was written. */
 void tmi_timing_end(tmi_timing *t);
 
-/* ---- tune_row.c ---------------------------------------------------------------- */
+/* ---- tune_row.c ---------------------------------------------------------- */
 
 /* What a result is stored under: everything that it depends on but the
  * machine's load. is_candidate by configuration. In the buffer's arena. */

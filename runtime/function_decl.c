@@ -253,7 +253,7 @@ static void read_configs(tm_function *f) {
   take_configs(f, configs, n);
 }
 
-/* ---- what the options give ------------------------------------------------ */
+/* ---- what the options give ----------------------------------------------- */
 
 static tm_status read_defines(tm_function *f,
                               const tm_function_options *options,

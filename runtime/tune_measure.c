@@ -40,7 +40,7 @@ static const double hopeless = 2; /* when LEAST_RUNS all took so many times the
 static const double longest_run = 60; /* seconds, as a stream's stall_ms */
 static const uint64_t most_saved = (uint64_t)1 << 30; /* bytes */
 
-/* ---- saving ------------------------------------------------------------------ */
+/* ---- saving -------------------------------------------------------------- */
 
 static tmi_saved *saved_of(tmi_timing *t, const tm_buffer *buffer) {
   for (uint32_t i = 0; i < t->n_saved; i++)
@@ -135,7 +135,7 @@ static bool save_all(tmi_timing *t, const tmi_dispatch *d,
   return true;
 }
 
-/* ---- one run ------------------------------------------------------------------- */
+/* ---- one run ------------------------------------------------------------- */
 
 /* 1: it has completed, -1: failed, 0: not in time. */
 static int wait_for(tm_id command) {
@@ -190,7 +190,7 @@ static tm_status run_once(tmi_timing *t, const tmi_dispatch *d,
   return status;
 }
 
-/* ---- one configuration ---------------------------------------------------------- */
+/* ---- one configuration --------------------------------------------------- */
 
 static int by_value(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -234,7 +234,7 @@ tm_status tmi_timing_begin(tmi_timing *t, const tmi_call *call,
   memset(t, 0, sizeof *t);
   t->call = call;
   tm_status status =
-      tm_stream_synchronize(call->stream, TM_WAIT_FOREVER, error);
+      tm_stream_synchronize(call->stream, call->stream->stall_ms, error);
   if (status) return status;
   t->queue = tm_metal_queue_new(&call->stream->context->device);
   if (t->queue) return TM_OK;

@@ -72,7 +72,7 @@ void tmi_tuning_key(const tmi_call *call, const tmi_key *key,
   }
 }
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------- */
 
 static void put(tm_buf *out, const void *from, size_t n) {
   tm_buf_add(out, from, n);

@@ -144,7 +144,7 @@ static tm_status launch(bench *b, int64_t n, const tm_launch_options *options) {
   return status;
 }
 
-/* ---- rows ------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 typedef struct rows {
   tm_tuning_row row[32];
@@ -174,7 +174,7 @@ static const tm_tuning_row *find(const rows *r, const char *config,
   return NULL;
 }
 
-/* ---- kernels ----------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------- */
 
 /* The slow one first, so that the list's order does not choose the winner. */
 #define WORKS "C({'WORK': 200000}, num_warps=1), C({'WORK': 1}, num_warps=1)"
@@ -322,7 +322,7 @@ static void runs_begin_with_what_the_launch_found(void **state) {
   }
 }
 
-/* ---- what is passed over ------------------------------------------------------- */
+/* ---- what is passed over ------------------------------------------------- */
 
 static void configurations_that_fail_are_reported_and_passed_over(
     void **state) {
@@ -448,7 +448,7 @@ static void a_configuration_with_a_hook_is_not_used_without_it(void **state) {
   close_bench(&b);
 }
 
-/* ---- the grid ------------------------------------------------------------------- */
+/* ---- the grid ------------------------------------------------------------ */
 
 #define BLOCKS                                                              \
   "@triton.autotune([C({'B': 64}, num_warps=2), C({'B': 64}, num_warps=1)," \
@@ -503,7 +503,7 @@ static void a_grid_that_is_a_function_follows_the_values(void **state) {
   close_bench(&b);
 }
 
-/* ---- pruning --------------------------------------------------------------------- */
+/* ---- pruning ------------------------------------------------------------- */
 
 #define THREE "[C({'WORK': 1}), C({'WORK': 3}), C({'WORK': 2000})]"
 
@@ -606,7 +606,7 @@ static void the_model_prunes_to_so_many(void **state) {
   }
 }
 
-/* ---- without measuring ------------------------------------------------------------ */
+/* ---- without measuring --------------------------------------------------- */
 
 static void without_tuning_the_model_chooses(void **state) {
   (void)state;
@@ -678,7 +678,7 @@ static void nothing_is_measured_while_a_graph_is_recorded(void **state) {
   close_bench(&b);
 }
 
-/* ---- what is remembered -------------------------------------------------------------- */
+/* ---- what is remembered -------------------------------------------------- */
 
 static void the_next_process_measures_nothing(void **state) {
   (void)state;
@@ -770,7 +770,7 @@ static void bytes_that_are_no_result_are_a_miss(void **state) {
   tm_arena_free(&arena);
 }
 
-/* ---- threads ---------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------- */
 
 static void *launch_some(void *payload) {
   bench *b = payload;
@@ -805,7 +805,7 @@ static void threads_that_want_one_key_wait_for_one_tuning(void **state) {
   close_bench(&b);
 }
 
-/* ---- the rest of the interface ------------------------------------------------------------ */
+/* ---- the rest of the interface ------------------------------------------- */
 
 static void warming_up_compiles_all_and_runs_nothing(void **state) {
   (void)state;
