@@ -81,12 +81,9 @@ static tmi_watch *new_record(tm_event *event) {
   return NULL;
 }
 
-/* Both locks held. */
+/* Both locks held; batch is the open one. */
 static tm_status record_locked(tm_event *event, tm_stream *stream,
-                               tm_error **error) {
-  tmi_batch *batch;
-  tm_status status = tmi_stream_open(stream, &batch, error);
-  if (status) return status;
+                               tmi_batch *batch, tm_error **error) {
   tmi_watch *record = new_record(event);
   if (!record) return tmi_fail_memory(error);
   record->stream = stream->number;
@@ -114,10 +111,16 @@ tm_status tm_event_record(tm_event *event, tm_stream *stream,
   TMI_CHECK(event->context == stream->context, error);
   tm_status status = tmi_stream_runs(stream, error);
   if (status) return status;
+  tmi_batch *batch;
   pthread_mutex_lock(&stream->lock);
-  pthread_mutex_lock(&event->lock);
-  status = record_locked(event, stream, error);
-  pthread_mutex_unlock(&event->lock);
+  /* It may let go of the stream's lock and take it again, so it comes before
+   * the event's. */
+  status = tmi_stream_open(stream, &batch, error);
+  if (!status) {
+    pthread_mutex_lock(&event->lock);
+    status = record_locked(event, stream, batch, error);
+    pthread_mutex_unlock(&event->lock);
+  }
   pthread_mutex_unlock(&stream->lock);
   return status;
 }
