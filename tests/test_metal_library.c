@@ -92,6 +92,35 @@ static void warnings_set_an_error_beside_a_valid_library(void **state) {
   objc_release(library);
 }
 
+/* What returns on every way, or may loop for ever, is not warned of. */
+static void functions_that_may_not_return_a_value_are_warned_of(void **s) {
+  const metal *m = *s;
+  static const struct { const char *body; bool warns; } rows[] = {
+      {"if (x > 0) return 1;", true},
+      {"x += 1;", true},
+      {"if (x > 0) { return 1; } else { x = 2; }", true},
+      {"for (int i = 0; i < x; i++) return 1;", true},
+      {"switch (x) { case 1: return 1; }", true},
+      {"if (x > 0) return 1; return 2;", false},
+      {"if (x > 0) return 1; else { x = 3; return x; }", false},
+      {"switch (x) { case 1: return 1; default: return 2; }", false},
+      {"while (true) { if (x++ > 9) return x; }", false},
+      {"do { return x; } while (x);", false}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char source[256];
+    snprintf(source, sizeof source,
+             "static int f(int x) { %s }\n"
+             "kernel void k(device int *x [[buffer(0)]]) { x[0] = f(x[1]); }\n",
+             rows[i].body);
+    id error = NULL, library = compile(m, source, NULL, &error);
+    assert_non_null(library);
+    bool warned = strstr(message_of(error), "non-void function does not "
+                         "return a value in all control paths") != NULL;
+    if (warned != rows[i].warns) fail_msg("%s", source);
+    objc_release(library);
+  }
+}
+
 static NSInteger refused_code(const metal *m, const char *setter,
                               NSUInteger value) {
   id options = make("MTLCompileOptions"), error = NULL;
@@ -501,6 +530,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WITH_METAL(macros_come_from_the_options),
       WITH_METAL(warnings_set_an_error_beside_a_valid_library),
+      WITH_METAL(functions_that_may_not_return_a_value_are_warned_of),
       WITH_METAL(what_cannot_be_met_is_unsupported),
       WITH_METAL(threads_of_the_options_limit_the_pipeline),
       WITH_METAL(libraries_compile_in_the_background),

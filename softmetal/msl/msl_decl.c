@@ -869,6 +869,41 @@ static bool has_name(const sm_parser *p, tm_name name) {
   return false;
 }
 
+/* Does every way through s end in a return? Loops and switches that may do
+ * are taken to. */
+static bool always_returns(const sm_stmt *s) {
+  if (!s) return false;
+  switch (s->kind) {
+    case SM_S_RETURN: return true;
+    case SM_S_BLOCK:
+      for (uint32_t i = 0; i < s->body.len; i++)
+        if (always_returns(s->body.data[i])) return true;
+      return false;
+    case SM_S_IF:
+      if (s->e && s->e->kind == SM_LITERAL)
+        return s->e->u.i ? always_returns(s->body.data[0])
+                         : s->body.len > 1 && always_returns(s->body.data[1]);
+      return s->body.len > 1 && always_returns(s->body.data[0]) &&
+             always_returns(s->body.data[1]);
+    case SM_S_DO: return true;
+    case SM_S_FOR: case SM_S_WHILE:
+      return !s->e || s->e->kind == SM_LITERAL;
+    case SM_S_SWITCH:
+      for (uint32_t i = 0; i < s->body.len; i++)
+        if (s->body.data[i]->kind == SM_S_CASE && s->body.data[i]->is_default)
+          return true;
+      return false;
+    default: return false;
+  }
+}
+
+static void check_returns(sm_parser *p, const sm_function *f, tm_loc end) {
+  if (!sm_is_void(f->result) && f->result != p->error_type &&
+      !always_returns(f->body))
+    tm_warning_at(p->diags, end, "non-void function does not return a value "
+                  "in all control paths");
+}
+
 void sm_parse_definition(sm_parser *p, sm_callable *c) {
   sm_function *f = c->function;
   p->callable = c;
@@ -882,7 +917,11 @@ void sm_parse_definition(sm_parser *p, sm_callable *c) {
     sm_symbol *symbol = sm_bind(p, SM_SYM_VAR, var->name, var->loc);
     if (symbol) symbol->var = var;
   }
+  const sm_token *open = p->t;
+  uint32_t errors = p->diags->errors;
   f->body = sm_parse_body(p);
+  if (p->t > open && p->diags->errors == errors)
+    check_returns(p, f, p->t[-1].loc);
   sm_scope_leave(p);
   p->math = math;
   p->contract = contract;
