@@ -1335,7 +1335,9 @@ typedef struct tm_graph_options {
 
 /* From now on what is launched on stream, by any thread, is recorded and does
  * not run. Arguments are checked as for a launch, kernels are compiled and
- * loaded. What was launched before is not touched. Temporaries are kept alive.
+ * loaded, autotuners measure. What was launched before is not touched, and
+ * what is no launch (events, waits, synchronizing) is not recorded: it acts at
+ * once. Temporaries are kept alive.
  * Errors: TM_E_ARGUMENT (the stream records already, buffers that are NULL or
  * another context's), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */

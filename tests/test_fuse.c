@@ -41,6 +41,26 @@ static const char source[] =
     "    tl.store(out + i, tl.load(x + i) - 1)\n"
     "\n\n"
     "@triton.jit\n"
+    "def times(x, y, out, B: tl.constexpr):\n"
+    "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+    "    tl.store(out + i, tl.load(x + i) * tl.load(y + i))\n"
+    "\n\n"
+    "@triton.jit\n"
+    "def plus(x, y, out, B: tl.constexpr):\n"
+    "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+    "    tl.store(out + i, tl.load(x + i) + tl.load(y + i))\n"
+    "\n\n"
+    "@triton.jit\n"
+    "def ramp(x, out, B: tl.constexpr):\n"
+    "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+    "    tl.store(out + i, tl.load(x + i) + i.to(tl.float32) * 1.37)\n"
+    "\n\n"
+    "@triton.jit\n"
+    "def tilt(x, out, n, B: tl.constexpr):\n"
+    "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+    "    tl.store(out + i, tl.load(x + i) + n.to(tl.float32) * 0.37)\n"
+    "\n\n"
+    "@triton.jit\n"
     "def ones(x, out, n, B: tl.constexpr):\n" /* other is seen */
     "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
     "    tl.store(out + i, tl.load(x + i, i < n, other=1.0))\n"
@@ -378,6 +398,7 @@ static uint32_t run_case(const fusing *c) {
     compare(c, report, want, got);
   }
   uint32_t dispatches = (uint32_t)tm_graph_dispatches(graph);
+  if (getenv("FUSE_VERBOSE")) printf("%s: %u\n%s", c->name, dispatches, report);
   if (c->dispatches && dispatches != c->dispatches)
     fail_msg("%s: %u dispatches, not %u\n%s", c->name, dispatches,
              c->dispatches, report);
@@ -433,6 +454,7 @@ static const fusing fused[] = {
   {"integers", 'i', {{"bits", "*i32, *i32, i32, 256", "a,b,1000", {4}}, {"bits", "*i32, *i32, i32, 256", "b,c,1000", {4}}}, "b", 1, NULL},
   {"bytes", 'i', {{"bits", "*i8, *i8, i32, 256", "a,b,1000", {4}}, {"bits", "*i8, *i8, i32, 256", "b,c,1000", {4}}}, "b", 1, NULL},
   {"wide integers", 'i', {{"bits", "*i64, *i64, i32, 256", "a,b,1000", {4}}, {"bits", "*i64, *i64, i32, 256", "b,c,1000", {4}}}, "b", 1, NULL},
+  {"a product, then a sum", 'f', {{"times", "*fp32, *fp32, *fp32, 256", "a,b,c", {4}}, {"plus", "*fp32, *fp32, *fp32, 256", "c,d,e", {4}}}, "c", 1, NULL},
   {"another size type", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"scale", "*fp32, *fp32, fp32, i64, 256", "b,c,2.5,1000", {4}}}, NULL, 1, NULL},
   {"a smaller size", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"scale", SCALE, "b,c,2.5,900", {4}}}, NULL, 1, NULL},
   {"a loop over values", 'f', {{"scale", SCALE, "a,b,0.5,1000", {4}}, {"powers", "*fp32, *fp32, i32, i32, 256", "b,c,1000,4", {4}}}, "b", 1, NULL},
@@ -456,6 +478,8 @@ static void equal_addresses_and_masks_are_fused(void **state) {
 /* ---- what is not ---------------------------------------------------------- */
 
 static const fusing refused[] = {
+  {"a sum of what was narrow", 'h', {{"half", "*fp16:16, *fp32:16, i32, 1024", "a,b,1000", {4}}, {"total", "*fp32:16, *fp32:16, i32, 1024", "b,c,1000", {4}}}, "b", 2, "a sum or product of 'total' would be added up in another order"},
+  {"a sum of what was wide", 'f', {{"half", "*fp32:16, *fp16:16, i32, 1024", "a,b,1000", {4}}, {"total", "*fp16:16, *fp32:16, i32, 1024", "b,c,1000", {4}}}, "b", 2, "a sum or product of 'total' would be added up in another order"},
   {"another grid", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"scale", SCALE, "b,c,2.5,1000", {5}}}, NULL, 2, "the grid of 'scale' is 4 x 1 x 1 and that of 'scale' 5 x 1 x 1"},
   {"nothing passes", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"scale", SCALE, "a,c,2.5,1000", {4}}}, NULL, 2, "'scale' reads nothing that is written before it"},
   {"only overwritten", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"scale", SCALE, "c,b,2.5,1000", {4}}}, NULL, 2, "reads nothing that is written before it"},
@@ -475,6 +499,8 @@ static const fusing refused[] = {
   {"gathered", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"gathered", TWO, "b,c,d,1000", {4}}}, NULL, 2, "'gathered' reads 'out' at other addresses"},
   {"turned", 'f', {{"turned", "*fp32, *fp32, i32, i32, 16, 32", "a,b,64,64", {4, 2}}, {"tile", TILE, "b,c,64,64,64,1.0", {4, 2}}}, NULL, 2, "at other addresses"},
   {"buffers that overlap in part", 'f', {{"add", ADD, "a,b,c,1000", {4}}, {"scale", SCALE, "c+4,d,2.5,1000", {4}}}, NULL, 2, "'out' of 'add' and 'x' of 'scale' share memory and are not the same"},
+  {"a product in common", 'f', {{"ramp", "*fp32, *fp32, 256", "a,b", {4}}, {"ramp", "*fp32, *fp32, 256", "b,c", {4}}}, "b", 2, "'ramp' has a product of numbers in common with another kernel"},
+  {"a scalar product in common", 'f', {{"tilt", ONE, "a,b,1000", {4}}, {"tilt", ONE, "b,c,1000", {4}}}, "b", 2, "'tilt' has a product of numbers in common with another kernel"},
   {"another element type", 'f', {{"scale", SCALE, "a,b,2.5,1000", {4}}, {"bits", "*i32, *i32, i32, 256", "b,c,1000", {4}}}, NULL, 2, "'out' has another element type in 'bits'"},
   {"another width", 'h', {{"half", "*fp16, *fp16, i32, 256", "a,b,1000", {4}}, {"bits", "*i8, *i8, i32, 256", "b,c,1000", {4}}}, NULL, 2, "another element type"},
 };

@@ -167,17 +167,30 @@ static bool collect(fuser *f, tm_block block, uint32_t *part, bool nested) {
  * of several parts. For the same reason equal instructions are not looked for
  * again once values are passed, and what is passed has a name, by which the
  * emitter makes it a variable. */
+static bool is_shared_product(const fuser *f, tm_value v, uint32_t part,
+                              const uint32_t *part_of) {
+  bool crossed = false;
+  for (tm_inst def = tm_val(f->ir, v)->def; def;
+       def = tm_val(f->ir, tm_get(f->ir, def)->operands[0])->def) {
+    crossed = crossed || part_of[def] != part;
+    switch (tm_get(f->ir, def)->op) {
+    case TM_MULF: return crossed;
+    case TM_NEGF: case TM_SPLAT: case TM_UNSPLAT: case TM_BROADCAST:
+    case TM_EXPAND_DIMS: case TM_RESHAPE: case TM_TRANS: break;
+    default: return false;
+    }
+  }
+  return false;
+}
+
 static bool shares_product(fuser *f, tm_block block, uint32_t *part,
                            uint32_t *part_of) {
   TM_EACH_INST(f->ir, inst, block) {
     const tm_inst_data *i = tm_get(f->ir, inst);
     if (*part + 1 < f->request->n_parts && inst == f->marks[*part]) ++*part;
     part_of[inst] = *part;
-    for (uint32_t o = 0; o < i->n_operands; o++) {
-      tm_inst def = tm_val(f->ir, i->operands[o])->def;
-      if (def && tm_get(f->ir, def)->op == TM_MULF && part_of[def] != *part)
-        return true;
-    }
+    for (uint32_t o = 0; o < i->n_operands; o++)
+      if (is_shared_product(f, i->operands[o], *part, part_of)) return true;
     for (uint32_t r = 0; r < i->n_regions; r++)
       if (shares_product(f, i->regions[r], part, part_of)) return true;
   }
