@@ -82,6 +82,38 @@ def test_configurations_over_a_limit_are_passed_over():
     assert through_memory.configs_timings[through_memory.configs[0]][0] == float("inf")
 
 
+def test_what_is_wrong_with_every_configuration_is_raised():
+    @triton_metal.autotune([Config({"N": 16384}), Config({"N": 32768})], key=[])
+    @triton_metal.jit
+    def too_large(x, out, N: tl.constexpr):
+        s = tl.shared_memory([N], tl.float32)
+        s[tl.arange(0, N)] = tl.load(x)
+        tl.store(out, tl.sum(s[N - 1 - tl.arange(0, N)]))
+
+    with pytest.raises(triton_metal.OutOfResources, match="threadgroup memory"):
+        too_large[(1,)](floats(1), np.zeros(1, np.float32))
+
+
+def test_threads_tune_at_once():
+    import threading
+
+    kernel, wrong = tuned(), []
+
+    def work(n):
+        x, out = floats(n), np.zeros(n, np.float32)
+        for _ in range(3):
+            kernel[grid](x, out, n)
+        if not np.allclose(out, 3 * x, rtol=1e-5):
+            wrong.append(n)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in (100, 100, 300, 700)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and len(kernel.cache) == 3
+
+
 def test_tuned_values_must_not_be_given():
     x, out = floats(64), np.zeros(64, np.float32)
     with pytest.raises(ValueError, match="Conflicting meta-parameters: BLOCK"):

@@ -229,6 +229,29 @@ def test_errors_in_helpers_of_other_files_name_those():
     assert any(d.file == __file__ for d in caught.value.diagnostics)  # and who called
 
 
+def host_only(x):
+    return x + 1
+
+
+nameless = lambda x: x + 1  # noqa: E731
+
+
+@pytest.mark.parametrize("name", ["host_only", "nameless"])
+def test_ordinary_functions_are_refused_where_they_are_called(name):
+    @triton_metal.jit
+    def first(x, out):
+        tl.store(out, host_only(tl.load(x)))
+
+    @triton_metal.jit
+    def second(x, out):
+        tl.store(out, nameless(tl.load(x)))
+
+    kernel = first if name == "host_only" else second
+    with pytest.raises(triton_metal.CompilationError, match=name) as caught:
+        run(kernel)
+    assert (caught.value.lineno, caught.value.col_offset) == line_of(kernel.fn, name)
+
+
 def test_errors_in_nested_kernels_have_the_files_column():
     if True:
         @triton_metal.jit

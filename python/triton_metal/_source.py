@@ -228,14 +228,12 @@ class Program:
         if spelled is None and module:  # a function or object of Triton's own
             unit.bound[name] = f"from {module} import {getattr(value, '__name__', name)} as {name}"
         elif spelled is None and isinstance(value, types.FunctionType):
-            owner = getattr(value, "__module__", None)
-            unit.bound[name] = f"from {owner} import {value.__name__} as {name}" if owner else ""
+            if all(part.isidentifier() for part in [*str(value.__module__).split("."), value.__name__]):
+                unit.bound[name] = f"from {value.__module__} import {value.__name__} as {name}"
         elif spelled is not None:
             unit.bound[name] = f"{name} = {spelled}"
             if namespace is not None:
                 self.used_globals.append((namespace, name, value))
-        if not unit.bound.get(name, "x"):
-            del unit.bound[name]
         return None
 
     def _bind_class(self, unit, name, value):

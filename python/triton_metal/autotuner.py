@@ -8,6 +8,7 @@ to run around each launch (pre_hook, post_hook, do_bench, heuristics between the
 two decorators) it is done here as upstream does it.
 """
 import inspect
+import threading
 import time
 
 from . import _tune, errors, knobs, testing
@@ -82,6 +83,7 @@ class Autotuner(KernelInterface):
         self.reset_to_zero, self.restore_value = list(reset_to_zero or []), list(restore_value or [])
         self._check_names()
         self.cache, self.configs_timings, self.best_config, self.nargs = {}, {}, None, None
+        self._lock = threading.RLock()  # over nargs and what hooks keep
         self._known = {}  # shapes of calls → (what to look at, its values → what to launch)
         self.tuning = []  # the library's rows of the last measurement
         self.restore_copies = {}
@@ -281,6 +283,10 @@ class Autotuner(KernelInterface):
 
     def run(self, *args, **kwargs):
         """Launches with the configuration for these arguments."""
+        with self._lock:
+            return self._run(args, kwargs)
+
+    def _run(self, args, kwargs):
         self.nargs = dict(zip(self.arg_names, args))
         try:
             if len(self.configs) > 1 and self._is_librarys() and (key := self._key(kwargs)) not in self.cache:

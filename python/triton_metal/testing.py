@@ -2,6 +2,7 @@
 """Measuring and comparing, with upstream's names."""
 import math
 import statistics
+import sys
 import time
 
 from . import _runtime
@@ -28,11 +29,20 @@ def _summary(times, quantiles, return_mode):
         {"min": min, "max": max, "mean": statistics.mean, "median": statistics.median}[return_mode](times)
 
 
+def _wait():
+    """For launches of this package, and for torch's on MPS."""
+    _runtime.synchronize()
+    torch = sys.modules.get("torch")
+    backend = getattr(getattr(torch, "backends", None), "mps", None)
+    if backend is not None and backend.is_available():
+        torch.mps.synchronize()
+
+
 def _timed(fn):
     """Milliseconds from the call to the end of what it launched."""
     start = time.perf_counter()
     fn()
-    _runtime.synchronize()
+    _wait()
     return 1e3 * (time.perf_counter() - start)
 
 
@@ -46,11 +56,11 @@ def do_bench(fn, warmup=25, rep=100, grad_to_none=None, quantiles=None, return_m
     if return_mode not in ("min", "max", "mean", "median", "all"):
         raise ValueError(f"return_mode is 'min', 'max', 'mean', 'median' or 'all', not {return_mode!r}")
     fn()
-    _runtime.synchronize()
+    _wait()
     estimate = min(_timed(fn) for _ in range(2))
     for _ in range(max(1, int(warmup / max(estimate, 1e-3)))):
         fn()
-    _runtime.synchronize()
+    _wait()
     times = []
     for _ in range(max(1, int(rep / max(estimate, 1e-3)))):
         for tensor in grad_to_none or ():

@@ -31,6 +31,8 @@ def _alias(prefix):
             rest = name[len("triton_metal."):]
             if not rest.startswith("_"):
                 sys.modules.setdefault(f"{prefix}.{rest}", module)
+    for vendor in ("cuda", "hip"):
+        sys.modules.setdefault(f"{prefix}.language.extra.{vendor}.libdevice", language.extra.libdevice)
 
 
 _alias(__name__)
