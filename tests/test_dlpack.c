@@ -391,8 +391,10 @@ static void what_is_refused_stays_the_callers(void **state) {
   assert_int_equal(deleted, 1);
   refused(tm_buffer_from_dlpack(&b, NULL, context, NULL, &error),
           TM_E_ARGUMENT, "managed");
-  refused(tm_buffer_from_dlpack(&b, NULL, NULL, legacy(), &error),
-          TM_E_ARGUMENT, "context");
+  DLManagedTensor *kept = legacy();
+  refused(tm_buffer_from_dlpack(&b, NULL, NULL, kept, &error), TM_E_ARGUMENT,
+          "context");
+  kept->deleter(kept);
 }
 
 /* ---- out --------------------------------------------------------------------- */
