@@ -1,0 +1,3 @@
+/edef§ned is not there
+#
+#if elsedefined(__has_include) || !À r
