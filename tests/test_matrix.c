@@ -317,6 +317,41 @@ static void matrices_in_structs_are_found(void **state) {
   for (int i = 0; i < MATRICES * 64; i++) assert_true(out[i] == want[i]);
 }
 
+/* Both halves of a lane's dword, in memory's order and turned round. */
+static void halves_of_dwords_become_elements(void **state) {
+  static const char *const ways[] = {
+      "h.thread_elements()[0] = p.x; h.thread_elements()[1] = p.y;",
+      "h.thread_elements()[0] = p.y; h.thread_elements()[1] = p.x;",
+      "h.thread_elements()[0] = p.x; h.thread_elements()[1] = p.x;"};
+  static float in[MATRICES * 64], out[MATRICES * 64];
+  for (int way = 0; way < 3; way++) {
+    char statements[512];
+    _Float16 half[64];
+    for (int i = 0; i < MATRICES * 64; i++) in[i] = random_float();
+    for (int i = 0; i < 64; i++) half[i] = (_Float16)in[i];
+    memcpy(in, half, sizeof(half));
+    snprintf(statements, sizeof(statements),
+             "uint lane = (uint)simd_prefix_exclusive_sum(1);"
+             "half2 p = as_type<half2>(((device const uint *)in)[lane]);"
+             "simdgroup_half8x8 h; %s"
+             "m[0].thread_elements()[0] = (float)h.thread_elements()[0];"
+             "m[0].thread_elements()[1] = (float)h.thread_elements()[1];"
+             "m[1] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);"
+             "simdgroup_multiply_accumulate(m[1], h,"
+             " simdgroup_half8x8(1.0h), m[1]);",
+             ways[way]);
+    run_on(statements, in, out);
+    for (int l = 0; l < 32; l++)
+      for (int i = 0; i < 2; i++) {
+        int row = (l >> 1 & 3) | (l >> 4 & 1) << 2;
+        int column = (l & 1) << 1 | (l >> 3 & 1) << 2 | i;
+        int from = 2 * l + (way == 0 ? i : way == 1 ? 1 - i : 0);
+        assert_true(out[row * 8 + column] == (float)half[from]);
+        assert_true(out[64 + row * 8 + column] == (float)half[from]);
+      }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(products_round_once_a_step_in_every_form),
@@ -324,6 +359,7 @@ int main(void) {
       cmocka_unit_test(rows_are_loaded_and_stored_in_every_form),
       cmocka_unit_test(products_keep_their_order),
       cmocka_unit_test(matrices_in_structs_are_found),
+      cmocka_unit_test(halves_of_dwords_become_elements),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,6 +246,7 @@ static bool to_object(sm_emit *e, LLVMTargetMachineRef machine,
   bool ok = optimize(module, machine, pipeline(), error);
   if (ok) {
     sm_join_products(e);
+    sm_pair_halves(e);
     dump(module, "after");
     LLVMMemoryBufferRef buffer = NULL;
     char *message = NULL;

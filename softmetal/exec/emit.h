@@ -379,6 +379,10 @@ bool sm_is_group(sm_builtin which);
  * functions of the module; after LLVM's passes. (emit_join.c) */
 void sm_join_products(sm_emit *e);
 
+/* Halves that a fragment takes from memory's order are left in it; after
+ * LLVM's passes. (emit_pair.c) */
+void sm_pair_halves(sm_emit *e);
+
 /* A function of rt_matrix.c for this CPU, without its prefix and form; the
  * second is NULL before the first call. (emit_matrix.c) */
 void sm_matrix_call(sm_emit *e, const char *name, sm_val *args, unsigned n);

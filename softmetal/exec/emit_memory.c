@@ -788,28 +788,6 @@ static sm_val slot_addresses(sm_emit *e, const sm_place *place,
   return LL.BuildGEP2(e->b, e->i8, at, &by, 1, "");
 }
 
-/* Fragments are kept in four pieces: wider values than registers are costly
- * to compile when they live across blocks. */
-static sm_val pieces_load(sm_emit *e, sm_ty element, sm_val at,
-                          unsigned bytes) {
-  sm_val part[4];
-  for (unsigned q = 0; q < 4; q++)
-    part[q] = load(e, sm_vector_type(element, 16),
-                   sm_at(e, at, sm_i64(e, (uint64_t)q * 16 * bytes)), 8,
-                   SM_THREAD);
-  return concat(e, concat(e, part[0], part[1], 16),
-                concat(e, part[2], part[3], 16), 32);
-}
-
-static void pieces_store(sm_emit *e, sm_val v, sm_val at, unsigned bytes) {
-  for (unsigned q = 0; q < 4; q++) {
-    int mask[16];
-    for (int i = 0; i < 16; i++) mask[i] = (int)q * 16 + i;
-    store(e, sm_shuffle(e, v, NULL, mask, 16),
-          sm_at(e, at, sm_i64(e, (uint64_t)q * 16 * bytes)), 8);
-  }
-}
-
 static sm_leaf slot_read(sm_emit *e, const sm_place *place, const slot *s) {
   sm_state *state = place->state;
   if (place->index && place->index_varies) {
@@ -826,7 +804,8 @@ static sm_leaf slot_read(sm_emit *e, const sm_place *place, const slot *s) {
   sm_val at = sm_at(e, state->memory, sm_i64(e, s->offset));
   if (place->index) at = sm_at(e, at, place->index);
   if (s->fragment)
-    return sm_leaf_uni(pieces_load(e, s->element, at, 4));
+    return sm_leaf_uni(load(e, sm_vector_type(s->element, 64), at, 4,
+                            SM_THREAD));
   sm_val v = load(e, slot_memory(e, state, s), at, 8, SM_THREAD);
   if (s->scalar == SM_BOOL)
     v = CONVERT(Trunc, v, resized(LL.TypeOf(v), e->i1));
@@ -863,7 +842,7 @@ static void slot_write(sm_emit *e, const sm_place *place, const slot *s,
       sm_emit_fail(e, state->var ? state->var->loc : (tm_loc){0},
                    "internal: divergent assignment to a uniform variable");
     if (s->fragment) {
-      pieces_store(e, v.v, at, 4);
+      store(e, v.v, at, 4);
       return;
     }
     bytes = v.v;

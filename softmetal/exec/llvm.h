@@ -63,7 +63,7 @@
   X(CountIncoming) X(GetIncomingValue) X(GetIncomingBlock) \
   X(GetNumSuccessors) X(GetSuccessor) X(SetSuccessor) X(GetMetadata) \
   X(GetAllocatedType) X(ABISizeOfType) X(GetGEPSourceElementType) \
-  X(GetNextFunction) X(GetFirstFunction) \
+  X(GetNextFunction) X(GetFirstFunction) X(GetMaskValue) \
   X(AddFunction) X(GetParam) X(SetLinkage) X(AddGlobal) X(SetInitializer) \
   X(SetGlobalConstant) X(SetAlignment) X(GetNamedFunction) \
   X(SetUnnamedAddress) \
