@@ -8,6 +8,7 @@
 #define _GNU_SOURCE /* setenv */
 #include "support/device.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -831,6 +832,99 @@ static void a_failure_on_the_gpu_names_the_kernels(void **state) {
   tm_buffer_destroy(out);
 }
 
+/* No memory for the numbers of a replay: nothing is lost but the call. */
+static void a_replay_without_memory_may_be_tried_again(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *a = floats(0), *b = floats(0);
+  record(false);
+  launch_scale(x, a, 2);
+  tm_graph *graph = recorded();
+  replay(graph); /* in flight: the next numbers need a block of their own */
+  OK(tm_graph_replace_buffer(graph, a, b, &error));
+  OK(tm_graph_set_arg(graph, 0, 2, tm_arg_float(5), &error));
+  tm_memory_trim(t.context);
+  setenv("SOFTMETAL_FAULT", "buffer:1+", 1);
+  tm_status status = tm_graph_launch(t.stream, graph, &error);
+  unsetenv("SOFTMETAL_FAULT");
+  FAILS(status, TM_E_MEMORY, "");
+  replay(graph);
+  await();
+  for (int i = 0; i < N; i++) {
+    assert_true(at(a, i) == 2 * (float)(1 + i));
+    assert_true(at(b, i) == 5 * (float)(1 + i));
+  }
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(a);
+  tm_buffer_destroy(b);
+}
+
+/* One thread replays while another changes: each replay is of one state. */
+static void *change(void *payload) {
+  tm_graph *graph = payload;
+  for (int k = 1; k <= 200; k++)
+    if (tm_graph_set_arg(graph, 0, 2, tm_arg_float(k), NULL)) return NULL;
+  return payload;
+}
+
+static void threads_may_replay_and_change_a_graph(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  tm_graph *graph = two_scales(x, mid, out, false);
+  pthread_t other;
+  assert_int_equal(pthread_create(&other, NULL, change, graph), 0);
+  for (int k = 0; k < 50; k++) {
+    replay(graph);
+    await();
+    float by = at(mid, 0); /* x is 1 there */
+    for (int i = 0; i < N; i++) {
+      assert_true(at(mid, i) == by * (float)(1 + i));
+      assert_true(at(out, i) == 3 * by * (float)(1 + i));
+    }
+  }
+  void *result;
+  assert_int_equal(pthread_join(other, &result), 0);
+  assert_ptr_equal(result, graph);
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
+/* The places in a kernel's text are counted in its own module's sources. */
+static void kernels_of_two_modules_are_fused(void **state) {
+  (void)state;
+  static const char text[] =
+      "\n\n\nimport triton\nimport triton.language as tl\n\n\n"
+      "@triton.jit\n"
+      "def negate(x, out, n, BLOCK: tl.constexpr):\n"
+      "    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)\n"
+      "    here = i < n\n"
+      "    tl.store(out + i, -tl.load(x + i, here), here)\n";
+  tm_module *ours = t.module;
+  OK(tm_module_parse(&t.module, "other", "other.py", text, sizeof text - 1,
+                     NULL, &error));
+  tm_kernel *negate = compile("negate", "*fp32, *fp32, i32, 256");
+  tm_module_destroy(t.module);
+  t.module = ours;
+  tm_buffer *x = floats(1), *mid = floats(0), *out = floats(0);
+  record(true);
+  launch_scale(x, mid, 2);
+  tm_arg args[3] = {tm_arg_buffer(mid, 0), tm_arg_buffer(out, 0),
+                    tm_arg_int(N)};
+  OK(tm_launch(t.stream, negate, tm_grid_1d(PROGRAMS), args, 3, &error));
+  tm_graph *graph = recorded();
+  tm_kernel_destroy(negate);
+  assert_int_equal(tm_graph_dispatches(graph), 1);
+  replay(graph);
+  await();
+  for (int i = 0; i < N; i++) assert_true(at(out, i) == -2 * (float)(1 + i));
+  tm_graph_destroy(graph);
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(mid);
+  tm_buffer_destroy(out);
+}
+
 /* ---- misuse ------------------------------------------------------------- */
 
 static void a_stream_records_one_graph_at_a_time(void **state) {
@@ -911,6 +1005,9 @@ int main(void) {
     cmocka_unit_test(kernels_print_at_every_replay),
     cmocka_unit_test(buffers_are_reached_by_address),
     cmocka_unit_test(a_failure_on_the_gpu_names_the_kernels),
+    cmocka_unit_test(a_replay_without_memory_may_be_tried_again),
+    cmocka_unit_test(threads_may_replay_and_change_a_graph),
+    cmocka_unit_test(kernels_of_two_modules_are_fused),
     cmocka_unit_test(a_stream_records_one_graph_at_a_time),
     cmocka_unit_test(a_stream_may_be_destroyed_while_it_records),
     cmocka_unit_test(nothing_is_asked_of_null),
