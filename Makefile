@@ -234,10 +234,10 @@ bench-python: $(SETUP) ## what a launch through Python costs, beside upstream's 
 
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
 	+@$(SUBMAKE) products
-	+@$(SUBMAKE) $(BUILD)/bench/bench $(BUILD)/bench/replay_part
+	+@$(SUBMAKE) $(BUILD)/bench/bench $(BUILD)/bench/replay_part $(BUILD)/bench/lookup_part
 	@$(BUILD)/bench/bench "$(BENCH)"
 
-BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/replay_part.c bench/bench.c,$(BENCH_SRC)))
+BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/replay_part.c bench/lookup_part.c bench/bench.c,$(BENCH_SRC)))
 $(BUILD)/bench/demo: $(call obj,bench/demo.c bench/picture.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) -lz -lm -lpthread -ldl
@@ -247,9 +247,9 @@ $(BUILD)/bench/bench: $(call obj,bench/bench.c) $(BENCH_COMMON) $(BUILD)/$(SHARE
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -ltritonmetal $(RPATH) \
 	  $(filter %.a,$^) $(LIBS)
-# Sees inside, as tests do.
-$(BUILD)/bench/replay_part: $(call obj,bench/replay_part.c bench/gpu.c bench/measure.c) \
-                            $(BUILD)/libtritonmetal.a
+# These see inside, as tests do.
+$(BUILD)/bench/%_part: $(BUILD)/obj/bench/%_part.c.o $(call obj,bench/gpu.c bench/measure.c) \
+                       $(BUILD)/libtritonmetal.a
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 # Peers get what a user would give plain C, whatever OPT says.
@@ -301,7 +301,7 @@ cross-macos: $(SETUP) ## build and check dylibs for macOS, arm64 and x86-64, any
 
 mac-report: $(SETUP) ## everything a first run on a Mac should tell, in build/mac-report.txt
 	+@$(SUBMAKE) tests-built
-	+@$(SUBMAKE) $(BUILD)/bench/demo $(BUILD)/bench/bench
+	+@$(SUBMAKE) $(BUILD)/bench/demo $(BUILD)/bench/bench $(BUILD)/bench/replay_part $(BUILD)/bench/lookup_part
 	@BUILD=$(BUILD) sh tools/mac_report.sh
 .PHONY: mac-report
 
