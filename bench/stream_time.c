@@ -36,15 +36,22 @@ typedef struct launches {
   size_t n_args;
 } launches;
 
+/* CPU time: that of others does not count. */
+static double thread_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 /* Seconds of one launch, on the host. */
 static double seconds_of_launch(launches *l, uint32_t count) {
   tm_error *error = NULL;
-  double start = bench_seconds();
+  double start = thread_seconds();
   for (uint32_t k = 0; k < count; k++)
     bench_check(tm_launch(l->gpu.stream, l->kernel, tm_grid_1d(1), l->args,
                           l->n_args, &error),
                 error);
-  return (bench_seconds() - start) / count;
+  return (thread_seconds() - start) / count;
 }
 
 static void wait_for(launches *l) {
@@ -107,22 +114,14 @@ typedef struct thread_job {
   launches launch;           /* a stream and buffers of the thread's own, the
                                 context's kernel */
   pthread_barrier_t *start;
-  double seconds[ROUNDS];    /* of a launch, on the thread's CPU */
+  double seconds[ROUNDS];    /* of a launch */
 } thread_job;
-
-static double thread_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void *launch_rounds(void *payload) {
   thread_job *job = payload;
   for (int i = 0; i < ROUNDS; i++) {
     pthread_barrier_wait(job->start);
-    double begun = thread_seconds();
-    seconds_of_launch(&job->launch, LONG_BURST);
-    job->seconds[i] = (thread_seconds() - begun) / LONG_BURST;
+    job->seconds[i] = seconds_of_launch(&job->launch, LONG_BURST);
     wait_for(&job->launch);
   }
   return NULL;
