@@ -245,6 +245,20 @@ static tm_status check_grid(const tm_kernel *kernel, tm_grid grid,
   return TM_OK;
 }
 
+/* Which arguments they are; for debug levels at which launches are told. */
+static void tell_overlaps(const tm_kernel *kernel, const tm_arg *args) {
+  const tm_kernel_arg *names = kernel->facts.args;
+  if (kernel->context->settings.debug_level < 2) return;
+  for (uint32_t i = 0; i < kernel->program.n_args; i++)
+    for (uint32_t k = 0; k < i && kernel->slots[i].is_buffer; k++)
+      if (kernel->slots[k].is_buffer && tmi_share_memory(&args[i], &args[k]))
+        tmi_log(kernel->context, 2,
+                "kernel '%s': arguments %u ('%s') and %u ('%s') share memory%s",
+                kernel->facts.name, (unsigned)k, names[k].name, (unsigned)i,
+                names[i].name,
+                names[i].writes || names[k].writes ? ", which it writes" : "");
+}
+
 tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
                                tm_grid grid, const tm_arg *args,
                                size_t n_args, tmi_dispatch *out,
@@ -266,6 +280,7 @@ tm_status tmi_dispatch_prepare(tm_context *context, tm_kernel *kernel,
   status = tmi_launch_pack(kernel, args, (unsigned char *)out->scalars, error);
   if (status) return status;
   if (!kernel->spec.may_overlap && tmi_launch_overlaps(kernel, args)) {
+    tell_overlaps(kernel, args);
     status = tmi_kernel_overlapping(kernel, &kernel, error);
     if (status) return status;
     return tmi_dispatch_prepare(context, kernel, grid, args, n_args, out,

@@ -28,6 +28,7 @@ static tm_module *module;
 static tm_stream *stream;
 static tm_error *error;
 static int recompiled; /* lines of the log about a second compile */
+static char overlap[200]; /* the last line about memory that is shared */
 static char *pages;    /* four of them */
 static size_t page;
 
@@ -46,14 +47,17 @@ static void refused(tm_status found, tm_status expected, const char *words) {
 
 static void read_log(void *payload, uint32_t level, const char *line) {
   recompiled += strstr(line, "once more") != NULL;
+  if (strstr(line, "share memory"))
+    snprintf(overlap, sizeof overlap, "%s", line);
 }
 
 static int begin(void **state) {
   tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
   o.cache = TM_SWITCH_OFF;
-  o.debug_level = 1;
+  o.debug_level = 2;
   o.log = read_log;
   recompiled = 0;
+  overlap[0] = 0;
   OK(tm_context_create(&context, &o, &error));
   OK(tm_module_parse(&module, "ops", "ops.py", source, sizeof source - 1,
                      NULL, &error));
@@ -129,6 +133,7 @@ static void memory_at_any_address_is_wrapped_by_its_pages(void **state) {
   check_pair(k, 4, 4 + 4 * 300, 300);               /* neighbours */
   check_pair(k, 2 * page - 4 * 300, 2 * page, 300);
   assert_int_equal(recompiled, 0);                  /* none shares memory */
+  assert_string_equal(overlap, "");
   assert_int_equal(memory().wrapped, 0);
   assert_int_equal(memory().buffers, 0);
   tm_kernel_destroy(k);
@@ -161,6 +166,8 @@ static void wraps_that_overlap_by_one_element_are_seen(void **state) {
   tm_buffer *a = wrap(x, 64 * 4), *b = wrap(x + 63, 64 * 4);
   launch(k, a, b, 64); /* one program: all loads come before the stores */
   assert_int_equal(recompiled, 1);
+  assert_string_equal(overlap, "kernel 'scale': arguments 0 ('x') and 1 ('y') "
+                               "share memory, which it writes");
   for (int i = 0; i < 63; i++) assert_true(x[i] == (float)i);
   for (int i = 0; i < 64; i++) assert_true(x[63 + i] == (float)i * 2 + 1);
   tm_buffer_destroy(a);
