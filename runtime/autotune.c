@@ -616,6 +616,7 @@ tm_status tm_function_tuning(tm_function *function,
                              void *payload, tm_error **error) {
   tmi_begin(error);
   TMI_HANDLE(function, TMI_FUNCTION, error);
+  TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(row != NULL, error);
   report to = {function, row, payload};
   tmi_table_each(&function->records, report_record, &to);

@@ -622,6 +622,7 @@ tm_status tm_function_warmup(tm_function *function, const tm_arg *args,
                              tm_error **error) {
   tmi_begin(error);
   TMI_HANDLE(function, TMI_FUNCTION, error);
+  TMI_CHECK_ALIVE(function, error);
   TMI_CHECK(args != NULL || !n_args, error);
   tmi_call call;
   tm_status status = read_call(&call, function, args, n_args, options, error);
