@@ -197,7 +197,7 @@ asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
 tsan: $(SETUP) ## the threaded tests under the thread sanitizer
 	+@$(SUBMAKE) BUILD=build/tsan OPT="-O1 -g" \
 	  SAN="-fsanitize=thread" tests-built
-	@BUILD=build/tsan TESTS="test_cache test_runtime test_variants test_autotune test_background test_hazard test_stream test_event test_launch_into test_exec test_regions test_metal_queue test_metal_objects test_profile test_handles" sh tests/run.sh
+	@BUILD=build/tsan TESTS="test_cache test_runtime test_variants test_autotune test_background test_hazard test_stream test_event test_launch_into test_exec test_regions test_metal_queue test_metal_objects test_profile test_handles test_graph" sh tests/run.sh
 
 test-upstream: $(SETUP) ## check our TTIR with upstream Triton (needs python3 and PyPI)
 	+@$(SUBMAKE) tests-built

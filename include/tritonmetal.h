@@ -1360,7 +1360,8 @@ TM_API size_t tm_graph_nodes(const tm_graph *graph);
  * Threads: any. Since: 0.1 */
 TM_API size_t tm_graph_dispatches(tm_graph *graph);
 /* Puts new_buffer in old_buffer's place in every argument, and in the list of
- * temporaries. Offsets stay. When it fails the graph is as it was.
+ * temporaries. Offsets stay. When it fails the graph is as it was. Both must be
+ * alive: replace a buffer, then destroy it.
  * Errors: TM_E_ARGUMENT (no argument has old_buffer; a check of a launch fails
  * for new_buffer, with the kernel's name), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */

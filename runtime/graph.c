@@ -77,6 +77,8 @@ static tm_status add_temporaries(tm_graph *graph,
                                  tm_error **error) {
   for (size_t i = 0; i < options->n_temporaries; i++) {
     tm_buffer *buffer = options->temporaries[i];
+    if (buffer && !tmi_handle_is_ok(buffer, TMI_BUFFER))
+      return tmi_fail_handle(buffer, TMI_BUFFER, "tm_graph_begin", error);
     if (!buffer || buffer->context != graph->context)
       return tmi_fail(error, TM_E_ARGUMENT, "temporary %zu is %s", i,
                       buffer ? "a buffer of another context"
@@ -332,11 +334,13 @@ tm_status tm_graph_set_arg(tm_graph *graph, size_t node, size_t arg,
                     "kernel '%s' (launch %zu of the graph): descriptors and "
                     "tuples are set part by part, as tm_kernel_info has them",
                     n->kernel->facts.name, node);
+  tm_status status = tmi_check_args(&value, 1, __func__, error);
+  if (status) return status;
   pthread_mutex_lock(&graph->lock);
   tm_arg args[TMI_MOST_FLAT];
   memcpy(args, n->args, n->n_args * sizeof args[0]);
   args[arg] = value;
-  tm_status status = check_args(n, args, error);
+  status = check_args(n, args, error);
   if (!status) set_arg(graph, node, arg, &value);
   pthread_mutex_unlock(&graph->lock);
   tmi_buffers_end(graph->context);

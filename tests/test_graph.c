@@ -959,6 +959,31 @@ static void a_stream_may_be_destroyed_while_it_records(void **state) {
   tm_buffer_destroy(x);
 }
 
+static void destroyed_buffers_and_graphs_are_refused(void **state) {
+  (void)state;
+  tm_buffer *x = floats(1), *out = floats(0), *gone = floats(0);
+  tm_buffer_destroy(gone);
+  tm_graph_options o = TM_GRAPH_OPTIONS_INIT;
+  o.temporaries = &gone;
+  o.n_temporaries = 1;
+  FAILS(tm_graph_begin(t.stream, &o, &error), TM_E_ARGUMENT, "was destroyed");
+  record(false);
+  launch_scale(x, out, 2);
+  tm_graph *graph = recorded();
+  FAILS(tm_graph_set_arg(graph, 0, 1, tm_arg_buffer(gone, 0), &error),
+        TM_E_ARGUMENT, "was destroyed");
+  FAILS(tm_graph_replace_buffer(graph, out, gone, &error), TM_E_ARGUMENT,
+        "was destroyed");
+  replay(graph);
+  await();
+  for (int i = 0; i < N; i++) assert_true(at(out, i) == 2 * (float)(1 + i));
+  tm_graph_destroy(graph);
+  FAILS(tm_graph_launch(t.stream, graph, &error), TM_E_ARGUMENT,
+        "was destroyed");
+  tm_buffer_destroy(x);
+  tm_buffer_destroy(out);
+}
+
 static void nothing_is_asked_of_null(void **state) {
   (void)state;
   tm_graph *graph;
@@ -1010,6 +1035,7 @@ int main(void) {
     cmocka_unit_test(kernels_of_two_modules_are_fused),
     cmocka_unit_test(a_stream_records_one_graph_at_a_time),
     cmocka_unit_test(a_stream_may_be_destroyed_while_it_records),
+    cmocka_unit_test(destroyed_buffers_and_graphs_are_refused),
     cmocka_unit_test(nothing_is_asked_of_null),
   };
   return cmocka_run_group_tests(tests, begin, end);
