@@ -231,7 +231,8 @@ static tm_status add_longest(tm_graph *graph, uint32_t *at,
                              tm_error **error) {
   uint32_t n, loads[TMI_MOST_FUSED + 1] = {0}, first = *at;
   char reason[400];
-  tm_status status = longest(graph, first, &n, loads, reason, sizeof reason, error);
+  tm_status status =
+      longest(graph, first, &n, loads, reason, sizeof reason, error);
   tmi_fusion fusion;
   tmi_known *k = NULL;
   for (; !status && n > 1; n--) {

@@ -7,9 +7,9 @@
  *     %x = tt.load %p, %m, %o        ->   %x = arith.select %m, %v, %o
  *
  * The rules are in fuse.h. After tm_optimize equal addresses and masks are one
- * value; where not, linear_form.c may know them to be equal. What a program itself
- * does in turn, an update in place say, stays in turn: the emitter sees to it
- * (lib/msl/emitter_order.c).
+ * value; where not, linear_form.c may know them to be equal. What a program
+ * itself does in turn, an update in place say, stays in turn: the emitter sees
+ * to it (lib/msl/emitter_order.c).
  *
  * A masked load without another value reads zero where its mask is false, as
  * emitted loads do.

@@ -18,7 +18,8 @@
  *   - a load after a store has a mask that the store's covers, so that it
  *     reads what was stored and nothing else
  *
- * and that sums of floats keep their order (order.c).
+ * and that sums of floats keep their order (order.c) and products of floats the
+ * number of their uses, on which it depends how Metal rounds them (fuse.c).
  *
  * What is stored has the type of the memory, so the value that a load would
  * have read is the value stored, rounded as it was for the store.
