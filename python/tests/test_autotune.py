@@ -121,8 +121,11 @@ def test_tuned_values_must_not_be_given():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="key contains names that are not kernel arguments: m"):
-        triton_metal.autotune(CONFIGS, key=["m"])(accumulate)
+    with pytest.warns(UserWarning, match="key contains names that are not kernel arguments: m"):
+        kernel = triton_metal.autotune(CONFIGS, key=["n", "m"])(accumulate)
+    x, out = floats(100), np.zeros(100, np.float32)
+    kernel[grid](x, out, 100)
+    assert (out == x).all() and kernel.keys == ["n"]
     with pytest.raises(ValueError, match="restore_value"):
         tuned(restore_value=["nothing"])
 

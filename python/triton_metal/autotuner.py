@@ -10,6 +10,7 @@ two decorators) it is done here as upstream does it.
 import inspect
 import threading
 import time
+import warnings
 
 from . import _tune, errors, knobs, testing
 from .compiler import CompiledKernel
@@ -106,9 +107,13 @@ class Autotuner(KernelInterface):
         for param, names in (("key", self.keys), ("reset_to_zero", self.reset_to_zero),
                              ("restore_value", self.restore_value)):
             unknown = [name for name in names if name not in self.arg_names]
-            if unknown:
-                raise ValueError(f"{param} contains names that are not kernel arguments: {', '.join(unknown)}. Valid "
-                                 f"argument names are: {', '.join(self.arg_names)}.")
+            text = f"{param} contains names that are not kernel arguments: {', '.join(unknown)}. Valid argument names " \
+                   f"are: {', '.join(self.arg_names)}."
+            if unknown and param != "key":
+                raise ValueError(text)
+            if unknown:  # Triton ignored them until 3.7, and projects have them
+                warnings.warn(text, stacklevel=4)
+        self.keys = [name for name in self.keys if name in self.arg_names]
 
     def _prepare(self, named, reset_only=False):
         for name in self.reset_to_zero:

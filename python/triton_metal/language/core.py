@@ -309,6 +309,9 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(constexpr, f"__{_name}__", _operator(_name))
 
 
+CONSTEXPR_0 = constexpr(0)
+
+
 class constexpr_type:
     """The type of a compile-time value."""
 

@@ -101,6 +101,7 @@ def get_int_dtype(bitwidth: int, signed: bool) -> dtype: ...
 
 # A compile-time value behaves as what it is around, so nothing is known of it.
 constexpr: Any
+CONSTEXPR_0: Any
 
 class constexpr_type:
     value: Any
