@@ -199,6 +199,22 @@ def test_heuristics_between_the_decorators():
         assert (out == x).all()
 
 
+def test_heuristics_above_autotune_see_each_other():
+    @triton_metal.heuristics({"EVEN": lambda args: args["n"] % 2 == 0, "TWICE": lambda args: 2 * args["EVEN"]})
+    @triton_metal.autotune([Config({"BLOCK": 32}), Config({"BLOCK": 64})], key=["n", "EVEN"])
+    @triton_metal.jit
+    def fill(out, n, BLOCK: tl.constexpr, EVEN: tl.constexpr, TWICE: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(out + i, TWICE if EVEN else -1, i < n)
+
+    out = np.zeros(100, np.int32)
+    for _ in range(2):
+        fill[grid](out, 100)
+        assert (out == 2).all()
+        fill[grid](out, 99)
+        assert (out[:99] == -1).all() and out[99] == 2
+
+
 def test_warmup_compiles_all_configurations():
     x, out = floats(100), np.zeros(100, np.float32)
     kernels = tuned().warmup(x, out, 100, grid=grid)

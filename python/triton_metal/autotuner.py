@@ -351,10 +351,18 @@ class Heuristics(KernelInterface):
         self.fn, self.arg_names, self.values = fn, arg_names, values
         self.__name__ = fn.__name__
 
-    def run(self, *args, **kwargs):
+    def __getitem__(self, grid):
+        inner = self.fn[grid]
+        return lambda *args, **kwargs: inner(*args, **self._complete(args, kwargs))
+
+    def _complete(self, args, kwargs):
+        named = {**dict(zip(self.arg_names, args)), **kwargs}
         for name, value in self.values.items():
-            kwargs[name] = value({**dict(zip(self.arg_names, args)), **kwargs})
-        return self.fn.run(*args, **kwargs)
+            kwargs[name] = named[name] = value(named)
+        return kwargs
+
+    def run(self, *args, **kwargs):
+        return self.fn.run(*args, **self._complete(args, kwargs))
 
 
 def autotune(configs, key, prune_configs_by=None, reset_to_zero=None, restore_value=None, pre_hook=None,
