@@ -211,14 +211,14 @@ static bool stmt_indexes(const sm_stmt *s, const sm_var *v) {
   return false;
 }
 
-/* A matrix product becomes some thirty vector operations. */
+/* A matrix product is a call, and the addresses of what it works on. */
 static uint64_t expr_weight(const sm_expr *x) {
   if (!x) return 0;
   uint64_t n = 0;
   if (x->kind == SM_BUILTIN) {
     n = x->u.builtin == SM_B_SIMDGROUP_MULTIPLY ||
                 x->u.builtin == SM_B_SIMDGROUP_MULTIPLY_ACCUMULATE
-            ? 32 : 2;
+            ? 6 : 2;
   } else if (x->kind == SM_CALL) {
     n = 8;
   }
