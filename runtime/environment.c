@@ -161,8 +161,11 @@ static void fill_missing(tm_context *context, const char *trouble,
         "but not launched",
         trouble);
   } else {
-    add_version(&to, f, TM_MSL_LEAST, "14",
+    add_version(&to, f, TM_MSL_LEAST, "13",
                 "kernels are written in it, none can be launched");
+    add_version(&to, f, TM_MSL_LATER, "14",
+                "kernels with libdevice.nextafter, or with MSL functions of "
+                "the program's own (tl.custom), are written in it");
     add_version(&to, f, TM_MSL_ORDERED, "15",
                 "atomic operations that order other accesses need it "
                 "(sem=\"acquire\", \"release\", \"acq_rel\" of a GPU's scope)");

@@ -1266,7 +1266,7 @@ static void metadata_describes_the_arguments(void **unused) {
   assert_int_equal(a[6].offset, 20);
   assert_int_equal(k->msl.scalars_slot, 2);
   assert_int_equal(k->msl.scalars_size, 24);
-  assert_int_equal(k->msl.language_version, 196609); /* MSL 3.1 */
+  assert_int_equal(k->msl.language_version, 196608); /* MSL 3.0 */
   assert_int_equal(k->msl.family, 7);
   assert_string_equal(k->msl.entry, "f");
   compile(k);

@@ -19,8 +19,9 @@
  * MTLMathModeSafe (or fastMathEnabled = NO before macOS 15). From MSL 3.2 on
  * the text also says so itself by `#pragma METAL fp math_mode(safe)`, behind
  * a check of __METAL_VERSION__. Contraction of a * b + c stays on, as Triton
- * allows. The text needs MSL 3.1 and Apple7 (M1) and nothing newer, but for
- * atomic operations that order other accesses (MSL 3.2, emitter_atomic.c).
+ * allows. The text needs MSL 3.0 and Apple7 (M1) and nothing newer, but for
+ * nextafter and functions of the host's (3.1), and atomic operations that
+ * order other accesses (3.2, emitter_atomic.c).
  *
  * The threadgroup bound is never declared below 64, although one simdgroup
  * may be all that runs: a bound of 32 is miscompiled (METAL-FACTS B1).
@@ -785,11 +786,12 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   out->family = FAMILY;
   tm_buf structs = tm_buf_in(arena);
   if (!msl_plan(e) || !arguments(e, struct_name, &structs)) return false;
-  if (e->orders) out->language_version = TM_MSL_ORDERED;
+  if (e->orders) msl_require(e, TM_MSL_ORDERED);
   e->to = &e->body;
   e->indent = 1;
   msl_block(e, e->func->body);
   if (e->failed) return false;
+  if (e->customs.len) msl_require(e, TM_MSL_LATER);
   out->threadgroup_bytes = e->pool_bytes + e->array_bytes;
   publish_tiles(e);
   tm_buf text = tm_buf_in(arena);

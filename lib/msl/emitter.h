@@ -352,6 +352,13 @@ msl_expr msl_elementwise(emitter *e, tm_inst inst, const msl_expr *operands);
 /* tt.extern_elementwise: a function of libdevice. */
 msl_expr msl_external(emitter *e, tm_inst inst, const msl_expr *operands);
 
+/* ---- language versions ---------------------------------------------------- */
+
+/* The text uses what came with that version of MSL. */
+static inline void msl_require(emitter *e, uint32_t version) {
+  if (e->out->language_version < version) e->out->language_version = version;
+}
+
 /* ---- emitter_custom.c: the host's own functions -------------------------- */
 
 bool msl_is_custom(const tm_ir *ir, tm_inst inst);

@@ -252,6 +252,7 @@ msl_expr msl_external(emitter *e, tm_inst inst, const msl_expr *operands) {
                      from == TM_I32 || from == TM_I64;
   if (!x || x->operands != d->n_operands || !wide_enough)
     return refused(e, inst, text);
+  if (strcmp(x->symbol, "nextafter") == 0) msl_require(e, TM_MSL_LATER);
   uint32_t lanes = 1;
   for (uint32_t i = 0; i < d->n_operands; i++)
     if (operands[i].lanes > lanes) lanes = operands[i].lanes;

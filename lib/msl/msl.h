@@ -60,10 +60,15 @@ typedef struct tm_msl_place {
   tm_loc loc;
 } tm_msl_place;
 
-/* Versions of MSL that texts are written in, (major << 16) + minor: nearly all,
+/* Versions of MSL that texts are written in, (major << 16) + minor: nearly all;
+ * those with nextafter, or with functions of the host's, which may use bfloat;
  * and those with atomic operations that order other accesses, which need
  * coherent(device) and fences. */
-enum { TM_MSL_LEAST = 3 << 16 | 1, TM_MSL_ORDERED = 3 << 16 | 2 };
+enum {
+  TM_MSL_LEAST = 3 << 16 | 0,
+  TM_MSL_LATER = 3 << 16 | 1,
+  TM_MSL_ORDERED = 3 << 16 | 2
+};
 
 typedef struct tm_msl {
   const char *text;          /* zero-terminated MSL */
