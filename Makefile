@@ -169,7 +169,8 @@ ifneq ($(UNAME),Darwin)
 endif
 FAULT_OBJ := $(call obj,tests/faults/faults.c)
 ENDURANCE_OBJ := $(call obj,$(wildcard tests/endurance/*.c))
-FAULT_TESTS := $(BUILD)/tests/test_fault_sweep $(BUILD)/tests/test_endurance
+FAULT_TESTS := $(BUILD)/tests/test_fault_sweep $(BUILD)/tests/test_endurance \
+               $(BUILD)/tests/test_cache_trouble
 $(FAULT_TESTS): $(FAULT_OBJ)
 $(FAULT_TESTS): LDFLAGS += $(FAULT_LINK) $(FAULT_OBJ)
 $(BUILD)/tests/test_endurance: $(ENDURANCE_OBJ)

@@ -11,6 +11,11 @@
  * Reading must not cost a write. A hit is noted in memory and its time of
  * use is written with the next store, after 64 hits, or on closing; a crash
  * loses only how recently rows were used.
+ *
+ * Clocks jump. A time of use that lies a day and more ahead of the clock is
+ * the mark of one that was wrong: such rows are evicted first, since they
+ * would otherwise outlive all others, and the next use or pruning puts the
+ * time right.
  */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
@@ -35,12 +40,14 @@ static const char *const sql[TM_STORE_STATEMENTS] = {
                      "used,sum_high,sum_low,kind,label,key,value) "
                      "VALUES(?1,?2,?3,0,?4,?4,?5,?6,?7,?8,?9,?10)",
     [TM_STORE_DELETE] = "DELETE FROM row WHERE id=?1",
-    [TM_STORE_TOUCH] = "UPDATE row SET uses=uses+1,used=max(used,?2) "
+    [TM_STORE_TOUCH] = "UPDATE row SET uses=uses+1,used="
+                       "CASE WHEN used>?3 THEN ?2 ELSE max(used,?2) END "
                        "WHERE id=?1",
     [TM_STORE_SUM] = "SELECT count(*),coalesce(sum(size),0) FROM row",
-    [TM_STORE_OLDEST] = "SELECT id,size FROM row ORDER BY used,id LIMIT 64"};
+    [TM_STORE_OLDEST] = "SELECT id,size FROM row "
+                        "ORDER BY used>?1 DESC,used,id LIMIT 64"};
 
-static int64_t now_us(void) {
+int64_t tmi_store_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
@@ -167,13 +174,14 @@ static void delete_row(tm_store *store, tm_store_link *link, int64_t id) {
 
 /* Writes the times of use; inside a transaction. */
 static void write_touched(tm_store *store, tm_store_link *link) {
-  int64_t now = now_us();
+  int64_t now = tmi_store_now();
   for (uint32_t i = 0; i < link->n_touched && link->db; i++) {
     sqlite3_stmt *statement = prepare(store, link, TM_STORE_TOUCH);
     if (!statement) break;
     /* Hits of one batch keep their order among each other. */
     sqlite3_bind_int64(statement, 1, link->touched[i]);
     sqlite3_bind_int64(statement, 2, now - link->n_touched + i);
+    sqlite3_bind_int64(statement, 3, now + TM_STORE_AHEAD);
     run(store, link, statement, "noting a use");
   }
   link->n_touched = 0;
@@ -338,6 +346,7 @@ static void evict(tm_store *store, tm_store_link *link) {
     int n = 0;
     sqlite3_stmt *oldest = prepare(store, link, TM_STORE_OLDEST);
     if (!oldest) return;
+    sqlite3_bind_int64(oldest, 1, tmi_store_now() + TM_STORE_AHEAD);
     while (n < 64 && sqlite3_step(oldest) == SQLITE_ROW) {
       ids[n] = sqlite3_column_int64(oldest, 0);
       sizes[n++] = sqlite3_column_int64(oldest, 1);
@@ -363,7 +372,7 @@ static bool put_row(tm_store *store, tm_store_link *link, const char *kind,
   sqlite3_bind_int64(put, 1, id);
   sqlite3_bind_int64(put, 2, (int64_t)hash.high64);
   sqlite3_bind_int64(put, 3, (int64_t)(key_size + value_size));
-  sqlite3_bind_int64(put, 4, now_us());
+  sqlite3_bind_int64(put, 4, tmi_store_now());
   sqlite3_bind_int64(put, 5, (int64_t)sum.high64);
   sqlite3_bind_int64(put, 6, (int64_t)sum.low64);
   sqlite3_bind_text(put, 7, kind, -1, SQLITE_STATIC);

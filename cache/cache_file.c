@@ -7,6 +7,8 @@
  *   ours               used; application_id and user_version tell
  *   of the future      left alone: a newer library shares the folder
  *   someone else's     left alone
+ *   ours by its marks, damaged, or made to do something else: set aside as
+ *   not by its tables  what is damaged is
  *   not SQLite, or     renamed to <path>.corrupt-N with its log, and a new
  *   damaged            one made; N from 1 to 9, then 9 is overwritten
  *   others may write   left alone: rows are programs for the GPU
@@ -157,6 +159,8 @@ static void harden(sqlite3 *db) {
 #ifdef SQLITE_DBCONFIG_TRUSTED_SCHEMA
   sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 #endif
+  /* Pages are checked as they are read, not when they are found to be odd. */
+  sqlite3_exec(db, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, TM_STORE_LARGEST + 65536);
 }
 
@@ -178,6 +182,26 @@ static int initialise(sqlite3 *db) {
   }
   if (rc == SQLITE_OK) return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
   sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  return rc;
+}
+
+/* Is there exactly our table, in our words? Another could have checks,
+ * indices or columns that are computed: a stranger's expressions that our
+ * statements would run. */
+static int check_tables(sqlite3 *db) {
+  sqlite3_stmt *statement;
+  int rc = sqlite3_prepare_v2(
+      db, "SELECT count(*),coalesce(sum(name='row' AND sql=?1),0) "
+          "FROM sqlite_master", -1, &statement, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_bind_text(statement, 1, schema, -1,
+                                              SQLITE_STATIC);
+  if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+  if (rc == SQLITE_ROW)
+    rc = sqlite3_column_int64(statement, 0) == 1 &&
+                 sqlite3_column_int64(statement, 1) == 1
+             ? SQLITE_OK
+             : SQLITE_CORRUPT;
+  sqlite3_finalize(statement);
   return rc;
 }
 
@@ -207,7 +231,8 @@ static bool claim(tm_store_link *link, int *rc) {
     tmi_store_trouble(link, "the file belongs to a newer libtritonmetal", 0);
     return false;
   }
-  return true;
+  *rc = check_tables(link->db);
+  return *rc == SQLITE_OK;
 }
 
 static int open_as(tm_store_link *link, const char *name, int flags) {

@@ -17,6 +17,10 @@ enum {
   TM_STORE_TOUCHED = 64 /* hits noted in memory before they are written */
 };
 
+/* Microseconds that clocks of computers which share a file may differ by: a
+ * day. A time of use further ahead is of a clock that was wrong. */
+#define TM_STORE_AHEAD INT64_C(86400000000)
+
 typedef enum tm_store_statement {
   TM_STORE_GET, TM_STORE_PUT, TM_STORE_DELETE, TM_STORE_TOUCH,
   TM_STORE_SUM, TM_STORE_OLDEST, TM_STORE_STATEMENTS
@@ -65,6 +69,9 @@ tm_store_soundness tmi_store_check_row(sqlite3_stmt *row);
 /* Did reading a column of the row fail for want of memory? SQLite gives NULL
  * for such, as for a column that is NULL. */
 bool tmi_store_row_unread(sqlite3_stmt *row);
+
+/* Microseconds since 1970. */
+int64_t tmi_store_now(void);
 
 /* Opens link when it is not; false: this call is a miss. Lock held. */
 bool tmi_store_open_link(tm_store *store, tm_store_link *link);

@@ -129,6 +129,15 @@ bool tm_store_settle(tm_store *store) {
   return done;
 }
 
+/* Rows that were used at a time that is still to come count from now on. */
+static bool forget_the_future(sqlite3 *db) {
+  char text[128];
+  long long now = (long long)tmi_store_now();
+  snprintf(text, sizeof text, "UPDATE row SET used=%lld WHERE used>%lld", now,
+           now + (long long)TM_STORE_AHEAD);
+  return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted) {
   *deleted = 0;
   tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
@@ -137,7 +146,7 @@ bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted) {
   sqlite3_stmt *statement = NULL;
   if (tmi_store_open_link(store, link) && link->writable) {
     tmi_store_flush(store, link);
-    if (link->db &&
+    if (link->db && forget_the_future(link->db) &&
         sqlite3_prepare_v2(link->db, "DELETE FROM row WHERE used<?1", -1,
                            &statement, NULL) == SQLITE_OK) {
       sqlite3_bind_int64(statement, 1, used_before * 1000000);

@@ -539,7 +539,8 @@ typedef struct path {
 
 static const char *const kinds[FAULT_KINDS] = {
     "allocation", "arena allocation", "allocation of SQLite",
-    "file operation of SQLite", "message to Metal"};
+    "file operation of SQLite", "write of SQLite", "lock of SQLite",
+    "message to Metal"};
 
 static bool allowed(fault_kind kind, tm_status status) {
   switch (kind) {

@@ -37,6 +37,12 @@ static int stats(tm_context *context, const char *unused) {
   return EXIT_DONE;
 }
 
+/* Rows may have come in a pack, and a terminal obeys some bytes. */
+static void print_harmless(const char *text) {
+  for (; *text; text++)
+    putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
 static int print_row(void *payload, const tm_cache_entry *row) {
   (void)payload;
   char when[32] = "";
@@ -44,8 +50,13 @@ static int print_row(void *payload, const tm_cache_entry *row) {
   struct tm parts;
   if (gmtime_r(&used, &parts))
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
-  printf("%s  %-8s %8" PRIu64 " bytes  %6" PRIu64 " uses  %s  %s\n",
-         row->hash, row->kind, row->value_size, row->uses, when, row->label);
+  printf("%s  ", row->hash);
+  print_harmless(row->kind);
+  printf("%*s %8" PRIu64 " bytes  %6" PRIu64 " uses  %s  ",
+         strlen(row->kind) < 8 ? 8 - (int)strlen(row->kind) : 0, "",
+         row->value_size, row->uses, when);
+  print_harmless(row->label);
+  putchar('\n');
   return 1;
 }
 

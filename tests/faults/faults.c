@@ -219,30 +219,34 @@ typedef struct file {
 
 static sqlite3_file *real_of(sqlite3_file *f) { return ((file *)f)->real; }
 
-#define FORWARD(name, code, parameters, ...)                          \
+/* narrow: the kind of fault that is of such operations only. */
+#define FORWARD_KIND(name, narrow, code, parameters, ...)             \
   static int name parameters {                                        \
-    if (fails(FAULT_SQLITE_FILE)) return code;                        \
+    if (fails(FAULT_SQLITE_FILE) || fails(narrow)) return code;       \
     return real_of(f)->pMethods->name(real_of(f), ##__VA_ARGS__);     \
   }
+#define FORWARD(name, ...) FORWARD_KIND(name, FAULT_KINDS, __VA_ARGS__)
 FORWARD(xRead, SQLITE_IOERR_READ,
         (sqlite3_file * f, void *p, int n, sqlite3_int64 at), p, n, at)
-FORWARD(xWrite, SQLITE_FULL,
+FORWARD_KIND(xWrite, FAULT_SQLITE_WRITE, SQLITE_FULL,
         (sqlite3_file * f, const void *p, int n, sqlite3_int64 at), p, n, at)
 FORWARD(xTruncate, SQLITE_IOERR_TRUNCATE,
         (sqlite3_file * f, sqlite3_int64 n), n)
 FORWARD(xSync, SQLITE_IOERR_FSYNC, (sqlite3_file * f, int flags), flags)
 FORWARD(xFileSize, SQLITE_IOERR_FSTAT,
         (sqlite3_file * f, sqlite3_int64 *n), n)
-FORWARD(xLock, SQLITE_IOERR_LOCK, (sqlite3_file * f, int level), level)
+FORWARD_KIND(xLock, FAULT_SQLITE_LOCK, SQLITE_IOERR_LOCK,
+             (sqlite3_file * f, int level), level)
 FORWARD(xCheckReservedLock, SQLITE_IOERR_CHECKRESERVEDLOCK,
         (sqlite3_file * f, int *out), out)
-FORWARD(xShmMap, SQLITE_IOERR_SHMMAP,
+FORWARD_KIND(xShmMap, FAULT_SQLITE_LOCK, SQLITE_IOERR_SHMMAP,
         (sqlite3_file * f, int page, int size, int extend,
          void volatile **out),
         page, size, extend, out)
 /* Unlocking does not fail: a lock that stayed would be the shim's fault. */
 static int xShmLock(sqlite3_file *f, int at, int n, int flags) {
-  if (!(flags & SQLITE_SHM_UNLOCK) && fails(FAULT_SQLITE_FILE))
+  if (!(flags & SQLITE_SHM_UNLOCK) &&
+      (fails(FAULT_SQLITE_FILE) || fails(FAULT_SQLITE_LOCK)))
     return SQLITE_IOERR_SHMLOCK;
   return real_of(f)->pMethods->xShmLock(real_of(f), at, n, flags);
 }

@@ -19,6 +19,8 @@ typedef enum fault_kind {
   FAULT_ARENA,         /* the arena is exhausted */
   FAULT_SQLITE_MEMORY, /* SQLite's own allocations: NULL */
   FAULT_SQLITE_FILE,   /* its opens, reads, writes, syncs, locks: an error */
+  FAULT_SQLITE_WRITE,  /* its writes: SQLITE_FULL, as on a full disk */
+  FAULT_SQLITE_LOCK,   /* its locks, as on a network file system without */
   FAULT_METAL,         /* messages that give an object: nil */
   FAULT_KINDS
 } fault_kind;
