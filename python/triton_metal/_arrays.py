@@ -77,6 +77,7 @@ class Kept:
         self.things = None
 
 
+@functools.lru_cache(maxsize=None)
 def dtype_code(dtype):
     """The tm_dtype of a numpy, torch, MLX or Triton type."""
     name = getattr(dtype, "_long_name", None) or getattr(dtype, "name", None) or str(dtype).rsplit(".", 1)[-1]

@@ -6,8 +6,9 @@ arguments and the names of its keywords. It is a function, written for that
 combination: it looks the arrays' buffers up, packs all tm_arg records with one
 struct call into memory that a ctypes pointer already points at, and makes one
 call of the C library. What it has no place for (a new array, an integer above
-64 bits, tuples, descriptors, functions) raises on the way and goes to
-`general`, which builds the records one by one.
+64 bits) raises on the way; new arrays are looked up and it is tried again, and
+what is left, with tuples, descriptors and functions, goes to `general`, which
+builds the records one by one.
 
 Both run with the GIL released in C, so each launch has packed memory of its
 own (`Slot`), from a list of free ones.
@@ -283,10 +284,12 @@ def launch(grid, args, kwargs):
         except IndexError:
             slot = Slot(size)
         pack(slot.memory, 0, {packed})
-    except (KeyError, StructError):
+    except KeyError:
         slot = None
-    if slot is None:
-        return general(grid, args, kwargs)
+    except StructError:
+        slot = False
+    if not slot:
+        return again(grid, args, kwargs) if slot is None else general(grid, args, kwargs)
     if grid.__class__ is not tuple:
         if callable(grid):
             grid = grid({meta})
@@ -358,12 +361,34 @@ FINISH_HOST = """if stream.asynchronous and len(stream.kept) < most_kept:
         stream.synchronize()"""
 
 
+def _is_known(value):
+    """Sees to it that a plan finds the value's buffer or text, where it can."""
+    if isinstance(value, str):
+        return bool(text_of(value))
+    family = _arrays.kind_of(type(value))
+    if family == "numpy":
+        return value.flags.writeable and _arrays.from_numpy(value) is _arrays.entries.get(id(value))
+    if family == "torch":
+        return value.device.type == "cpu" and _arrays.from_torch(value) is _arrays.entries.get(id(value))
+    return True
+
+
 def compile_plan(text, letters, names):
-    """Makes the function of a plan's source."""
+    """Makes the function of a plan's source. What it does not find is looked
+    up, and it is tried once more before the general way is taken."""
     size = struct.calcsize(letters)
     names = dict(names, entries=_arrays.entries, texts=_texts, grids=_grids, grid_of=grid_of, free=[], Slot=Slot,
                  size=size, pack=struct.Struct(letters).pack_into, StructError=struct.error, Kept=_arrays.Kept,
                  local=_runtime._local, default_stream=_runtime.default_stream, fail=_c.fail,
                  options_of=options_of, most_kept=MOST_KEPT, call=_c.library.tm_function_launch)
-    exec(compile(text, "<launch>", "exec"), names)
+    code = compile(text, "<launch>", "exec")
+    last = dict(names, again=names["general"])
+    exec(code, last)
+
+    def again(grid, args, kwargs):
+        known = all([_is_known(value) for value in (*args, *kwargs.values())])
+        return (last["launch"] if known else names["general"])(grid, args, kwargs)
+
+    names["again"] = again
+    exec(code, names)
     return names["launch"]
