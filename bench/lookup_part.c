@@ -9,7 +9,7 @@
 #define _GNU_SOURCE
 #include "bench.h"
 
-#include "../runtime/function.h"
+#include "../runtime/function/function.h"
 
 #include <stdio.h>
 

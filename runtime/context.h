@@ -4,30 +4,32 @@
  *
  *   context.c      tm_context: settings, cache, the device when it is needed
  *   environment.h  the compatibility check: environment.c, environment_report.c
- *   buffer_api.c   tm_buffer: pooled, wrapped, imported
- *   memory_pool.c  the pool of freed memory, by size class
- *   dlpack.c       tensors of other libraries as buffers, and back
- *   address.c      buffers that kernels reach by address
  *   kernel.c       tm_compile: cache or compiler; pipelines
  *   compile_report.h  what a compile tells: compile_report.c, dump.c
  *   kernel_row.c   a compiled kernel as bytes
  *   kernel_spec.c  signatures, specs and defines to what the compiler takes
  *   kernel_args.c  a specialization: its bytes in the key, its arguments
- *   specialize.c   what an argument of a launch says of its variant
  *   arg_list.c     descriptors and tuples among the arguments, flat
  *   tensor_descriptor.c  descriptors that the host makes, checked
- *   launch_args.c  arguments of a launch, checked and packed
- *   launch.c       a checked launch into a stream's batch
- *   launch_into.c  a launch in a host's encoder or command buffer
- *   hazard.c       which launches must wait for others
  *   cache_api.c    the cache's facts and rows, packs
- *   device_log.c   what kernels print and assert
- *   stream.c       batches of dispatches in flight
- *   completion.c   who is told that they have ended
- *   stream_event.c points in the work of streams
- *   graph.c        recorded launches, replayed (graph.h)
- *   function.h     variants by arguments: function.c and others
- *   profile.h      the profiler: profile.c and others
+ *   handles.h      which of the caller's handles are alive
+ *
+ *   buffer/        buffer_api.c   tm_buffer: pooled, wrapped, imported
+ *                  memory_pool.c  the pool of freed memory, by size class
+ *                  dlpack.c       tensors of other libraries, both ways
+ *                  address.c      buffers that kernels reach by address
+ *   stream/        launch_args.c  arguments of a launch, checked and packed
+ *                  launch.c       a checked launch into a stream's batch
+ *                  launch_into.c  a launch in a host's encoder
+ *                  hazard.c       which launches must wait for others
+ *                  stream.c       batches of dispatches in flight
+ *                  completion.c   who is told that they have ended
+ *                  stream_event.c points in the work of streams
+ *                  device_log.c   what kernels print and assert
+ *   graph/         graph.h        recorded launches, fused and replayed
+ *   function/      function.h     variants by arguments; the autotuner
+ *   profile/       profile.h      where the time goes
+ *   metal/         metal.h        Metal itself, and all that is assumed of it
  *
  * Every object counts references; those who need one retain it. Locks are
  * taken in the order function, stream, event, outcome, watch, kernel, context,

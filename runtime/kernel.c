@@ -15,7 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "compile_report.h"
-#include "graph.h"
+#include "graph/graph.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -24,7 +24,7 @@ grep -v ' NS\| MTL' "$work/all" >"$work/selectors"
 # One line a use: field, how (a call's letters, "responds", or other), file.
 # A call's letters: the result, then the arguments after object and selector;
 # P pointer, U 64-bit integer, B BOOL, D double, S MTLSize, V three integers, R range, v nothing.
-for file in runtime/*.c runtime/metal/*.c runtime/metal/*.h; do
+for file in runtime/*.c runtime/*/*.c runtime/metal/*.h; do
   case $file in *metal_facts.h) continue ;; esac
   tr '\n' ' ' <"$file" | awk -v file="$file" '
   function letter(type) {

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../runtime/function.h"
+#include "../runtime/function/function.h"
 
 static tm_error *error;
 static char folder[64];

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/function.h"
+#include "../runtime/function/function.h"
 
 enum { N = 64, ROOM = 256 };
 

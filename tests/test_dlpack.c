@@ -4,7 +4,7 @@
 #define _GNU_SOURCE
 #include <tritonmetal.h>
 
-#include "../runtime/dlpack_abi.h"
+#include "../runtime/buffer/dlpack_abi.h"
 
 #include <pthread.h>
 #include <setjmp.h>

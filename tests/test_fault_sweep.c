@@ -13,7 +13,7 @@
 #define _GNU_SOURCE
 #include <tritonmetal.h>
 
-#include "../runtime/dlpack_abi.h"
+#include "../runtime/buffer/dlpack_abi.h"
 #include "../runtime/handles.h"
 #include "../runtime/metal/metal.h"
 #include "faults/faults.h"

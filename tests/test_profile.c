@@ -2,7 +2,7 @@
 /* test_profile.c - what the profiler says is what happened: counts, times,
  * bytes and operations, and a trace that keeps the rules of Chrome's format. */
 #define _GNU_SOURCE
-#include "../runtime/profile.h"
+#include "../runtime/profile/profile.h"
 #include "support/device.h"
 
 #include <cjson/cJSON.h>

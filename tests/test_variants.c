@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../runtime/function.h"
+#include "../runtime/function/function.h"
 
 enum { KEYS = 5000, THREADS = 4 };
 

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "endurance.h"
 
-#include "../../runtime/dlpack_abi.h"
+#include "../../runtime/buffer/dlpack_abi.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@
  * not held between looks, so other threads may go on launching.
  */
 #define _GNU_SOURCE
-#include "graph.h"
+#include "../graph/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>

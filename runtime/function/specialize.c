@@ -12,7 +12,7 @@
  * (triton/runtime/jit.py, python/src/specialize.cc.) What was found is a
  * tm_param_spec and, for looking variants up, its bytes.
  */
-#include "context.h"
+#include "../context.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@
  */
 #include "profile.h"
 
-#include "json_text.h"
+#include "../json_text.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  * must live until the work has ended. A context lists the buffers whose
  * address was asked for; a launch of such a kernel uses and keeps all of them.
  */
-#include "context.h"
+#include "../context.h"
 
 #include <stdlib.h>
 

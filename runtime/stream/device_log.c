@@ -13,7 +13,7 @@
  * as Triton prints them elsewhere. Records beyond the room are counted and
  * said. A false assertion becomes the stream's failure.
  */
-#include "context.h"
+#include "../context.h"
 
 #include <stdio.h>
 #include <stdlib.h>

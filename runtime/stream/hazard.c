@@ -24,7 +24,7 @@
  * barrier: a GPU runs a handful of dispatches at once, so that one in a
  * hundred launches is not missed, and nothing is ever allocated.
  */
-#include "context.h"
+#include "../context.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
  * not even to read (MSL 5.2). A launch whose buffers do, in place say, goes to
  * a second compile of the kernel in which every buffer comes by its address.
  */
-#include "context.h"
+#include "../context.h"
 
 #include <math.h>
 #include <string.h>

@@ -16,9 +16,9 @@
 #ifndef TM_FUNCTION_H
 #define TM_FUNCTION_H
 
-#include "context.h"
+#include "../context.h"
 
-#include "../lib/host/host.h"
+#include "../../lib/host/host.h"
 
 /* ---- variants.c ---------------------------------------------------------- */
 

@@ -21,7 +21,7 @@
  * a lock, before they return.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "../context.h"
 
 #include <stdlib.h>
 #include <string.h>

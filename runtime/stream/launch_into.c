@@ -11,7 +11,7 @@
  * a batch that is none of a stream's keeps it, and a completed handler on the
  * host's command buffer lets it go.
  */
-#include "context.h"
+#include "../context.h"
 
 /* What is checked of an object before a message that only its class has. */
 static tm_status check_command(tm_context *context, tm_id command,

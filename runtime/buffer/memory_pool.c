@@ -15,7 +15,7 @@
  * may still write to it.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "../context.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -13,7 +13,7 @@
  * The legacy structure and the versioned one of DLPack 1.x differ in their
  * heads only: both are read into, and made from, one description here.
  */
-#include "context.h"
+#include "../context.h"
 
 #include "dlpack_abi.h"
 

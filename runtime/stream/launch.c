@@ -6,7 +6,7 @@
  * sends only what differs; nothing is allocated once a stream's batches have
  * grown to their size.
  */
-#include "context.h"
+#include "../context.h"
 
 /* ---- encoding ----------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE
 #include "profile.h"
 
-#include "json_text.h"
+#include "../json_text.h"
 
 #include <stdlib.h>
 #include <string.h>

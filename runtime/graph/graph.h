@@ -18,9 +18,9 @@
 #ifndef TM_GRAPH_H
 #define TM_GRAPH_H
 
-#include "context.h"
+#include "../context.h"
 
-#include "../lib/fuse/fuse.h"
+#include "../../lib/fuse/fuse.h"
 
 typedef struct tmi_node {
   tm_kernel *kernel;   /* retained; the variant that the launch chose */

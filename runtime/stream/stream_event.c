@@ -16,7 +16,7 @@
  * value under way at most.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "../context.h"
 
 #include <stdlib.h>
 

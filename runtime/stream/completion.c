@@ -17,7 +17,7 @@
  * a handler that finds another at it leaves it the rest.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "../context.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -16,7 +16,7 @@
 #ifndef TM_PROFILE_H
 #define TM_PROFILE_H
 
-#include "context.h"
+#include "../context.h"
 
 #define TMI_NO_INDEX UINT32_MAX
 enum {
