@@ -48,6 +48,15 @@ def test_what_a_kernel_accumulates_is_accumulated_once():
     assert np.allclose(out[:2000], 4 * x[:2000], rtol=1e-6) and np.allclose(out[2000:], 3 * x[2000:], rtol=1e-6)
 
 
+def test_read_only_arrays_are_tuned_with():
+    x, out = floats(300), np.zeros(300, np.float32)
+    x.flags.writeable = False
+    kernel = tuned()
+    for _ in range(2):
+        kernel[grid](x, out, 300)
+    assert np.allclose(out, 2 * x, rtol=1e-6)
+
+
 def test_grid_functions_see_the_configuration_and_their_errors_come_out():
     kernel = tuned()
     x, out, seen = floats(500), np.zeros(500, np.float32), []

@@ -151,6 +151,21 @@ def test_read_only_arrays_are_read_and_never_written():
     assert (wide == text * 2).all()
 
 
+def test_memory_that_metal_does_not_map_is_copied_in_and_out(monkeypatch):
+    monkeypatch.setattr(_arrays, "_wrap", lambda owner, address, size: None)
+    x, out = floats(200), np.zeros((2, 200), np.float32)
+    for _ in range(2):
+        out[:] = 0
+        add[(1,)](x[::2], x[1:], out[1, 50:], 100, BLOCK=128)
+        assert (out[1, 50:150] == x[:100] + x[1:101]).all() and (out[0] == 0).all() and (out[1, 150:] == 0).all()
+    assert _arrays.is_copied(out)
+    with triton_metal.stream():
+        out[:] = 0
+        add[(1,)](x, x, out, 200, BLOCK=256)
+        assert (out == 0).all()  # written back when the stream is waited for
+    assert (out[0] == 2 * x).all() and (out[1] == 0).all()
+
+
 def test_broadcast_arrays_are_read_through_their_strides():
     x = np.broadcast_to(np.arange(16, dtype=np.float32), (4, 16))
     out = np.zeros((4, 16), np.float32)
@@ -221,6 +236,7 @@ def test_numpy_refuses_to_move_an_array_that_is_known():
 def test_an_array_whose_type_is_changed_is_looked_at_again():
     x, out = np.arange(64, dtype=np.float32), np.zeros(64, np.int32)
     add[(1,)](x, x, x, 64, BLOCK=64)
+    add[(1,)](out, out, out, 64, BLOCK=64)
     bits = x.view(np.int32).copy()
     x.dtype = np.int32
     add[(1,)](x, x, out, 64, BLOCK=64)
