@@ -42,7 +42,8 @@ static cJSON *info(const char *variables, int *status) {
   FILE *pipe = popen(command, "r");
   assert_non_null(pipe);
   text[fread(text, 1, sizeof text - 1, pipe)] = 0;
-  *status = WEXITSTATUS(pclose(pipe));
+  int ended = pclose(pipe); /* Darwin's macro takes its address */
+  *status = WEXITSTATUS(ended);
   const char *rest = NULL;
   cJSON *root = cJSON_ParseWithOpts(text, &rest, 1);
   if (!root) fail_msg("no JSON at '%.40s' of: %s", rest, text);
@@ -257,7 +258,8 @@ static void text_says_the_same(void **state) {
   FILE *pipe = popen(command, "r");
   assert_non_null(pipe);
   out[fread(out, 1, sizeof out - 1, pipe)] = 0;
-  assert_int_equal(WEXITSTATUS(pclose(pipe)), 0);
+  int ended = pclose(pipe);
+  assert_int_equal(WEXITSTATUS(ended), 0);
   static const char *const parts[] = {
       "device          Apple M3 Max\n", "Metal 3 (", "macOS           14.",
       "chip            m3-max, Apple9, M3 max, applegpu_g15s\n",

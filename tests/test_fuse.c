@@ -368,7 +368,7 @@ static void make_buffers(char how, tm_buffer **buffers, tm_buffer **copies) {
   }
 }
 
-static void wait(void) {
+static void await(void) {
   OK(tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, &error));
 }
 
@@ -394,7 +394,7 @@ static uint32_t run_case(const fusing *c) {
   for (int round = 0; round < 2; round++) {
     launch_all(c, want);
     OK(tm_graph_launch(t.stream, graph, &error));
-    wait();
+    await();
     compare(c, report, want, got);
   }
   uint32_t dispatches = (uint32_t)tm_graph_dispatches(graph);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { N = 1000, BLOCK = 256, PROGRAMS = (N + BLOCK - 1) / BLOCK };
 
