@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every fenced code block of README.md, docs/ and softmetal/README.md works.
+# Every fenced code block of README.md, docs/, softmetal/README.md and python/README.md works.
 # The blocks of one document are taken in order, in one folder, in which
 # examples/ and the programs just built are found:
 #
@@ -92,7 +92,7 @@ take() { # kind file-name why-not source
   esac
 }
 
-for document in README.md docs/*.md softmetal/README.md; do
+for document in README.md docs/*.md softmetal/README.md python/README.md; do
   here=$work/here
   rm -rf "$here"
   mkdir "$here"
