@@ -186,14 +186,17 @@ test: $(SETUP) ## build and run all tests (what .ci/run runs)
 	+@$(SUBMAKE) tests-built
 	@BUILD=$(BUILD) sh tests/run.sh
 
+ASAN_MODE := BUILD=build/asan OPT="-O1 -g" \
+  SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+# use_tls=0: the leak check crashes walking the thread-local storage of
+# libraries that were loaded with dlopen, as libLLVM is.
+ASAN_ENV := ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
+  LSAN_OPTIONS=use_tls=0:suppressions=tests/lsan.supp:print_suppressions=0 \
+  UBSAN_OPTIONS=print_stacktrace=1
+
 asan: $(SETUP) ## all tests under address and undefined-behaviour sanitizers
-	+@$(SUBMAKE) BUILD=build/asan OPT="-O1 -g" \
-	  SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" tests-built
-	@# use_tls=0: the leak check crashes walking the thread-local storage of
-	@# libraries that were loaded with dlopen, as libLLVM is.
-	@BUILD=build/asan ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
-	  LSAN_OPTIONS=use_tls=0:suppressions=tests/lsan.supp:print_suppressions=0 \
-	  UBSAN_OPTIONS=print_stacktrace=1 sh tests/run.sh
+	+@$(SUBMAKE) $(ASAN_MODE) tests-built
+	@BUILD=build/asan $(ASAN_ENV) sh tests/run.sh
 
 tsan: $(SETUP) ## the threaded tests under the thread sanitizer
 	+@$(SUBMAKE) BUILD=build/tsan OPT="-O1 -g" \
@@ -222,6 +225,12 @@ fuzz-msl: $(SETUP) ## damage MSL texts for FUZZ_SECONDS under the address saniti
 	  build/fuzz/msl_fuzz $(FUZZ_SECONDS) $(FUZZ_IN); \
 	fi
 .PHONY: fuzz-msl
+
+fuzz-cache: $(SETUP) ## damage the cache's file for FUZZ_SECONDS under the address sanitizer
+	+@$(SUBMAKE) $(ASAN_MODE) build/asan/tests/test_hostile_cache build/asan/libsoftmetal.so
+	@HOME=$(CURDIR)/build/fuzz TRITON_METAL_SOFTMETAL=$(CURDIR)/build/asan/libsoftmetal.so $(ASAN_ENV) \
+	  FUZZ_SECONDS=$(FUZZ_SECONDS) build/asan/tests/test_hostile_cache
+.PHONY: fuzz-cache
 
 demo: $(SETUP) ## build and run the four example kernels, with a table and a picture
 	+@$(SUBMAKE) products

@@ -55,6 +55,7 @@ static step next_row(tm_store *store, const char *kind, int64_t *from,
   tm_store_link *link = tmi_store_lock(store);
   if (!link) return FAILED;
   step found = FAILED;
+  int rc = SQLITE_OK;
   sqlite3_stmt *row = NULL;
   if (tmi_store_open_link(store, link) &&
       sqlite3_prepare_v2(
@@ -66,7 +67,7 @@ static step next_row(tm_store *store, const char *kind, int64_t *from,
     sqlite3_bind_int64(row, 1, *from);
     sqlite3_bind_int(row, 2, *first);
     if (kind) sqlite3_bind_text(row, 3, kind, -1, SQLITE_STATIC);
-    int rc = sqlite3_step(row);
+    rc = sqlite3_step(row);
     if (rc == SQLITE_DONE) found = DONE;
     if (rc == SQLITE_ROW) {
       *from = sqlite3_column_int64(row, 6);
@@ -81,11 +82,11 @@ static step next_row(tm_store *store, const char *kind, int64_t *from,
         found = out->kind && out->label && out->key && out->value ? GOOD
                                                                    : FAILED;
       }
-    } else if (rc != SQLITE_DONE) {
-      tmi_store_failed(store, link, "reading", rc);
     }
   }
-  sqlite3_finalize(row);
+  sqlite3_finalize(row); /* first: a failure may close the connection */
+  if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
+    tmi_store_failed(store, link, "reading", rc);
   tmi_store_unlock(link);
   return found;
 }

@@ -409,6 +409,41 @@ static void a_pack_with_other_tables_is_refused_and_left(void **state) {
   assert_int_equal(access(pack, F_OK), 0);
 }
 
+/* ---- damage ------------------------------------------------------------- */
+
+/* What is damaged is set aside in the middle of a statement; that must not
+ * keep the connection, whose file and memory would never be freed. */
+static void damage_met_in_the_middle_leaves_no_connection(void **state) {
+  (void)state;
+  char key[16], other[128];
+  uint64_t copied, left_out, good, bad;
+  assert_int_equal(sqlite3_memory_used(), 0);
+  tm_store *store = tm_store_open(path, 0);
+  for (int i = 0; i < 200; i++) {
+    snprintf(key, sizeof key, "row %d", i);
+    put(store, key);
+  }
+  assert_true(sqlite3_memory_used() > 0);
+  tm_store_close(store);
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  for (long page = 10; page < 40; page++) {
+    assert_int_equal(fseek(file, page * 4096, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++) fputc(0xff, file);
+  }
+  assert_int_equal(fclose(file), 0);
+  snprintf(other, sizeof other, "%s/other.db", folder);
+  store = tm_store_open(path, 0);
+  tm_store *to = tm_store_open(other, 0);
+  assert_false(tm_store_copy(store, to, NULL, &copied, &left_out));
+  assert_true(was_set_aside());
+  assert_true(tm_store_verify(store, &good, &bad)); /* the new one */
+  assert_int_equal(good + bad, 0);
+  tm_store_close(store);
+  tm_store_close(to);
+  assert_int_equal(sqlite3_memory_used(), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -426,6 +461,7 @@ int main(void) {
       TEST(a_computed_column_is_set_aside),
       TEST(a_trigger_is_set_aside),
       TEST(a_pack_with_other_tables_is_refused_and_left),
+      TEST(damage_met_in_the_middle_leaves_no_connection),
   };
   faults_install();
   return cmocka_run_group_tests(tests, NULL, NULL);

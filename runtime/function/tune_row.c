@@ -117,6 +117,7 @@ static bool read_row(reader *r, tmi_row *row, const char **text,
       !is_time(row->predicted) || *length > MOST_TEXT || *length > r->left)
     return false;
   *text = (const char *)r->at;
+  if (memchr(*text, 0, *length)) return false;
   r->at += *length;
   r->left -= *length;
   return true;
