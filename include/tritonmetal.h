@@ -771,7 +771,9 @@ typedef struct tm_compile_options {
   const char *chip;      /* "m1" ... "m5-max"; NULL: the context's */
   uint32_t num_warps;    /* simdgroups of a program: a power of two up to 32;
                             0: by threadgroup_size of the context */
-  uint32_t num_stages;   /* 0: 3, as Triton */
+  uint32_t num_stages;   /* 0: 3, as Triton; from 4 on loops around tl.dot
+                            load their next tiles early, where tiles are
+                            staged in threadgroup memory (M1, M2) */
   tm_switch cache;       /* off: compile anew and store nothing */
 } tm_compile_options;
 #define TM_COMPILE_OPTIONS_INIT \

@@ -13,6 +13,7 @@
 enum {
   DEFAULT_WARPS = 4,  /* Triton's default num_warps */
   DEFAULT_STAGES = 3, /* and num_stages */
+  PREFETCH_STAGES = 4, /* from so many on loops load their next tiles early */
   MAX_WARPS = 32      /* 1024 threads a threadgroup on every Apple GPU */
 };
 
@@ -43,7 +44,7 @@ bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
                    const tm_request *request, tm_ir *ir, tm_result *out) {
   memset(out, 0, sizeof *out);
   const tm_spec *spec = &request->spec;
-  if (request->chip->stage_dot_operands && spec->num_stages > 1 &&
+  if (request->chip->stage_dot_operands && spec->num_stages >= PREFETCH_STAGES &&
       !tm_optimize_loops(ir, spec->num_warps, diags, request->skip_passes,
                          request->print, request->payload))
     return false;

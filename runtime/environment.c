@@ -184,8 +184,8 @@ static void fill_optimizations(tm_context *context, const tm_chip *chip,
   lines to = {.context = context};
   add(&to, "tl.dot on 8x8 simdgroup matrices, accumulators in registers");
   add(&to, chip->stage_dot_operands
-               ? "tiles of tl.dot staged in threadgroup memory, the next ones "
-                 "loaded while these are multiplied (num_stages > 1)"
+               ? "tiles of tl.dot staged in threadgroup memory, from num_stages=4 "
+                 "on the next ones loaded while these are multiplied"
                : "tiles of tl.dot read straight from device memory, which the "
                  "caches serve");
   if (chip->atomic_ulong_minmax)

@@ -459,6 +459,69 @@ static void scaled_products_of_all_formats(void **state) {
     check_scaled(list[i]);
 }
 
+/* ---- loads ahead of products --------------------------------------------- */
+
+static const char loop_source[] =
+    "import triton\n"
+    "import triton.language as tl\n"
+    "@triton.jit\n"
+    "def k(A, B, C, n):\n"
+    "    m = tl.arange(0, 32)\n"
+    "    acc = tl.zeros((32, 32), tl.float32)\n"
+    "    for i in range(0, n, 32):\n"
+    "        a = tl.load(A + m[:, None] * n + i + m[None, :])\n"
+    "        b = tl.load(B + (i + m[:, None]) * 32 + m[None, :])\n"
+    "        acc = tl.dot(a, b, acc)\n"
+    "    tl.store(C + m[:, None] * 32 + m[None, :], acc)\n";
+
+/* Does the text read device memory before its loop over K? */
+static bool loads_ahead(const char *text) {
+  const char *load = strstr(text, "*(device const "); /* no parameter */
+  const char *loop = strstr(text, "+= 32)");
+  assert_non_null(load);
+  assert_non_null(loop);
+  return load < loop;
+}
+
+static void check_loop(const char *chip, uint32_t stages, bool ahead) {
+  enum { K = 96 };
+  device_test t = device_open(NULL, loop_source);
+  product p = {.a = TM_DTYPE_F16, .b = TM_DTYPE_F16, .m = 32, .n = 32, .k = K,
+               .warps = 4};
+  numbers a = random_numbers(&t, 32 * K, p.a);
+  numbers b = random_numbers(&t, 32 * K, p.b);
+  tm_buffer *c = device_array(&t, 32 * 32, 4);
+  tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+  options.signature = "*fp16:16, *fp16:16, *fp32:16, i32:16";
+  options.chip = chip;
+  options.num_stages = stages;
+  tm_kernel *kernel = NULL;
+  assert_int_equal(
+      tm_compile(&kernel, t.context, t.module, "k", &options, NULL), TM_OK);
+  assert_int_equal(loads_ahead(tm_kernel_text(kernel, TM_STAGE_MSL)), ahead);
+  tm_arg args[] = {tm_arg_buffer(a.buffer, 0), tm_arg_buffer(b.buffer, 0),
+                   tm_arg_buffer(c, 0), tm_arg_int(K)};
+  assert_int_equal(
+      tm_launch(t.stream, kernel, tm_grid_1d(1), args, 4, NULL), TM_OK);
+  assert_int_equal(tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, NULL),
+                   TM_OK);
+  compare(&p, &a, &b, tm_buffer_contents(c));
+  tm_kernel_destroy(kernel);
+  release(&a);
+  release(&b);
+  tm_buffer_destroy(c);
+  device_close(&t);
+}
+
+static void four_stages_load_the_next_tile_while_this_one_is_multiplied(
+    void **state) {
+  (void)state;
+  check_loop("m1", 0, false);
+  check_loop("m1", 3, false);
+  check_loop("m1", 4, true);
+  check_loop("m4", 4, false); /* reads fragments where they are */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_multiplies),
@@ -470,6 +533,8 @@ int main(void) {
       cmocka_unit_test(int8_is_exact_at_its_largest),
       cmocka_unit_test(fragments_come_from_device_memory),
       cmocka_unit_test(scaled_products_of_all_formats),
+      cmocka_unit_test(
+          four_stages_load_the_next_tile_while_this_one_is_multiplied),
   };
   setenv("SOFTMETAL_CHIP", "m4", 0);
   setenv("TRITON_METAL_CHIP", "m1", 1);

@@ -51,11 +51,12 @@ static void complain(const run *r, const char *what) {
   snprintf(failure, sizeof failure, "%.200s", what);
   if (r->quiet) return;
   const char *body = strstr(k->text, "@triton.jit\ndef k(");
-  printf("seed %llu: %s\nsignature: %s; %u simdgroups, %u x %u programs, "
-         "n %d, m %d, for %s, layouts %llu, optimization %u\n%s\n",
+  printf("seed %llu: %s\nsignature: %s; %u simdgroups, %u stages, "
+         "%u x %u programs, n %d, m %d, for %s, layouts %llu, optimization %u\n%s\n",
          (unsigned long long)r->seed, what, k->signature,
-         (unsigned)k->num_warps, (unsigned)k->grid[0], (unsigned)k->grid[1],
-         (int)k->n, (int)k->m, k->chip, (unsigned long long)k->layout_seed,
+         (unsigned)k->num_warps, (unsigned)k->num_stages,
+         (unsigned)k->grid[0], (unsigned)k->grid[1], (int)k->n, (int)k->m,
+         k->chip, (unsigned long long)k->layout_seed,
          (unsigned)k->optimization_level, body ? body : k->text);
   fflush(stdout);
 }
@@ -230,6 +231,7 @@ static outcome run_kernel(run *r) {
   tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
   options.signature = r->k.signature;
   options.num_warps = r->k.num_warps;
+  options.num_stages = r->k.num_stages;
   options.chip = r->k.chip;
   outcome o;
   tm_status status =

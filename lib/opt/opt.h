@@ -36,7 +36,9 @@ typedef void tm_pass_print(void *payload, const char *pass, const tm_ir *ir);
 
 /* Makes loops around products load the next iteration's tiles into registers
  * while they multiply. Not in tm_optimize: it depends on the chip (it serves
- * those that stage tiles in threadgroup memory) and on num_stages. */
+ * those that stage tiles in threadgroup memory) and on num_stages: 4 or more.
+ * It is not the default, since the registers that it takes are those of
+ * another threadgroup, which hides the same time. */
 bool tm_pass_prefetch(tm_ir *ir, uint32_t num_warps);
 /* tm_pass_prefetch and what cleans up behind it; otherwise as tm_optimize. */
 bool tm_optimize_loops(tm_ir *ir, uint32_t num_warps, tm_diags *diags,

@@ -12,8 +12,9 @@
  * A tile that goes through threadgroup memory is stored there at the start
  * of an iteration and multiplied behind a barrier: without this, nothing
  * hides the time that its load takes but other threadgroups. The code
- * generator gives the tile one set of registers more, which are free while
- * the fragments of the product are not yet in use.
+ * generator gives the tile one set of registers more, for all of the
+ * iteration. Where those keep a threadgroup out, nothing is won: kernels ask
+ * for it (num_stages).
  *
  * A load is moved when
  *   - a dot of the same block reads what becomes of it;

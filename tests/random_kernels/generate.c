@@ -355,6 +355,7 @@ random_kernel random_kernel_of(uint64_t seed) {
   k.chip = ONE_OF(&g, "m1", "m1-max", "m2", "m3", "m4", "m4-max", "m5");
   k.layout_seed = chance(&g, 40) ? 0 : 1 + seed;
   k.optimization_level = chance(&g, 15) ? 1 : 2;
+  k.num_stages = chance(&g, 50) ? 3 : 4; /* loads next tiles early from 4 on */
   size_t room = strlen(gen_helpers) + g.len + 512;
   k.text = malloc(room);
   if (!k.text) abort();

@@ -31,7 +31,7 @@ typedef struct random_kernel {
   uint32_t ulps[RANDOM_MAX_BUFFERS];
   uint32_t n_buffers;
   uint32_t grid[2];    /* programs */
-  uint32_t num_warps;
+  uint32_t num_warps, num_stages;
   int32_t n, m;        /* 0 to 5 */
   const char *n_type;  /* i16, i32 or i64; m is an i32 */
   const char *chip;    /* to compile for */
