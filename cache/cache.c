@@ -425,6 +425,15 @@ bool tm_store_put(tm_store *store, const char *kind, const void *key,
   return good;
 }
 
+void tm_store_drop(tm_store *store, const char *kind, const void *key,
+                   size_t key_size) {
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
+  if (!link) return;
+  if (tmi_store_open_link(store, link) && link->writable)
+    delete_row(store, link, (int64_t)hash_key(kind, key, key_size).low64);
+  tmi_store_unlock(link);
+}
+
 /* ---- looking after it --------------------------------------------------- */
 
 void tm_store_get_stats(tm_store *store, tm_store_stats *stats) {

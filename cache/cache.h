@@ -95,6 +95,14 @@ bool tm_store_copy(tm_store *from, tm_store *to, const char *kind,
 /* Brings all that was stored into the one file, so that it may be renamed or
  * sent away when the store is closed. False: it could not. */
 bool tm_store_settle(tm_store *store);
+/* Deletes the row of that key. */
+void tm_store_drop(tm_store *store, const char *kind, const void *key,
+                   size_t key_size);
+/* Deletes the rows of a kind whose keys do not begin with prefix. False: the
+ * file cannot be written. */
+bool tm_store_drop_others(tm_store *store, const char *kind,
+                          const void *prefix, size_t prefix_size,
+                          uint64_t *deleted);
 /* Deletes rows last used before that time (seconds since 1970). False: the
  * file cannot be written. */
 bool tm_store_prune(tm_store *store, int64_t used_before, uint64_t *deleted);

@@ -130,6 +130,31 @@ bool tm_store_settle(tm_store *store) {
   return done;
 }
 
+bool tm_store_drop_others(tm_store *store, const char *kind,
+                          const void *prefix, size_t prefix_size,
+                          uint64_t *deleted) {
+  *deleted = 0;
+  tm_store_link *link = store->path ? tmi_store_lock(store) : NULL;
+  if (!link) return false;
+  sqlite3_stmt *statement = NULL;
+  int rc = SQLITE_READONLY;
+  if (tmi_store_open_link(store, link) && link->writable)
+    rc = sqlite3_prepare_v2(
+        link->db, "DELETE FROM row WHERE kind=?1 AND substr(key,1,?2)<>?3",
+        -1, &statement, NULL);
+  if (statement) {
+    sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)prefix_size);
+    sqlite3_bind_blob64(statement, 3, prefix, prefix_size, SQLITE_STATIC);
+    rc = sqlite3_step(statement);
+    if (rc == SQLITE_DONE) *deleted = (uint64_t)sqlite3_changes(link->db);
+  }
+  sqlite3_finalize(statement);
+  if (rc != SQLITE_DONE) tmi_store_failed(store, link, "deleting", rc);
+  tmi_store_unlock(link);
+  return rc == SQLITE_DONE;
+}
+
 /* Rows that were used at a time that is still to come count from now on. */
 static bool forget_the_future(sqlite3 *db) {
   char text[128];

@@ -269,11 +269,19 @@ typedef struct tm_context_options {
                             last context says. TRITON_METAL_CHECK_HANDLES=1.
                             Default: on, unless the library was built with
                             NDEBUG */
+  tm_switch archives;    /* on: the cache keeps kernels' native code, too, as
+                            MTLBinaryArchive, for the device and the build of
+                            the system; the next process's first launch
+                            compiles nothing. Metal loads what the cache's
+                            file holds, so that this file must be trusted as
+                            the program is. TRITON_METAL_ARCHIVES=1,
+                            "archives". Default off: macOS keeps compiled
+                            kernels of its own */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
     TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL, NULL, \
-    TM_SWITCH_DEFAULT, NULL, TM_SWITCH_DEFAULT }
+    TM_SWITCH_DEFAULT, NULL, TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT }
 
 /* Makes a context. Opens no device and no file but the settings file; that
  * one being unreadable or strange is no error, see tm_environment. The
@@ -1744,8 +1752,9 @@ TM_API tm_status tm_cache_verify(tm_context *context, uint64_t *good,
  * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be written), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_clear(tm_context *context, tm_error **error);
-/* Deletes rows that were not used for so many seconds (0: all) and counts
- * them in *deleted (may be NULL).
+/* Deletes rows that were not used for so many seconds (0: all), and, when the
+ * device is open, archives of other systems or builds; counts them in *deleted
+ * (may be NULL).
  * Errors: TM_E_ARGUMENT, TM_E_IO (the file cannot be written), TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,

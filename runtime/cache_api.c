@@ -7,7 +7,7 @@
  * the name finds all of it or none.
  */
 #define _GNU_SOURCE
-#include "context.h"
+#include "archive.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -109,12 +109,13 @@ tm_status tm_cache_prune(tm_context *context, uint64_t unused_seconds,
   tmi_begin(error);
   TMI_HANDLE(context, TMI_CONTEXT, error);
   TMI_CHECK_CONTEXT(context, error);
-  uint64_t count;
+  uint64_t count, archives = 0;
   int64_t now = (int64_t)time(NULL);
   int64_t before = unused_seconds > (uint64_t)now ? 0
                                                   : now - (int64_t)unused_seconds;
-  bool done = tm_store_prune(context->store, before, &count);
-  if (deleted) *deleted = count;
+  bool done = tm_store_prune(context->store, before, &count) &&
+              tmi_archive_sweep(context, &archives);
+  if (deleted) *deleted = count + archives;
   return done ? TM_OK : cache_trouble(context, "written", error);
 }
 

@@ -157,6 +157,7 @@ struct tm_context {
   atomic_bool has_device;
   tm_metal_device device;   /* valid when has_device */
   const tm_chip *device_chip;
+  atomic_bool archives_swept; /* those of other systems are deleted */
   tmi_pool pool;
   _Atomic(tm_buffer *) ended; /* buffers whose `ended` is to be called */
   tm_buffer *mapped;        /* wrapped, not destroyed; under the pool's lock */

@@ -14,6 +14,7 @@
  * they can be made again from what the kernel keeps.
  */
 #define _GNU_SOURCE
+#include "archive.h"
 #include "compile_report.h"
 #include "graph/graph.h"
 
@@ -689,7 +690,10 @@ static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
   if (!library)
     return tmi_fail_metal(error, TM_E_METAL_COMPILE, what, text);
   tm_metal_pipeline made;
-  bool ok = tm_metal_pipeline_create(&made, device, library, p->entry, &text);
+  bool is_archived = tmi_archive_load(kernel, library, &made);
+  bool ok = is_archived || tm_metal_pipeline_create(&made, device, library,
+                                                    p->entry, &text);
+  if (ok && !is_archived) tmi_archive_keep(kernel, library);
   tm_metal_release(library);
   if (!ok) return tmi_fail_metal(error, TM_E_METAL_COMPILE, what, text);
   if ((status = fits_pipeline(kernel, &made, error))) {
@@ -699,8 +703,9 @@ static tm_status make_pipeline(tm_kernel *kernel, tm_error **error) {
   kernel->pipeline = made;
   atomic_store_explicit(&kernel->is_loaded, true, memory_order_release);
   double seconds = tmi_seconds() - start;
-  tmi_log(kernel->context, 1, "%s: Metal compiled it in %.1f ms",
-          kernel->facts.name, seconds * 1e3);
+  tmi_log(kernel->context, 1, "%s: Metal %s it in %.1f ms",
+          kernel->facts.name,
+          is_archived ? "loaded the archive of" : "compiled", seconds * 1e3);
   tmi_profile_loaded(kernel, seconds);
   return TM_OK;
 }

@@ -300,6 +300,26 @@ static tm_status load(tm_error **error) {
   return status;
 }
 
+/* Native code into the cache and out of it; its loss is no failure. */
+static tm_status load_archived(tm_error **error) {
+  tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
+  o.cache_dir = other_folder;
+  o.archives = TM_SWITCH_ON;
+  tm_status status = TM_OK;
+  for (int i = 0; i < 2 && !status; i++) {
+    tm_context *c;
+    tm_kernel *k = NULL;
+    status = tm_context_create(&c, &o, error);
+    if (status) return status;
+    status = compile_one(&k, c, "scale", scale_types, TM_SWITCH_ON, error);
+    if (!status) status = tm_kernel_load(k, error);
+    if (!status && i) status = tm_cache_clear(c, error);
+    tm_kernel_destroy(k);
+    tm_context_destroy(c);
+  }
+  return status;
+}
+
 static tm_status launch_scale(tm_stream *s, tm_kernel *k, tm_error **error) {
   tm_arg args[3] = {tm_arg_buffer(x, 0), tm_arg_buffer(y, 0), tm_arg_int(N)};
   fill();
@@ -648,6 +668,7 @@ static const path paths[] = {
     {"compile with a cache", compile_cached},
     {"use the cache", use_cache},
     {"load", load},
+    {"load with archives", load_archived},
     {"launch", launch},
     {"launch again", launch_again},
     {"launch over one buffer", launch_overlapping},

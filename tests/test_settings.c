@@ -322,6 +322,9 @@ static const char *show_device(const tmi_settings *s) {
 static const char *show_chip(const tmi_settings *s) {
   return or_none(s->chip);
 }
+static const char *show_archives(const tmi_settings *s) {
+  return number_text(s->archives);
+}
 static const char *show_sync(const tmi_settings *s) {
   return number_text(s->force_sync);
 }
@@ -356,6 +359,8 @@ GIVE(give_limit, cache_limit, 7777)
 GIVE(give_device, device, "2")
 GIVE(give_chip, chip, "m5")
 GIVE(bad_chip, chip, "m99")
+GIVE(give_archives, archives, TM_SWITCH_OFF)
+GIVE(bad_archives, archives, (tm_switch)3)
 GIVE(give_sync, force_sync, TM_SWITCH_OFF)
 GIVE(bad_sync, force_sync, (tm_switch)3)
 GIVE(give_tuning, auto_tuning, TM_SWITCH_ON)
@@ -385,6 +390,8 @@ static const setting settings[] = {
      NULL, show_device, "none", "M3", "M1", "2"},
     {"chip", "\"m2-max\"", "\"m0\"", "TRITON_METAL_CHIP", "m4", "m99",
      give_chip, bad_chip, show_chip, "none", "m2-max", "m4", "m5"},
+    {"archives", "true", "1", "TRITON_METAL_ARCHIVES", "1", "2", give_archives,
+     bad_archives, show_archives, "0", "1", "1", "0"},
     {"force_sync", "true", "1", "TRITON_METAL_FORCE_SYNC", "1", "2", give_sync,
      bad_sync, show_sync, "0", "1", "1", "0"},
     {"auto_tuning", "false", "0", "TRITON_METAL_DISABLE_AUTOTUNING", "1",

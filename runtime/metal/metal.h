@@ -9,6 +9,7 @@
  *   metal_device.c    MTLDevice
  *   metal_library.c   MTLCompileOptions, MTLLibrary
  *   metal_pipeline.c  MTLComputePipelineState
+ *   metal_archive.c   MTLBinaryArchive
  *   metal_memory.c    MTLBuffer
  *   metal_queue.c     MTLCommandQueue, MTLCommandBuffer, the encoder
  *   metal_times.c     when the GPU worked: command buffers' times, samples
@@ -137,6 +138,8 @@ typedef struct tm_metal_device {
   uint64_t max_buffer, working_set; /* bytes */
   uint32_t language_version;        /* newest MSL of the system; 0: unknown */
   uint32_t macos[3];                /* version; 0.0.0: unknown */
+  char system[96];                  /* "Version 14.5 (Build 23F79)"; "":
+                                       not known */
   uint64_t memory;                  /* of the machine, bytes; 0: unknown */
   char architecture[40];            /* "applegpu_g15s"; "": before macOS 14 */
 } tm_metal_device;
@@ -165,7 +168,25 @@ typedef struct tm_metal_pipeline {
 bool tm_metal_pipeline_create(tm_metal_pipeline *pipeline,
                               const tm_metal_device *device, tm_id library,
                               const char *entry, char **text);
+/* The same; unless archive is NULL, from what it holds or not at all. */
+bool tm_metal_pipeline_from_archive(tm_metal_pipeline *pipeline,
+                                    const tm_metal_device *device,
+                                    tm_id library, const char *entry,
+                                    tm_id archive, char **text);
 void tm_metal_pipeline_destroy(tm_metal_pipeline *pipeline);
+/* A +1 MTLComputePipelineDescriptor of the function; the caller holds a
+ * pool. */
+tm_id tm_metal_pipeline_descriptor(tm_id library, const char *entry,
+                                   char **text);
+
+/* ---- metal_archive.c ---------------------------------------------------- */
+
+/* A +1 MTLBinaryArchive from a file; NULL when it is none, or is damaged. */
+tm_id tm_metal_archive_open(const tm_metal_device *device, const char *path,
+                            char **text);
+/* Writes the pipeline of the library's function `entry` to a file. */
+bool tm_metal_archive_save(const tm_metal_device *device, tm_id library,
+                           const char *entry, const char *path, char **text);
 
 /* ---- metal_memory.c ----------------------------------------------------- */
 

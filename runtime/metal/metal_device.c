@@ -60,10 +60,17 @@ static tm_id choose(const char *which, char **text) {
 /* NSOperatingSystemVersion: three NSIntegers, by structure return. */
 typedef struct os_version { long major, minor, patch; } os_version;
 
+static void copy_text(tm_id string, char *out, size_t size) {
+  const char *text = string ? tm_send_P(string, tm_mtl.sel.utf8_string) : NULL;
+  if (text) snprintf(out, size, "%s", text);
+}
+
 /* The system's version, the newest MSL that it has, and the memory. */
 static void read_system(tm_metal_device *d) {
   tm_id info = tm_send_P(tm_mtl.cls.process_info, tm_mtl.sel.process_info);
   if (!info || !tm_metal_responds(info, tm_mtl.sel.os_version)) return;
+  copy_text(tm_send_P(info, tm_mtl.sel.os_text), d->system,
+            sizeof d->system);
   d->memory = tm_send_U(info, tm_mtl.sel.physical_memory);
   os_version v = ((os_version(*)(tm_id, tm_sel))tm_mtl.send_stret)(
       info, tm_mtl.sel.os_version);
@@ -82,9 +89,7 @@ static void read_architecture(tm_metal_device *d) {
   if (!tm_metal_responds(d->object, tm_mtl.sel.architecture)) return;
   tm_id architecture = tm_send_P(d->object, tm_mtl.sel.architecture);
   tm_id name = architecture ? tm_send_P(architecture, tm_mtl.sel.name) : NULL;
-  const char *text = name ? tm_send_P(name, tm_mtl.sel.utf8_string) : NULL;
-  if (text)
-    snprintf(d->architecture, sizeof d->architecture, "%s", text);
+  copy_text(name, d->architecture, sizeof d->architecture);
 }
 
 static void read_facts(tm_metal_device *d) {

@@ -41,6 +41,7 @@ enum {
   /* MTLMathMode, MTLMathFloatingPointFunctions; macOS 15 [mg] */
   TM_MATH_SAFE = 0,
   TM_MATH_FUNCTIONS_PRECISE = 1,
+  TM_PIPELINE_FAIL_ON_ARCHIVE_MISS = 4, /* MTLPipelineOption [mg] */
   /* MTLCommandBufferStatus [mg] */
   TM_COMMAND_COMMITTED = 2,
   TM_COMMAND_COMPLETED = 4,
@@ -113,6 +114,14 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(new_function, "newFunctionWithName:")                                  \
   X(new_pipeline,                                                          \
     "newComputePipelineStateWithDescriptor:options:reflection:error:")     \
+  X(new_archive, "newBinaryArchiveWithDescriptor:error:")                  \
+  X(set_url, "setUrl:")                                                    \
+  X(archive_add, "addComputePipelineFunctionsWithDescriptor:error:")       \
+  X(archive_write, "serializeToURL:error:")                                \
+  X(set_archives, "setBinaryArchives:")                                    \
+  X(file_url, "fileURLWithPath:")                                          \
+  X(array_of, "arrayWithObject:")                                          \
+  X(os_text, "operatingSystemVersionString")                               \
   X(set_language, "setLanguageVersion:")                                   \
   X(set_fast_math, "setFastMathEnabled:") /* until 15 [AD] */              \
   X(set_math_mode, "setMathMode:")        /* from 15 [mg] */               \
@@ -177,6 +186,9 @@ enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
   X(compile_options, "MTLCompileOptions")      \
   X(pipeline_descriptor, "MTLComputePipelineDescriptor") \
   X(sample_descriptor, "MTLCounterSampleBufferDescriptor") \
-  X(pass_descriptor, "MTLComputePassDescriptor")
+  X(pass_descriptor, "MTLComputePassDescriptor") \
+  X(archive_descriptor, "MTLBinaryArchiveDescriptor") \
+  X(url, "NSURL")                              \
+  X(array, "NSArray")
 
 #endif

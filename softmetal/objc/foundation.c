@@ -518,6 +518,11 @@ static id process_info(Class s, SEL cmd) {
 static os_version process_os(id self, SEL cmd) {
   return (void)self, (void)cmd, imitated_version();
 }
+static id process_os_text(id self, SEL cmd) {
+  (void)self, (void)cmd;
+  return sm_string_format("Version %ld.0 (Build softmetal)",
+                          (long)imitated_version().major);
+}
 static sm_bool process_at_least(id self, SEL cmd, os_version v) {
   (void)self, (void)cmd;
   os_version imitated = imitated_version();
@@ -659,6 +664,7 @@ void sm_register_foundation(void) {
       SM_METHOD("errorWithDomain:code:userInfo:", error_make), {NULL, NULL}};
   static const sm_method process_methods[] = {
       SM_METHOD("operatingSystemVersion", process_os),
+      SM_METHOD("operatingSystemVersionString", process_os_text),
       SM_METHOD("isOperatingSystemAtLeastVersion:", process_at_least),
       SM_METHOD("physicalMemory", process_memory),
       SM_METHOD("processorCount", process_cpus),

@@ -326,6 +326,8 @@ static bool gives_object(tm_sel s) {
                   tm_mtl.sel.new_queue,    tm_mtl.sel.new_buffer,
                   tm_mtl.sel.new_library,  tm_mtl.sel.new_buffer_no_copy,
                   tm_mtl.sel.new_function, tm_mtl.sel.new_pipeline,
+                  tm_mtl.sel.new_archive,  tm_mtl.sel.file_url,
+                  tm_mtl.sel.array_of,     tm_mtl.sel.os_text,
                   tm_mtl.sel.new_fence,    tm_mtl.sel.command_buffer,
                   tm_mtl.sel.compute_encoder, tm_mtl.sel.encoder_with_pass,
                   tm_mtl.sel.new_event,    tm_mtl.sel.counter_sets,
