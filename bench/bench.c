@@ -76,6 +76,8 @@ int main(int argc, char **argv) {
   bench_program = argv[0];
   if (argc > 1 && !strcmp(argv[1], "--first-answer"))
     return bench_first_answer(started);
+  if (argc > 1 && !strcmp(argv[1], "--first-kernel"))
+    return bench_first_kernel();
   const char *pattern = argc > 1 && *argv[1] ? argv[1] : ".";
   if (regcomp(&filter, pattern, REG_EXTENDED | REG_NOSUB)) {
     fprintf(stderr, "bench: '%s' is not a regular expression\n", pattern);

@@ -82,7 +82,8 @@ void bench_msl(void); /* hand-written MSL, without libtritonmetal */
 void bench_emitted(void); /* the compiler's MSL beside hand-written MSL */
 void bench_traffic(void); /* bytes: predicted, counted, MLX's */
 void bench_start(void);
-int bench_first_answer(double started); /* the child of bench_start */
+int bench_first_answer(double started); /* a child of bench_start */
+int bench_first_kernel(void);           /* its other one */
 
 /* ---- peer_*.c: what ours is measured beside, -O3 -march=native ---------- */
 
