@@ -452,6 +452,10 @@ void tm_store_get_stats(tm_store *store, tm_store_stats *stats) {
   tmi_store_unlock(link);
 }
 
+uint64_t tm_store_failures(tm_store *store) {
+  return atomic_load(&store->failures);
+}
+
 bool tm_store_each(tm_store *store,
                    bool (*each)(void *, const tm_store_row *),
                    void *payload) {

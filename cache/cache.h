@@ -51,6 +51,7 @@ void tm_store_hash(const char *kind, const void *key, size_t key_size,
                    uint64_t *high, uint64_t *low);
 
 void tm_store_get_stats(tm_store *store, tm_store_stats *stats);
+uint64_t tm_store_failures(tm_store *store); /* of the stats, at no cost */
 /* Calls back for every row, newest use first, until it returns false. False:
  * the file could not be read to its end. */
 typedef struct tm_store_row {

@@ -244,7 +244,7 @@ typedef struct tm_context_options {
                             debug_level's lines go, with the level of each;
                             also warnings, of level 0, whatever debug_level is:
                             settings that cannot be used, dumps that cannot be
-                            written. May be called from any thread that calls
+                            written, and once a cache that fails. May be called from any thread that calls
                             the library, which it must not call. NULL: stderr,
                             and warnings only when debug_level is not 0 */
   void *payload;         /* given to log and print */

@@ -37,6 +37,18 @@ tm_status tm_cache_stats(tm_context *context, tm_cache_facts *facts,
   return tmi_facts(facts, &now, sizeof now, sizeof now, "facts", error);
 }
 
+void tmi_cache_warn(tm_context *context) {
+  if (!tm_store_failures(context->store) ||
+      atomic_load(&context->trouble_told))
+    return;
+  tm_store_stats stats;
+  tm_store_get_stats(context->store, &stats);
+  if (!stats.trouble[0] || atomic_exchange(&context->trouble_told, true))
+    return;
+  tmi_log(context, 0, "the cache %s fails: %s; what it loses is compiled",
+          tm_store_path(context->store), stats.trouble);
+}
+
 typedef struct listing {
   int (*entry)(void *, const tm_cache_entry *);
   void *payload;

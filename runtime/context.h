@@ -153,6 +153,7 @@ struct tm_context {
   unsigned forks;           /* tmi_forks when it was made */
   tmi_settings settings;
   tm_store *store;
+  atomic_bool trouble_told; /* the log knows what is wrong with the cache */
   pthread_mutex_t lock;     /* opening the device, the environment */
   atomic_bool has_device;
   tm_metal_device device;   /* valid when has_device */
@@ -175,6 +176,8 @@ tm_status tmi_context_device(tm_context *context, tm_error **error);
 /* The chip to compile for: name, else the context's, else the device's. */
 tm_status tmi_context_chip(tm_context *context, const char *name,
                            const tm_chip **chip, tm_error **error);
+/* Warns when the cache has failed; the context's first time only. */
+void tmi_cache_warn(tm_context *context);
 /* A line to the log when the debug level is at least `level`. 0: a warning,
  * which a log of the host's always gets. */
 void tmi_log(tm_context *context, uint32_t level, const char *format, ...)

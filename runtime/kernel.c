@@ -400,7 +400,11 @@ static tm_status find_or_make(job *j, const tm_buf *key, tm_error **error) {
       j->made = find_row(j, key);
     }
   }
-  if (!j->made) return make_anew(j, key, error);
+  if (!j->made) {
+    tm_status status = make_anew(j, key, error);
+    tmi_cache_warn(j->context);
+    return status;
+  }
   j->made->facts.from_cache = 1;
   return check_limits(j, &j->made->program, error);
 }

@@ -46,9 +46,20 @@ static const char source[] =
     "    i = tl.arange(0, 32)\n"
     "    tl.store(x + i, tl.load(x + i) * s + N)\n";
 
+static char warnings[2000];
+static int n_warnings;
+
+static void keep_warning(void *payload, uint32_t level, const char *line) {
+  assert_int_equal(level, 0);
+  n_warnings++;
+  snprintf(warnings, sizeof warnings, "%s", line);
+}
+
 static void open_context(void) {
   tm_context_options o = TM_CONTEXT_OPTIONS_INIT;
   o.cache_dir = folder;
+  o.log = keep_warning;
+  n_warnings = 0;
   OK(tm_context_create(&context, &o, &error));
   OK(tm_module_parse(&module, "ops", "ops.py", source, strlen(source), NULL,
                      &error));
@@ -129,6 +140,7 @@ static void a_full_disk_costs_compiles_and_is_told_once(void **state) {
   (void)state;
   open_context();
   assert_false(compile(64));
+  assert_int_equal(n_warnings, 0);
   faults_arm(FAULT_SQLITE_WRITE, 1, true);
   assert_false(compile(128));
   tm_cache_facts first = facts_now();
@@ -140,6 +152,9 @@ static void a_full_disk_costs_compiles_and_is_told_once(void **state) {
   assert_true(second.failures > first.failures);
   assert_string_equal(second.trouble, first.trouble);
   assert_true(second.usable);
+  assert_int_equal(n_warnings, 1);
+  assert_non_null(strstr(warnings, path));
+  assert_non_null(strstr(warnings, "full"));
   faults_disarm();
   assert_false(compile(128));
   assert_true(compile(128));
@@ -218,6 +233,7 @@ static void without_locks_every_kernel_compiles_anew(void **state) {
   assert_false(compile(64));
   tm_cache_facts facts = facts_now();
   assert_false(facts.usable);
+  assert_int_equal(n_warnings, 1);
   assert_true(facts.failures >= 2);
   assert_string_not_equal(facts.trouble, "");
   faults_disarm();

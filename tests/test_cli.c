@@ -537,6 +537,26 @@ static void the_cache_hits_on_the_second_run(void **state) {
   assert_string_equal(out, "1 good, 0 bad rows\n");
 }
 
+static void pruning_deletes_archives_of_other_systems(void **state) {
+  (void)state;
+  assert_int_equal(tool("cache clear"), 0);
+  setenv("TRITON_METAL_ARCHIVES", "1", 1);
+  assert_int_equal(
+      tool("run examples/kernels/vector_add.py -k add_kernel --grid 1 "
+           "x_ptr=zeros:f32[64] y_ptr=zeros:f32[64] "
+           "output_ptr=zeros:f32[64] n_elements=64 BLOCK_SIZE=64"),
+      0);
+  unsetenv("TRITON_METAL_ARCHIVES");
+  assert_int_equal(tool("cache prune 1"), 0);
+  assert_string_equal(out, "0 rows deleted\n");
+  setenv("SOFTMETAL_MACOS", "14", 1);
+  int status = tool("cache prune 1");
+  unsetenv("SOFTMETAL_MACOS");
+  assert_int_equal(status, 0);
+  assert_string_equal(out, "1 rows deleted\n");
+  assert_int_equal(tool("cache clear"), 0);
+}
+
 static void a_pack_is_made_and_taken(void **state) {
   (void)state;
   assert_int_equal(tool("cache clear"), 0);
@@ -590,6 +610,7 @@ int main(void) {
       cmocka_unit_test(run_fills_in_what_decorators_set),
       cmocka_unit_test(checked_runs_find_a_buffer_that_is_too_small),
       cmocka_unit_test(the_cache_hits_on_the_second_run),
+      cmocka_unit_test(pruning_deletes_archives_of_other_systems),
       cmocka_unit_test(a_pack_is_made_and_taken),
   };
   return cmocka_run_group_tests(tests, make_folder, NULL);

@@ -90,6 +90,10 @@ static int prune(tm_context *context, const char *days) {
   unsigned long long n = strtoull(days, &end, 10);
   if (*days < '0' || *days > '9' || *end || n > 36500)
     return tool_usage("cache", "'%s' is no number of days", days);
+  /* With the device open, archives of other systems are known, and go. */
+  tm_stream *stream;
+  if (!tm_stream_create(&stream, context, NULL, NULL))
+    tm_stream_destroy(stream);
   if (tm_cache_prune(context, n * 86400, &deleted, &error))
     return tool_fail(error);
   printf("%" PRIu64 " rows deleted\n", deleted);
