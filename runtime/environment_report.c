@@ -72,12 +72,13 @@ static void write_settings(const tm_context *context, tm_buf *out) {
                 s->config_path ? s->config_path : "no home folder");
   tm_buf_printf(out,
                 "                threadgroup of %u, optimisation %u, debug "
-                "level %u%s%s%s\n",
+                "level %u%s%s%s%s\n",
                 (unsigned)s->threadgroup_size, (unsigned)s->optimization_level,
                 (unsigned)s->debug_level,
                 s->force_sync ? ", every launch waits" : "",
                 s->auto_tuning ? "" : ", no autotuning",
-                s->debug ? ", assertions are kept" : "");
+                s->debug ? ", assertions are kept" : "",
+                s->archives ? ", archives are kept" : "");
   if (s->dump_dir)
     tm_buf_printf(out, "                dumps go to %s\n", s->dump_dir);
   if (s->warnings) tm_buf_printf(out, "warnings\n%s", s->warnings);
@@ -189,6 +190,7 @@ static void put_settings(tm_buf *out, const tmi_settings *s) {
   tmi_json_put_bool(out, "force_sync", s->force_sync);
   tmi_json_put_bool(out, "auto_tuning", s->auto_tuning);
   tmi_json_put_bool(out, "debug", s->debug);
+  tmi_json_put_bool(out, "archives", s->archives);
   tmi_json_put_text(out, "chip", s->chip);
   tmi_json_put_text(out, "device", s->device);
   tmi_json_put_text(out, "dump_dir", s->dump_dir);

@@ -236,10 +236,12 @@ static void a_cache_that_cannot_be_used_is_missing(void **state) {
 static void settings_and_their_warnings_are_shown(void **state) {
   int status;
   cJSON *root = info("TRITON_METAL_DEBUG=loud TRITON_METAL_FORCE_SYNC=1 "
-                     "TRITON_METAL_DUMP_DIR='/a\"b' TRITON_METAL_CHIP=m0",
+                     "TRITON_METAL_DUMP_DIR='/a\"b' TRITON_METAL_CHIP=m0 "
+                     "TRITON_METAL_ARCHIVES=1",
                      &status);
   const cJSON *settings = field(root, "settings");
   assert_true(truth(settings, "force_sync"));
+  assert_true(truth(settings, "archives"));
   assert_string_equal(text(settings, "dump_dir"), "/a\"b");
   assert_int_equal(number(settings, "threadgroup_size"), 128);
   assert_int_equal(cJSON_GetArraySize(field(root, "warnings")), 2);
