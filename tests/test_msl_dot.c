@@ -522,6 +522,110 @@ static void four_stages_load_the_next_tile_while_this_one_is_multiplied(
   check_loop("m4", 4, false); /* reads fragments where they are */
 }
 
+/* ---- tiles that are loaded for a product alone --------------------------- */
+
+static const char masked_source[] =
+    "import triton\n"
+    "import triton.language as tl\n"
+    "@triton.jit\n"
+    "def k(A, B, C, n, OTHER: tl.constexpr, TRANS: tl.constexpr,\n"
+    "      K: tl.constexpr):\n"
+    "    m = tl.arange(0, 32)\n"
+    "    kk = tl.arange(0, K)\n"
+    "    acc = tl.zeros((32, 32), tl.float32)\n"
+    "    for i in range(0, 2 * n, n):\n"
+    "        a = tl.load(A + m[:, None] * K + kk[None, :],\n"
+    "                    mask=kk[None, :] < n, other=OTHER)\n"
+    "        if TRANS:\n"
+    "            b = tl.load(B + m[:, None] * K + kk[None, :],\n"
+    "                        mask=kk[None, :] < n, other=0.5).T\n"
+    "        else:\n"
+    "            b = tl.load(B + kk[:, None] * 32 + m[None, :],\n"
+    "                        mask=kk[:, None] < n, other=0.5)\n"
+    "        acc = tl.dot(a, b, acc, input_precision='ieee')\n"
+    "    tl.store(C + m[:, None] * 32 + m[None, :], acc)\n";
+
+typedef struct masked {
+  tm_dtype type;
+  int k, n; /* of k elements along K the first n are loaded */
+  bool ones, trans; /* others are 1, not 0 */
+  uint32_t warps;
+} masked;
+
+/* Twice the product, elements behind n as the kernel has them. */
+static void compare_masked(const masked *p, const numbers *a,
+                           const numbers *b, const float *c) {
+  for (int i = 0; i < 32 * 32; i++) {
+    double want = 0, size = 0;
+    for (int x = 0; x < p->k; x++) {
+      int at = p->trans ? i % 32 * p->k + x : x * 32 + i % 32;
+      double u = x < p->n ? a->value[i / 32 * p->k + x] : p->ones;
+      double v = x < p->n ? b->value[at] : 0.5;
+      want += 2 * u * v;
+      size += fabs(2 * u * v);
+    }
+    if (!(fabs((double)c[i] - want) <= 2 * p->k * 0x1p-23 * size))
+      fail_msg("type %d, %d of %d, others %d, turned %d, %u simdgroups: "
+               "element %d is %.9g, not %.9g", (int)p->type, p->n, p->k,
+               p->ones, p->trans, (unsigned)p->warps, i, (double)c[i], want);
+  }
+}
+
+static void check_masked(masked p) {
+  device_test t = device_open(NULL, masked_source);
+  numbers a = random_numbers(&t, (size_t)(32 * p.k), p.type);
+  numbers b = random_numbers(&t, (size_t)(32 * p.k), p.type);
+  tm_buffer *c = device_array(&t, 32 * 32, 4);
+  tm_define named[] = {{"A", tm_arg_tensor(a.buffer, 0, p.type)},
+                       {"B", tm_arg_tensor(b.buffer, 0, p.type)},
+                       {"C", tm_arg_tensor(c, 0, TM_DTYPE_F32)},
+                       {"n", tm_arg_int(p.n)},
+                       {"OTHER", tm_arg_float(p.ones ? 1.0 : 0.0)},
+                       {"TRANS", tm_arg_bool(p.trans)},
+                       {"K", tm_arg_int(p.k)}};
+  device_run(&t, "k", tm_grid_1d(1), named, 7, p.warps);
+  compare_masked(&p, &a, &b, tm_buffer_contents(c));
+  release(&a);
+  release(&b);
+  tm_buffer_destroy(c);
+  device_close(&t);
+}
+
+static void tiles_are_copied_with_what_stands_behind_their_masks(
+    void **state) {
+  (void)state;
+  static const masked list[] = {
+      {F16, 32, 16, false, false, 4}, {F16, 32, 16, true, true, 4},
+      {F16, 32, 20, true, false, 2},  {F16, 32, 20, false, true, 8},
+      {BF16, 32, 16, false, true, 4}, {BF16, 32, 20, true, false, 4},
+      {F32, 32, 16, true, false, 4},  {F32, 32, 19, false, true, 16},
+      {F32, 256, 176, false, true, 4}, {F16, 512, 304, true, false, 4},
+      {F16, 512, 496, false, true, 2},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    check_masked(list[i]);
+}
+
+/* No array of registers stands between device and threadgroup memory. */
+static void a_tile_for_a_product_alone_is_copied_16_bytes_at_once(
+    void **state) {
+  (void)state;
+  device_test t = device_open(NULL, loop_source);
+  tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+  options.signature = "*fp16:16, *fp16:16, *fp32:16, i32:16";
+  options.chip = "m1";
+  tm_kernel *kernel = NULL;
+  assert_int_equal(
+      tm_compile(&kernel, t.context, t.module, "k", &options, NULL), TM_OK);
+  const char *text = tm_kernel_text(kernel, TM_STAGE_MSL);
+  assert_non_null(strstr(text, "const uint4 a_raw ="));
+  assert_non_null(strstr(text, " = a_raw;"));
+  assert_non_null(strstr(text, " = b_raw;"));
+  assert_null(strstr(text, "half4 "));
+  tm_kernel_destroy(kernel);
+  device_close(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_multiplies),
@@ -535,6 +639,9 @@ int main(void) {
       cmocka_unit_test(scaled_products_of_all_formats),
       cmocka_unit_test(
           four_stages_load_the_next_tile_while_this_one_is_multiplied),
+      cmocka_unit_test(tiles_are_copied_with_what_stands_behind_their_masks),
+      cmocka_unit_test(
+          a_tile_for_a_product_alone_is_copied_16_bytes_at_once),
   };
   setenv("SOFTMETAL_CHIP", "m4", 0);
   setenv("TRITON_METAL_CHIP", "m1", 1);

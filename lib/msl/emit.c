@@ -442,10 +442,12 @@ static bool has_tile(const emitter *e, const tm_inst_data *d) {
   return false;
 }
 
-/* Leaves, views and cheap values are printed where they are used. */
+/* Leaves, views, cheap values and loads that are copied into threadgroup
+ * memory are printed where they are used. */
 static bool is_lazy(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
-  if (e->group_of[inst] || msl_is_view(e, inst)) return true;
+  if (e->group_of[inst] || e->copied[inst] || msl_is_view(e, inst))
+    return true;
   switch (d->op) {
     case TM_CONSTANT: case TM_MAKE_RANGE: case TM_SPLAT: case TM_POISON:
       return true;

@@ -128,6 +128,8 @@ typedef struct msl_staging {
   bool late;           /* the dot stores it, just before it starts */
   tm_inst twin;        /* an earlier one that has stored the same; or 0 */
   uint32_t twins;      /* how many later ones rely on this one */
+  tm_inst load;        /* makes source, and is carried out as it is stored;
+                          0: source is in registers */
 } msl_staging;
 
 typedef struct msl_local { /* a value already computed in some scope */
@@ -180,6 +182,8 @@ typedef struct emitter {
   const msl_map **maps;     /* per instruction: views, once asked for */
   msl_staging **stagings;   /* per instruction: conversions that dots read
                                from threadgroup memory; NULL: others */
+  bool *copied;             /* per instruction: loads that a staging carries
+                               out */
   uint8_t *windows;         /* per dot: log2 of the parts of K that are
                                staged one after the other */
   tm_convert_plan **converts; /* per instruction, once analysed */
@@ -390,6 +394,9 @@ void msl_store(emitter *e, tm_inst inst, const msl_point *point);
  * the load and the store of all 16 bytes. */
 uint32_t msl_wide_bits(emitter *e, tm_inst inst);
 void msl_load_wide(emitter *e, tm_inst inst, const msl_point *outer);
+/* Is what msl_load_wide leaves in raw eight elements of the load's result,
+ * those behind its mask included? */
+bool msl_is_wide_copy(emitter *e, tm_inst inst);
 void msl_store_wide(emitter *e, tm_inst inst, const msl_point *outer);
 /* Declares what the inner loop fills for a wide store. */
 void msl_declare_wide(emitter *e, tm_inst inst);

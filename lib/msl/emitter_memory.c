@@ -427,23 +427,33 @@ static msl_expr wide_mask(emitter *e, const access *a,
   return mask;
 }
 
+/* Are elements behind the mask all zero bits, as the 16 bytes have them? */
+static bool other_is_zero(const emitter *e, const access *a) {
+  double f = 0;
+  int64_t i = 0;
+  return !a->other ||
+         (tm_value_const_float(e->ir, a->other, &f) && f == 0 &&
+          !signbit(f)) ||
+         (tm_value_const_int(e->ir, a->other, &i) && i == 0);
+}
+
 static msl_expr load_from_wide(emitter *e, const access *a,
                                const msl_point *point) {
   msl_expr x = wide_part(e, a);
   if (is_always_true(e, a->mask)) return from_memory(e, a->scalar, x);
   msl_expr mask = wide_mask(e, a, point);
-  double f = 0;
-  int64_t i = 0;
-  bool zero = !a->other ||
-              (tm_value_const_float(e->ir, a->other, &f) && f == 0 &&
-               !signbit(f)) ||
-              (tm_value_const_int(e->ir, a->other, &i) && i == 0);
-  if (zero) return from_memory(e, a->scalar, x);
+  if (other_is_zero(e, a)) return from_memory(e, a->scalar, x);
   x = (msl_expr){msl_text(e, "%s ? %s : %s",
                           msl_paren(e, mask, MSL_EQUALITY), x.text,
                           other_in_memory(e, a, point, 4).text),
                  MSL_TERNARY, 4};
   return from_memory(e, a->scalar, x);
+}
+
+bool msl_is_wide_copy(emitter *e, tm_inst inst) {
+  access a = access_of(e, inst);
+  return msl_wide_bits(e, inst) == 1 &&
+         (is_always_true(e, a.mask) || other_is_zero(e, &a));
 }
 
 void msl_declare_wide(emitter *e, tm_inst inst) {

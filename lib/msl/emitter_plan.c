@@ -722,7 +722,7 @@ static void group_block(emitter *e, tm_block block) {
         if (!e->values[d->results].cheap) join_group(e, inst, &state);
         break;
       case CLASS_MEMORY:
-        join_group(e, inst, &state);
+        if (!e->copied[inst]) join_group(e, inst, &state);
         break;
       case CLASS_SCALAR: {
         bool writes = (tm_op_infos[d->op].flags & TM_WRITES) != 0;
@@ -983,6 +983,7 @@ bool msl_plan(emitter *e) {
   e->position = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->maps = TM_NEW_ARRAY(e->arena, const msl_map *, n_insts);
   e->stagings = TM_NEW_ARRAY(e->arena, msl_staging *, n_insts);
+  e->copied = TM_NEW_ARRAY(e->arena, bool, n_insts);
   e->windows = TM_NEW_ARRAY(e->arena, uint8_t, n_insts);
   e->raw = TM_NEW_ARRAY(e->arena, const char *, n_insts);
   e->converts = TM_NEW_ARRAY(e->arena, tm_convert_plan *, n_insts);

@@ -8,6 +8,15 @@
  * (emitter_dot.c). f16 and bf16 take 16 bits an element. Transpositions are
  * looked through: the tile lies as its source does, and is read transposed.
  *
+ * A tile that is loaded for this alone is copied: the load stands in the loop
+ * that stores, and its value passes through one register instead of an array
+ * of them.
+ *
+ *     for (int c = 0; c < 4; ++c) {
+ *       const uint4 a = *(device const uint4 *)(a_ptrs + ...);
+ *       *(threadgroup uint4 *)(a_tile + ...) = a;
+ *     }
+ *
  * Two dots of one block that read the same tile, one of them perhaps
  * transposed, share it ("twins"): the first one stores it.
  *
@@ -111,6 +120,48 @@ static void find_twin(emitter *e, tm_inst inst) {
   }
 }
 
+/* Can v be computed where its tile is stored as well as before, without what
+ * its group would have kept in registers? */
+static bool is_free(emitter *e, tm_value v, tm_block block, int depth) {
+  tm_type type = tm_type_of(e->ir, v);
+  if (!tm_type_is_tensor(type)) return true;
+  tm_inst def = tm_val(e->ir, v)->def;
+  if (!def) return false; /* carried: kept in registers */
+  const tm_inst_data *d = tm_get(e->ir, def);
+  if (tm_type_element(type)->kind != TM_TYPE_POINTER) return e->values[v].cheap || d->block != block;
+  if (depth > 16) return false;
+  for (uint32_t i = 0; i < d->n_operands; i++)
+    if (!is_free(e, d->operands[i], block, depth + 1)) return false;
+  return true;
+}
+
+/* Does nothing from after the load to the dot but compute and read? */
+static bool may_sink(const emitter *e, tm_inst load, tm_inst dot) {
+  tm_inst inst = load;
+  while ((inst = tm_get(e->ir, inst)->next) != dot) {
+    const tm_inst_data *d = tm_get(e->ir, inst);
+    bool reads = d->op == TM_LOAD && !msl_is_volatile(e, inst);
+    if (!reads && !(tm_op_infos[d->op].flags & TM_PURE)) return false;
+  }
+  return true;
+}
+
+/* A load whose only reader is the staging. */
+static void find_load(emitter *e, msl_staging *s) {
+  tm_inst load = tm_val(e->ir, s->source)->def;
+  if (!load || tm_get(e->ir, load)->op != TM_LOAD) return;
+  const tm_inst_data *d = tm_get(e->ir, load);
+  if (!s->late || e->values[s->source].uses != 1 || e->orders ||
+      d->block != tm_get(e->ir, s->first)->block ||
+      msl_is_volatile(e, load) || msl_is_shared(e, d->operands[0]) ||
+      !may_sink(e, load, s->first))
+    return;
+  for (uint32_t i = 0; i < d->n_operands; i++)
+    if (!is_free(e, d->operands[i], d->block, 0)) return;
+  s->load = load;
+  e->copied[load] = true;
+}
+
 /* A tile that the loop's iterations hand on (prefetch.c in lib/opt): stored
  * where the iteration starts, its registers are free for the next one. */
 static bool is_carried(const emitter *e, tm_value v, tm_block body) {
@@ -133,6 +184,7 @@ void msl_stage_find(emitter *e) {
     find_source(e, i, s);
     s->late = s->single && tm_get(e->ir, r->first)->block == d->block &&
               !is_carried(e, s->source, d->block);
+    find_load(e, s);
     e->stagings[i] = s;
   }
   for (tm_inst i = 1; i < e->ir->insts.len; i++)
@@ -464,6 +516,27 @@ static uint32_t store_bits(const store *t) {
   return bits;
 }
 
+/* The value of the tile at p, as memory holds it; a load stands before it. */
+static const char *value_at(const store *t, const msl_point *p,
+                            uint32_t width) {
+  emitter *e = t->e;
+  tm_inst load = t->s->load;
+  if (load && width == 3 && msl_is_wide_copy(e, load)) {
+    msl_point first = *p;
+    first.n_comp = 0;
+    msl_load_wide(e, load, &first);
+    return e->raw[load];
+  }
+  if (load) {
+    e->raw[load] = NULL;
+    msl_load(e, load, p);
+    msl_point q = *p;
+    q.base ^= 4;
+    if (width == 3) msl_load(e, load, &q);
+  }
+  return width == 3 ? eight(t, p) : codes(t, p, width);
+}
+
 static void store_tile(store *t, uint32_t windows) {
   emitter *e = t->e;
   uint32_t width = store_bits(t);
@@ -480,7 +553,9 @@ static void store_tile(store *t, uint32_t windows) {
   if (windows) take_windows(t, &p, windows);
   msl_expr at = msl_tile_index(e, &t->to, &p, t->region->row,
                                t->region->pitch);
-  const char *value = width == 3 ? eight(t, &p) : codes(t, &p, width);
+  bool guarded = t->guard && t->s->load; /* none loads in vain */
+  if (guarded) msl_open(e, "if (%s)", t->guard);
+  const char *value = value_at(t, &p, width);
   const char *name = t->region->name;
   const char *type = width == 3 ? "uint4"
                      : width ? msl_text(e, "%s%u", t->region->type,
@@ -489,8 +564,11 @@ static void store_tile(store *t, uint32_t windows) {
   const char *place = type ? msl_text(e, "*(threadgroup %s *)(%s + %s)", type,
                                       name, msl_paren(e, at, MSL_ADD))
                            : msl_text(e, "%s[%s]", name, at.text);
-  if (t->guard) msl_line(e, "if (%s) %s = %s;", t->guard, place, value);
-  else msl_line(e, "%s = %s;", place, value);
+  if (t->guard && !guarded)
+    msl_line(e, "if (%s) %s = %s;", t->guard, place, value);
+  else
+    msl_line(e, "%s = %s;", place, value);
+  if (guarded) msl_close(e);
   if (var) msl_close(e);
 }
 
@@ -503,6 +581,10 @@ void msl_stage(emitter *e, tm_inst inst, const char *window) {
              .window = window, .guard = msl_one_copy(e, &s->layout)};
   for (uint32_t i = 0; i < s->layout.n_reg; i++)
     if (t.to.reg[i]) t.kept[t.n_kept++] = 1u << i;
+  if (s->load) {
+    msl_order(e, &s->load, 1);
+    msl_source(e, s->load);
+  }
   msl_region_write(e, msl_region_of(e, inst, 0));
   store_tile(&t, windows);
 }
