@@ -33,7 +33,7 @@
 
 enum {
   APPLICATION_ID = 0x544d6b63, /* "TMkc" */
-  SCHEMA_VERSION = 1,
+  SCHEMA_VERSION = 1, /* another one with any change to the schema's text */
   BUSY_MS = 50,      /* longest wait for a lock; then it is a miss */
   RETRY_SECONDS = 1, /* after a failed open, misses cost nothing so long */
   MOST_SET_ASIDE = 9
