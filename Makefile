@@ -245,7 +245,8 @@ bench-python: $(SETUP) ## what a launch through Python costs, beside upstream's 
 bench: $(SETUP) ## measure beside peers; BENCH=regex runs a part
 	+@$(SUBMAKE) products
 	+@$(SUBMAKE) $(BUILD)/bench/bench $(BUILD)/bench/replay_part $(BUILD)/bench/lookup_part
-	@$(BUILD)/bench/bench "$(BENCH)"
+	@$(if $(SOFTMETAL),TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL)) \
+	  $(BUILD)/bench/bench "$(BENCH)"
 
 BENCH_COMMON := $(call obj,$(filter-out bench/demo.c bench/picture.c bench/replay_part.c bench/lookup_part.c bench/bench.c,$(BENCH_SRC)))
 $(BUILD)/bench/demo: $(call obj,bench/demo.c bench/picture.c bench/gpu.c bench/measure.c) $(BUILD)/$(SHARED_LINK)

@@ -26,6 +26,17 @@ static const char source[] =
     "                         mask=i + at < count, other=0.0)\n"
     "    tl.store(out + pid, tl.sum(total, axis=0))\n"
     "@triton.jit\n"
+    "def layer_norm(x, weight, bias, out, n, BLOCK: tl.constexpr):\n"
+    "    row = tl.program_id(0)\n"
+    "    at = tl.arange(0, BLOCK)\n"
+    "    mask = at < n\n"
+    "    v = tl.load(x + row * n + at, mask=mask, other=0.0)\n"
+    "    d = tl.where(mask, v - tl.sum(v, axis=0) / n, 0.0)\n"
+    "    scale = tl.rsqrt(tl.sum(d * d, axis=0) / n + 1e-5)\n"
+    "    w = tl.load(weight + at, mask=mask)\n"
+    "    b = tl.load(bias + at, mask=mask)\n"
+    "    tl.store(out + row * n + at, d * scale * w + b, mask=mask)\n"
+    "@triton.jit\n"
     "def product(a, b, c, n, M: tl.constexpr, N: tl.constexpr,\n"
     "            K: tl.constexpr):\n"
     "    rows = tl.program_id(1) * M + tl.arange(0, M)\n"
@@ -207,6 +218,24 @@ static void softmax(const char *chip, const char *name) {
   finish(&p, module, name, 8e-9 * N, "GB/s", N, 1e-7);
 }
 
+static void layer_norm(const char *chip, const char *name) {
+  enum { ROWS = 4096, COLUMNS = 1024, N = ROWS * COLUMNS };
+  pair p = open_pair(chip, "layer_norm");
+  add_data(&p, N, false), add_data(&p, COLUMNS, false);
+  add_data(&p, COLUMNS, false), add_data(&p, N, false);
+  tm_module *module = own_module();
+  set_ours(&p, 0, module, "layer_norm",
+           "*fp32:16, *fp32:16, *fp32:16, *fp32:16, i32:16, 1024", 8,
+           tm_grid_1d(ROWS));
+  for (int i = 0; i < 4; i++) give(&p.ours[0], tm_arg_buffer(p.data[i], 0));
+  give(&p.ours[0], tm_arg_int(COLUMNS));
+  p.theirs[0] = (msl_step){
+      msl_pipeline(&p.metal, p.library, "layer_norm"),
+      {&p.copy[0], &p.copy[1], &p.copy[2], &p.copy[3]}, -1, 0, {ROWS, 1},
+      256};
+  finish(&p, module, name, 8e-9 * N, "GB/s", N, 1e-5);
+}
+
 static void sum(const char *chip, const char *name) {
   enum { N = 16 << 20, GROUPS = 512 };
   pair p = open_pair(chip, "sum");
@@ -270,6 +299,7 @@ void bench_emitted(void) {
     void (*run)(const char *chip, const char *name);
   } all[] = {{"emitted add", "m1", add},
              {"emitted softmax", "m1", softmax},
+             {"emitted layer norm", "m1", layer_norm},
              {"emitted sum", "m1", sum},
              {"emitted GEMM half, M1", "m1", product},
              {"emitted GEMM half, M4", "m4", product},
