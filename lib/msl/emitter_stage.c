@@ -128,7 +128,8 @@ static bool is_free(emitter *e, tm_value v, tm_block block, int depth) {
   tm_inst def = tm_val(e->ir, v)->def;
   if (!def) return false; /* carried: kept in registers */
   const tm_inst_data *d = tm_get(e->ir, def);
-  if (tm_type_element(type)->kind != TM_TYPE_POINTER) return e->values[v].cheap || d->block != block;
+  if (tm_type_element(type)->kind != TM_TYPE_POINTER)
+    return e->values[v].cheap || d->block != block;
   if (depth > 16) return false;
   for (uint32_t i = 0; i < d->n_operands; i++)
     if (!is_free(e, d->operands[i], block, depth + 1)) return false;
