@@ -2,8 +2,8 @@
 """What a launch costs the host through Python: 3 arrays, an integer and a
 compile-time value, the kernel compiled already, nothing waited for.
 
-Beside it, where `triton` is installed: upstream's own path on this machine up
-to the driver, whose launch is replaced by one that does nothing, since there is
+Beside it, where `tinygrad` is installed, its replay of a captured launch; where
+`triton` is, upstream's own path on this machine up to the driver, whose launch is replaced by one that does nothing, since there is
 no GPU of its kind. So upstream's figure leaves out its call of the driver,
 ours has all of ours in it, down to the encoded dispatch.
 
@@ -124,8 +124,23 @@ def upstream():
     row(f"upstream, {kind}, up to the driver", measure(lambda: add[(1,)](x, y, out, 1024, BLOCK=1024)))
 
 
+def tinygrad():
+    """The other way to kernels on Metal from Python: a captured launch of tinygrad's, on this machine's CPU."""
+    os.environ.setdefault("DEV", "CPU")
+    os.environ.setdefault("CPU", "1")
+    from tinygrad import Tensor, TinyJit
+
+    captured = TinyJit(lambda x, y: (x + y).realize())
+    x, y = (Tensor.ones(1024).contiguous().realize() for _ in range(2))
+    for _ in range(4):  # twice to capture, then it replays
+        captured(x, y)
+    row("tinygrad, a captured sum replayed, its CPU device", measure(lambda: captured(x, y)))
+
+
 def main():
     if len(sys.argv) > 1:
+        if sys.argv[1] == "tinygrad":
+            return tinygrad()
         # The kernel's module, once over this package and once over upstream.
 
         name = "triton_metal" if sys.argv[1] == "ours" else "triton"
@@ -136,11 +151,11 @@ def main():
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"import {name}\nimport {name}.language as tl\n" + KERNEL.format(name))
         sys.path.insert(0, folder)
-        return ours() if sys.argv[1] == "ours" else upstream()
+        return {"ours": ours, "upstream": upstream}[sys.argv[1]]()
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        for which in ("ours", "upstream"):
+        for which in ("ours", "upstream", "tinygrad"):
             python = sys.executable if which == "ours" else os.environ.get("UPSTREAM_PYTHON", sys.executable)
             done = subprocess.run([python, "-W", "ignore", os.path.abspath(__file__), which, folder],
                                   stderr=subprocess.PIPE, text=True)
