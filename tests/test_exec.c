@@ -513,6 +513,45 @@ static uint16_t float_to_bfloat(float f) {
   return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* The order, and the operands' places, with the other comparison as a mask:
+ * LLVM 19 gets one instruction for both wrong. */
+static void halfs_compare_as_they_are_ordered(void **state) {
+  (void)state;
+  static const char *const signs[] = {"<", "<=", ">", ">="};
+  enum { N = 64 };
+  for (int s = 0; s < 4; s++) {
+    char text[512];
+    snprintf(text, sizeof text,
+             "#include <metal_stdlib>\nusing namespace metal;\n"
+             "kernel void k(device const half *p [[buffer(0)]],"
+             " device const half *q [[buffer(1)]],"
+             " device uchar *o [[buffer(2)]],"
+             " uint i [[thread_position_in_grid]]) {\n"
+             " const half a = p[i]; const bool c = a != 0.0h;\n"
+             " const bool d = q[i] %s a; const bool r = c ? d : c;\n"
+             " if (c) o[i] = uchar(r); }\n",
+             signs[s]);
+    sm_code *code = compile(text);
+    uint16_t p[N], q[N];
+    uint8_t o[N] = {0};
+    for (int i = 0; i < N; i++) {
+      p[i] = (uint16_t)(i % 8 ? 0x3c00 + 37 * i % 11 * 64 : 0);
+      q[i] = (uint16_t)(0x3c00 + 23 * i % 11 * 64 + (i % 3 ? 0 : 0x8000));
+    }
+    sm_dispatch d = grid(code, N, N);
+    bind(&d, 0, p, sizeof p);
+    bind(&d, 1, q, sizeof q);
+    bind(&d, 2, o, sizeof o);
+    run_ok(&d);
+    for (int i = 0; i < N; i++) {
+      float a = half_to_float(p[i]), b = half_to_float(q[i]);
+      bool order[] = {b < a, b <= a, b > a, b >= a};
+      assert_int_equal(o[i], a != 0 && order[s]);
+    }
+    sm_code_release(code);
+  }
+}
+
 static void half_and_bfloat_round_to_nearest_even(void **state) {
   const char *text = HEAD
       "kernel void k(device const half* h [[buffer(0)]],"
@@ -1387,7 +1426,8 @@ int main(void) {
       cmocka_unit_test(wrapping_unsigned_indices_stay_exact),
       cmocka_unit_test(vectors_swizzles_and_structs),
       cmocka_unit_test(private_arrays_by_any_index),
-      cmocka_unit_test(half_and_bfloat_round_to_nearest_even),
+      cmocka_unit_test(halfs_compare_as_they_are_ordered),
+    cmocka_unit_test(half_and_bfloat_round_to_nearest_even),
       cmocka_unit_test(math_functions_are_within_their_ulps),
       cmocka_unit_test(special_values_of_exp_and_log),
       cmocka_unit_test(exp_at_the_ends_of_floats),

@@ -785,6 +785,18 @@ static void compare_ends(sm_emit *e, sm_op op, sm_scalar s, const sm_leaf *a,
   r->none = OP1(Not, LL.BuildICmp(e->b, p, below ? first : most, b->v, ""));
 }
 
+/* A half as a float that stays one. For AVX512-FP16
+ * LLVM 19 makes one instruction of a load and an ordered comparison of halfs
+ * under a mask by exchanging the operands without turning the order round; and
+ * without the fence its InstCombine would compare halfs again. */
+static sm_val fenced_float(sm_emit *e, sm_val x) {
+  sm_ty type = LL.TypeOf(x);
+  bool vector = LL.GetTypeKind(type) == LLVMVectorTypeKind;
+  sm_ty wide = vector ? sm_vector_type(e->f32, LL.GetVectorSize(type))
+                      : e->f32;
+  return sm_intrinsic1(e, "llvm.arithmetic.fence", CONVERT(FPExt, x, wide));
+}
+
 static sm_leaf compare_lanes(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
                              sm_leaf b) {
   sm_val count = compare_count(e, op, s, &a, &b);
@@ -795,6 +807,10 @@ static sm_leaf compare_lanes(sm_emit *e, sm_op op, sm_scalar s, sm_leaf a,
   if (sm_is_float(s)) {
     static const LLVMRealPredicate how[] = {LLVMRealOEQ, LLVMRealUNE,
         LLVMRealOLT, LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
+    if (s == SM_HALF && op != SM_EQ && op != SM_NE) {
+      x = fenced_float(e, x);
+      y = fenced_float(e, y);
+    }
     r = LL.BuildFCmp(e->b, how[op - SM_EQ], x, y, "");
   } else {
     static const LLVMIntPredicate sign[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT,
