@@ -22,51 +22,14 @@
 
 #include "../softmetal/exec/exec.h"
 #include "../softmetal/exec/object_load.h"
+#include "support/soft_code.h"
 
 #define HEAD "#include <metal_stdlib>\nusing namespace metal;\n"
 
 /* ---- harness ---------------------------------------------------------- */
 
-static sm_code *compile_with(const char *text, const sm_code_options *options,
-                             void **object, size_t *size) {
-  tm_arena arena;
-  jmp_buf guard;
-  tm_arena_init(&arena, 0);
-  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
-  tm_diags diags;
-  tm_diags_init(&diags, &arena);
-  sm_parse_options parse = {.language_version = (3u << 16) + 1, .family = 9};
-  sm_program *program = sm_parse(&arena, &diags, tm_cstr(text), &parse);
-  if (!program) {
-    tm_buf buf = tm_buf_in(&arena);
-    tm_diags_render_all(&diags, &buf);
-    fail_msg("%s", tm_buf_text(&buf));
-  }
-  sm_function *kernel = NULL;
-  for (uint32_t i = 0; i < program->functions.len; i++)
-    if (program->functions.data[i]->is_kernel)
-      kernel = program->functions.data[i];
-  assert_non_null(kernel);
-  sm_code_info info;
-  char *error = NULL;
-  void *bytes;
-  size_t n;
-  if (!sm_code_compile(program, kernel, options, &bytes, &n, &info, &error))
-    fail_msg("%s", error);
-  sm_code *code = sm_code_load(bytes, n, &info, &error);
-  if (!code) fail_msg("%s", error);
-  if (object) {
-    *object = bytes;
-    *size = n;
-  } else {
-    free(bytes);
-  }
-  tm_arena_free(&arena);
-  return code;
-}
-
 static sm_code *compile(const char *text) {
-  return compile_with(text, NULL, NULL, NULL);
+  return soft_compile(text, NULL, NULL, NULL);
 }
 
 static sm_dispatch grid(const sm_code *code, uint64_t threads,
@@ -884,7 +847,7 @@ static void barrier_reduction_over_simdgroups(void **state) {
   }
   for (int check = 0; check < 2; check++) {
     sm_code_options options = {.check = check != 0};
-    sm_code *code = compile_with(text, &options, NULL, NULL);
+    sm_code *code = soft_compile(text, &options, NULL, NULL);
     for (uint64_t shuffle = 0; shuffle < 4; shuffle++) {
       memset(out, 0, sizeof(out));
       sm_dispatch d = grid(code, GROUPS * 256, 256);
@@ -1007,7 +970,7 @@ static void staged_matrix_product_matches(void **state) {
   for (int i = 0; i < K * N; i++) b[i] = (float)(int)(random32() % 9) - 4;
   for (int check = 0; check < 2; check++) {
     sm_code_options options = {.check = check != 0};
-    sm_code *code = compile_with(text, &options, NULL, NULL);
+    sm_code *code = soft_compile(text, &options, NULL, NULL);
     sm_dispatch d = grid(code, N / 32 * 128, 128);
     d.grid_threads[1] = M / 32;
     d.shuffle_seed = (uint64_t)check;
@@ -1175,7 +1138,7 @@ static void function_constants_select_code(void **state) {
   sm_constant_value values[] = {{0, {7}}, {1, {1}}};
   sm_code_options options = {.constants = values, .n_constants = 2};
   static int out[40];
-  sm_code *code = compile_with(text, &options, NULL, NULL);
+  sm_code *code = soft_compile(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 40, 64);
   bind(&d, 0, out, sizeof(out));
   run_ok(&d);
@@ -1217,7 +1180,7 @@ static const char *const beyond = HEAD
 static void bounds_check_names_the_access(void **state) {
   static int in[64], out[64];
   sm_code_options options = {.check = true};
-  sm_code *code = compile_with(beyond, &options, NULL, NULL);
+  sm_code *code = soft_compile(beyond, &options, NULL, NULL);
   sm_dispatch d = grid(code, 33, 64);
   bind(&d, 0, in, sizeof(in));
   bind(&d, 1, out, sizeof(out));
@@ -1268,7 +1231,7 @@ static void race_on_threadgroup_memory_is_found(void **state) {
       "}\n";
   static int out[64];
   sm_code_options options = {.check = true};
-  sm_code *code = compile_with(text, &options, NULL, NULL);
+  sm_code *code = soft_compile(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 64, 64);
   bind(&d, 0, out, sizeof(out));
   run_fails(&d, SM_RUN_FAULT, "race on threadgroup memory", "line");
@@ -1323,7 +1286,7 @@ static void barrier_missed_by_an_ended_simdgroup(void **state) {
       "}\n";
   static int out[64];
   sm_code_options options = {.check = true};
-  sm_code *code = compile_with(text, &options, NULL, NULL);
+  sm_code *code = soft_compile(text, &options, NULL, NULL);
   sm_dispatch d = grid(code, 64, 64);
   bind(&d, 0, out, sizeof(out));
   run_fails(&d, SM_RUN_DIVERGED, "1 of 2 simdgroups", "line 6");
@@ -1356,7 +1319,7 @@ static void object_loads_again(void **state) {
   for (int i = 0; i < 64; i++) in[i] = i * 5;
   void *object;
   size_t size;
-  sm_code *code = compile_with(beyond, NULL, &object, &size);
+  sm_code *code = soft_compile(beyond, NULL, &object, &size);
   sm_code_info info = *sm_code_get_info(code);
   assert_int_equal(info.buffers_read, 1);
   assert_int_equal(info.buffers_written, 2);
@@ -1381,7 +1344,7 @@ static void object_loads_again(void **state) {
 static void damaged_objects_do_not_harm_the_loader(void **state) {
   void *object;
   size_t size;
-  sm_code *code = compile_with(beyond, NULL, &object, &size);
+  sm_code *code = soft_compile(beyond, NULL, &object, &size);
   sm_code_release(code);
   char *copy = malloc(size);
   uint32_t loaded = 0;

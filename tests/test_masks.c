@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../softmetal/exec/exec.h"
+#include "support/soft_code.h"
 
 #define HEAD "#include <metal_stdlib>\nusing namespace metal;\n" \
   "kernel void k(device const int *in [[buffer(0)]],\n" \
@@ -31,34 +32,6 @@ enum { THREADS = 256, GROUP = 64, WORDS = 4 * THREADS, UNTOUCHED = -77 };
 
 static int32_t in[WORDS], out[WORDS], want[WORDS];
 
-static sm_code *compile(const char *text) {
-  tm_arena arena;
-  jmp_buf guard;
-  tm_arena_init(&arena, 0);
-  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
-  tm_diags diags;
-  tm_diags_init(&diags, &arena);
-  sm_parse_options parse = {.language_version = (3u << 16) + 1, .family = 9};
-  sm_program *program = sm_parse(&arena, &diags, tm_cstr(text), &parse);
-  if (!program) {
-    tm_buf buf = tm_buf_in(&arena);
-    tm_diags_render_all(&diags, &buf);
-    fail_msg("%s", tm_buf_text(&buf));
-  }
-  sm_code_info info;
-  char *error = NULL;
-  void *bytes;
-  size_t size;
-  if (!sm_code_compile(program, program->functions.data[
-          program->functions.len - 1], NULL, &bytes, &size, &info, &error))
-    fail_msg("%s", error);
-  sm_code *code = sm_code_load(bytes, size, &info, &error);
-  if (!code) fail_msg("%s", error);
-  free(bytes);
-  tm_arena_free(&arena);
-  return code;
-}
-
 /* What thread i does to want with the bound n. */
 typedef void thread_in_c(int i, int n);
 
@@ -67,7 +40,7 @@ static void compare(const char *text, thread_in_c *thread) {
   static const int bounds[] = {-40, 0,  1,  2,   31,  32,  33,  47,  63, 64,
                                65,  95, 96, 127, 128, 200, 255, 256, 257,
                                1000, 4000};
-  sm_code *code = compile(text);
+  sm_code *code = soft_compile(text, NULL, NULL, NULL);
   for (int i = 0; i < WORDS; i++) in[i] = i * 7 - 300;
   for (uint32_t group = 48; group <= GROUP; group += 16)
     for (size_t b = 0; b < sizeof(bounds) / sizeof(*bounds); b++) {

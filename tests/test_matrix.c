@@ -19,6 +19,7 @@
 
 #include "../softmetal/exec/exec.h"
 #include "../softmetal/exec/rt.h"
+#include "support/soft_code.h"
 
 static uint32_t seed = 7;
 static uint32_t random32(void) {
@@ -178,34 +179,6 @@ static void rows_are_loaded_and_stored_in_every_form(void **state) {
 
 /* ---- kernels ------------------------------------------------------------ */
 
-static sm_code *compile(const char *text) {
-  tm_arena arena;
-  jmp_buf guard;
-  tm_arena_init(&arena, 0);
-  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
-  tm_diags diags;
-  tm_diags_init(&diags, &arena);
-  sm_parse_options parse = {.language_version = (3u << 16) + 1, .family = 9};
-  sm_program *program = sm_parse(&arena, &diags, tm_cstr(text), &parse);
-  if (!program) {
-    tm_buf buf = tm_buf_in(&arena);
-    tm_diags_render_all(&diags, &buf);
-    fail_msg("%s", tm_buf_text(&buf));
-  }
-  sm_code_info info;
-  char *error = NULL;
-  void *bytes;
-  size_t size;
-  if (!sm_code_compile(program, program->functions.data[0], NULL, &bytes,
-                       &size, &info, &error))
-    fail_msg("%s", error);
-  sm_code *code = sm_code_load(bytes, size, &info, &error);
-  if (!code) fail_msg("%s", error);
-  free(bytes);
-  tm_arena_free(&arena);
-  return code;
-}
-
 enum { MATRICES = 12 };
 
 /* Runs statements over m[12], which is read before and written after. */
@@ -222,7 +195,7 @@ static void run_on(const char *statements, const float *in, float *out) {
            "  %s\n"
            "  for (int i = 0; i < 12; i++)"
            " simdgroup_store(m[i], out + i * 64, 8);\n}\n", statements);
-  sm_code *code = compile(text);
+  sm_code *code = soft_compile(text, NULL, NULL, NULL);
   int two = 2;
   sm_dispatch d;
   memset(&d, 0, sizeof(d));

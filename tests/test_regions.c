@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "../softmetal/exec/frame.h"
+#include "support/soft_code.h"
 
 #define HEAD "#include <metal_stdlib>\nusing namespace metal;\n"
 #define BARRIER "threadgroup_barrier(mem_flags::mem_threadgroup);\n"
@@ -28,38 +29,10 @@
 
 static sm_code *compile(const char *text, bool regions,
                         const sm_code_options *options) {
-  tm_arena arena;
-  jmp_buf guard;
-  tm_arena_init(&arena, 0);
-  if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
-  tm_diags diags;
-  tm_diags_init(&diags, &arena);
-  sm_parse_options parse = {.language_version = (3u << 16) + 1, .family = 9};
-  sm_program *program = sm_parse(&arena, &diags, tm_cstr(text), &parse);
-  if (!program) {
-    tm_buf buf = tm_buf_in(&arena);
-    tm_diags_render_all(&diags, &buf);
-    fail_msg("%s", tm_buf_text(&buf));
-  }
-  const sm_function *kernel = NULL;
-  for (uint32_t i = 0; i < program->functions.len; i++)
-    if (program->functions.data[i]->is_kernel)
-      kernel = program->functions.data[i];
-  assert_non_null(kernel);
-  sm_code_info info;
-  char *error = NULL;
-  void *bytes;
-  size_t n;
   if (regions) unsetenv("SOFTMETAL_BARRIERS");
   else setenv("SOFTMETAL_BARRIERS", "coroutines", 1);
-  bool ok = sm_code_compile(program, kernel, options, &bytes, &n, &info,
-                            &error);
+  sm_code *code = soft_compile(text, options, NULL, NULL);
   unsetenv("SOFTMETAL_BARRIERS");
-  if (!ok) fail_msg("%s", error);
-  sm_code *code = sm_code_load(bytes, n, &info, &error);
-  if (!code) fail_msg("%s", error);
-  free(bytes);
-  tm_arena_free(&arena);
   return code;
 }
 
