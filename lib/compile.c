@@ -44,7 +44,8 @@ bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
                    const tm_request *request, tm_ir *ir, tm_result *out) {
   memset(out, 0, sizeof *out);
   const tm_spec *spec = &request->spec;
-  if (request->chip->stage_dot_operands && spec->num_stages >= PREFETCH_STAGES &&
+  if (request->chip->stage_dot_operands &&
+      spec->num_stages >= PREFETCH_STAGES &&
       !tm_optimize_loops(ir, spec->num_warps, diags, request->skip_passes,
                          request->print, request->payload))
     return false;

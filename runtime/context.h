@@ -12,6 +12,7 @@
  *   arg_list.c     descriptors and tuples among the arguments, flat
  *   tensor_descriptor.c  descriptors that the host makes, checked
  *   cache_api.c    the cache's facts and rows, packs
+ *   archive.c      pipelines' native code in the cache, when asked for
  *   handles.h      which of the caller's handles are alive
  *
  *   buffer/        buffer_api.c   tm_buffer: pooled, wrapped, imported
