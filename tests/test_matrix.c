@@ -245,6 +245,9 @@ static void products_keep_their_order(void **state) {
       {"for (int j = 0; j < 4; j++)" /* the next one's right operand */
        " simdgroup_multiply_accumulate(m[j + 1], m[11], m[j], m[j + 1]);",
        {{1, 11, 0}, {2, 11, 1}, {3, 11, 2}, {4, 11, 3}}},
+      {"for (int j = 0; j < 4; j++)" /* the one before's right operand */
+       " simdgroup_multiply_accumulate(m[j], m[11], m[j + 1], m[j]);",
+       {{0, 11, 1}, {1, 11, 2}, {2, 11, 3}, {3, 11, 4}}},
       {"for (int j = 0; j < 4; j++)" /* the left operand among the sums */
        " simdgroup_multiply_accumulate(m[j], m[2], m[5 + j], m[j]);",
        {{0, 2, 5}, {1, 2, 6}, {2, 2, 7}, {3, 2, 8}}},

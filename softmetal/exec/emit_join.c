@@ -96,7 +96,8 @@ static void take_product(sm_emit *e, products *p, sm_val call) {
     return;
   }
   if (p->first && is_at(a, p->a, 0) && is_at(d, p->d, p->n) &&
-      is_at(b, p->b, p->n) && are_apart(p->d, p->n, b)) {
+      is_at(b, p->b, p->n) && are_apart(p->d, p->n, b) &&
+      are_apart(p->b, p->n, d)) {
     p->n++;
     LL.InstructionEraseFromParent(call);
     return;
