@@ -217,8 +217,24 @@ static bool is_silent_scalar(const emitter *e, tm_inst inst) {
   if (d->op == TM_CONSTANT || d->op == TM_POISON) return true;
   if (msl_is_shared(e, d->results)) return true; /* taken apart at its uses */
   /* In a combine function nothing is counted: everything gets a variable. */
-  return value->uses <= 1 && value->depth > 0 &&
+  return value->uses <= 1 && value->depth > 0 && !value->is_base &&
          !tm_val(e->ir, d->results)->name;
+}
+
+/* What a scalar without a name of its own is called: "x_base" for where a
+ * tile begins in the buffer of x or x_ptr. */
+static const char *scalar_hint(emitter *e, tm_value v) {
+  tm_value root = v;
+  tm_inst def = tm_val(e->ir, v)->def;
+  while (def && tm_get(e->ir, def)->op == TM_ADDPTR) {
+    root = tm_get(e->ir, def)->operands[0];
+    def = tm_val(e->ir, root)->def;
+  }
+  tm_name name = tm_val(e->ir, root)->name;
+  if (root == v || !name) return "s";
+  size_t n = strlen(name);
+  if (n > 4 && strcmp(name + n - 4, "_ptr") == 0) n -= 4;
+  return msl_text(e, "%.*s_base", (int)n, name);
 }
 
 void msl_scalar_inst(emitter *e, tm_inst inst) {
@@ -260,7 +276,7 @@ void msl_scalar_inst(emitter *e, tm_inst inst) {
   msl_source(e, inst);
   msl_point point = msl_point_register(0);
   msl_expr x = msl_compute(e, d->results, &point);
-  const char *name = msl_name_of(e, d->results, "s");
+  const char *name = msl_name_of(e, d->results, scalar_hint(e, d->results));
   tm_type type = tm_type_of(e->ir, d->results);
   if (type->kind == TM_TYPE_POINTER)
     msl_line(e, "%s%s = %s;", msl_pointer_type(e, d->results), name, x.text);

@@ -88,6 +88,7 @@ typedef struct msl_value {
   bool index_only;    /* flows only into addresses, bounds, comparisons */
   bool from_memory;   /* computed from what was loaded, not from positions */
   bool non_negative;
+  bool is_base;       /* a pointer that accesses of a large tile start from */
 } msl_value;
 
 /* A loop over the registers of equally large tiles. */

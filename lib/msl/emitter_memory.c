@@ -90,16 +90,42 @@ static msl_expr element_pointer(emitter *e, tm_inst user, tm_value pointer,
                      1);
 }
 
-/* Takes a tile of pointers apart at a scalar point. */
+/* Adds the terms of an offset. Pointer arithmetic widens each int by itself,
+ * so the 64-bit sum of two needs no cast. */
+static void add_offset(emitter *e, msl_sum *sum, tm_value v,
+                       const msl_point *point) {
+  msl_point p = *point;
+  tm_value source = msl_look_through(e, v, &p);
+  const msl_value *value = &e->values[source];
+  tm_inst def = tm_val(e->ir, source)->def;
+  bool inner = def && value->place == MSL_AT_USE && value->uses <= 1 &&
+               !tm_val(e->ir, source)->name && sum->n < 6;
+  const tm_inst_data *d = inner ? tm_get(e->ir, def) : NULL;
+  tm_type type = tm_type_element(tm_type_of(e->ir, source));
+  if (d && d->op == TM_ADDI && type->scalar == TM_I64) {
+    add_offset(e, sum, d->operands[0], &p);
+    add_offset(e, sum, d->operands[1], &p);
+  } else if (d && d->op == TM_EXTSI &&
+             tm_type_element(tm_type_of(e->ir, d->operands[0]))->scalar ==
+                 TM_I32) {
+    add_offset(e, sum, d->operands[0], &p);
+  } else {
+    msl_sum_add(sum, msl_eval(e, v, point));
+  }
+}
+
+/* Takes a tile of pointers apart at a scalar point. What is the same for the
+ * whole tile stays together in the base. */
 static bool take_apart(emitter *e, tm_inst user, tm_value pointer,
                        const msl_point *point, address *out) {
   msl_point p = *point;
+  bool is_tile = tm_type_is_tensor(tm_type_of(e->ir, pointer));
   out->offset.n = 0;
   out->cast = NULL;
   for (int depth = 0; depth < 64; depth++) {
     if (!tm_type_is_tensor(tm_type_of(e->ir, pointer))) {
       tm_inst def = tm_val(e->ir, pointer)->def;
-      if (def && tm_get(e->ir, def)->op == TM_ADDPTR && !out->cast &&
+      if (!is_tile && def && tm_get(e->ir, def)->op == TM_ADDPTR &&
           e->values[pointer].place == MSL_AT_USE && out->offset.n < 8) {
         msl_sum_add(&out->offset,
                     msl_eval_scalar(e, tm_get(e->ir, def)->operands[1]));
@@ -135,7 +161,7 @@ static bool take_apart(emitter *e, tm_inst user, tm_value pointer,
       return out->base.text != NULL;
     }
     if (!data || data->op != TM_ADDPTR || out->offset.n >= 8) break;
-    msl_sum_add(&out->offset, msl_eval(e, data->operands[1], &p));
+    add_offset(e, &out->offset, data->operands[1], &p);
     pointer = data->operands[0];
   }
   tm_diag *diag = msl_refuse(

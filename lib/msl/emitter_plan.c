@@ -245,10 +245,21 @@ void msl_each_flow(emitter *e, msl_flow_fn *visit, void *data) {
 
 /* ---- uses and pointers ------------------------------------------------ */
 
+/* A scalar pointer that a tile of more than 16 bytes a thread starts from. */
+static void find_base(emitter *e, const tm_inst_data *splat) {
+  tm_type type = tm_type_of(e->ir, splat->operands[0]);
+  if (type->kind != TM_TYPE_POINTER || type->element->kind != TM_TYPE_SCALAR)
+    return;
+  uint64_t bytes = (uint64_t)msl_memory_bytes(type->element->scalar)
+                   << msl_reg_bits(e, splat->results);
+  e->values[splat->operands[0]].is_base = bytes > 16;
+}
+
 static void count_uses(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   e->position[inst] = ++*(uint32_t *)data;
   if (msl_is_view(e, inst)) return; /* its users count for its source */
+  if (d->op == TM_SPLAT) find_base(e, d);
   for (uint32_t i = 0; i < d->n_operands; i++) {
     tm_value v = d->operands[i];
     for (;;) {
