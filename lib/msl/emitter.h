@@ -385,6 +385,8 @@ const char *msl_array_entry(emitter *e, tm_value v, const msl_point *point);
 void msl_declare_array(emitter *e, tm_value v);
 /* dst's array becomes src. */
 void msl_copy(emitter *e, tm_value dst, tm_value src);
+/* An array of another name, declared like dst's, becomes src. */
+void msl_copy_as(emitter *e, tm_value dst, const char *name, tm_value src);
 
 /* ---- emitter_memory.c ------------------------------------------------- */
 

@@ -62,21 +62,41 @@ static const char *carried_name(emitter *e, tm_value arg, tm_value init,
 
 /* ---- parallel assignment ---------------------------------------------- */
 
-/* True if evaluating v reads the variable or array of arg. */
-static bool reads(emitter *e, tm_value v, tm_value arg, int depth) {
+/* True if evaluating v at a point reads the variable or array of arg; with
+ * elsewhere set, only if it reads registers of it other than those. */
+static bool reads(emitter *e, tm_value v, tm_value arg, const msl_point *point,
+                  bool elsewhere, int depth) {
+  msl_point p = *point;
+  v = msl_look_through(e, v, &p);
   const msl_value *value = &e->values[v];
-  if (v == arg) return true;
+  bool other = !elsewhere || !msl_point_is_identity(&p, msl_reg_bits(e, arg));
+  if (v == arg) return other;
   if (value->place >= MSL_IN_ARRAY)
     return e->values[arg].place >= MSL_IN_ARRAY &&
-           value->storage == e->values[arg].storage;
+           value->storage == e->values[arg].storage && other;
   if (value->place == MSL_IN_VARIABLE && value->name) return false;
   tm_inst def = tm_val(e->ir, v)->def;
   if (!def) return false;
   if (depth > 32) return true;
   const tm_inst_data *d = tm_get(e->ir, def);
+  /* Which half a join takes is not a map of registers: every read counts. */
+  if (d->op == TM_JOIN || d->op == TM_CAT) elsewhere = false;
   for (uint32_t i = 0; i < d->n_operands; i++)
-    if (reads(e, d->operands[i], arg, depth + 1)) return true;
+    if (reads(e, d->operands[i], arg, &p, elsewhere, depth + 1)) return true;
   return false;
+}
+
+/* to[i] = v overwrites what is still to be read: v is to[i] with registers
+ * changed, as tl.trans within a thread. */
+static bool is_moved_in_place(emitter *e, tm_value v, tm_value arg) {
+  uint32_t n_reg = msl_reg_bits(e, arg);
+  msl_point p = msl_point_all(n_reg ? "r" : NULL, n_reg, 0);
+  return reads(e, v, arg, &p, true, 0);
+}
+
+static bool is_overwritten(emitter *e, tm_value v, tm_value arg) {
+  msl_point p = msl_point_register(0);
+  return reads(e, v, arg, &p, false, 0);
 }
 
 static bool is_same_place(const emitter *e, tm_value to, tm_value from) {
@@ -89,10 +109,12 @@ static bool is_same_place(const emitter *e, tm_value to, tm_value from) {
 static void assign_all(emitter *e, const tm_value *to, const tm_value *from,
                        uint32_t n) {
   bool hazard = false;
-  for (uint32_t i = 0; i < n; i++)
+  for (uint32_t i = 0; i < n && !hazard; i++) {
+    if (is_same_place(e, to[i], from[i])) continue;
+    hazard = is_tile(e, to[i]) && is_moved_in_place(e, from[i], to[i]);
     for (uint32_t j = i + 1; j < n && !hazard; j++)
-      hazard = !is_same_place(e, to[i], from[i]) && to[i] != to[j] &&
-               reads(e, from[j], to[i], 0);
+      hazard = to[i] != to[j] && is_overwritten(e, from[j], to[i]);
+  }
   if (!hazard) {
     for (uint32_t i = 0; i < n; i++) {
       if (is_same_place(e, to[i], from[i])) continue;
@@ -111,8 +133,8 @@ static void assign_all(emitter *e, const tm_value *to, const tm_value *from,
     if (is_tile(e, to[i])) {
       e->values[to[i]].name = held[i];
       msl_declare_array(e, to[i]);
-      msl_copy(e, to[i], from[i]);
       e->values[to[i]].name = name;
+      msl_copy_as(e, to[i], held[i], from[i]);
     } else {
       msl_line(e, "%s = %s;", declarator(e, to[i], held[i]),
                msl_eval_scalar(e, from[i]).text);

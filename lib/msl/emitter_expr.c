@@ -123,7 +123,8 @@ void msl_declare_array(emitter *e, tm_value v) {
 }
 
 /* Fragments from a splat are filled as matrices. */
-static bool fill_fragments(emitter *e, tm_value dst, tm_value src) {
+static bool fill_fragments(emitter *e, tm_value dst, const char *name,
+                           tm_value src) {
   const msl_value *value = &e->values[e->values[dst].storage];
   tm_inst def = tm_val(e->ir, src)->def;
   if (value->place != MSL_IN_FRAGMENTS || !def) return false;
@@ -135,20 +136,16 @@ static bool fill_fragments(emitter *e, tm_value dst, tm_value src) {
   const char *type =
       msl_type(e, msl_scalar_of(tm_type_of(e->ir, dst)), 1);
   const char *var = msl_loop(e, "f", n);
-  const char *entry =
-      var ? msl_text(e, "%s[%s]", value->name, var) : value->name;
+  const char *entry = var ? msl_text(e, "%s[%s]", name, var) : name;
   msl_line(e, "%s = make_filled_simdgroup_matrix<%s, 8, 8>(%s);", entry, type,
            fill.text);
   if (var) msl_close(e);
   return true;
 }
 
-void msl_copy(emitter *e, tm_value dst, tm_value src) {
-  const msl_value *value = &e->values[e->values[dst].storage];
-  if (e->values[src].place >= MSL_IN_ARRAY &&
-      e->values[src].storage == e->values[dst].storage)
-    return;
-  if (fill_fragments(e, dst, src)) return;
+void msl_copy_as(emitter *e, tm_value dst, const char *name, tm_value src) {
+  msl_value *value = &e->values[e->values[dst].storage];
+  if (fill_fragments(e, dst, name, src)) return;
   uint32_t n_reg = msl_reg_bits(e, dst);
   bool whole = value->place == MSL_IN_ARRAY;
   uint32_t width = whole ? value->width : 0;
@@ -157,8 +154,19 @@ void msl_copy(emitter *e, tm_value dst, tm_value src) {
       msl_loop(e, width ? "c" : "r", 1u << (n_reg - width));
   msl_point point = msl_point_all(var, n_reg, width);
   msl_expr x = msl_widen(e, msl_eval(e, src, &point), scalar, 1u << width);
-  msl_line(e, "%s = %s;", msl_array_entry(e, dst, &point), x.text);
+  const char *own = value->name; /* under which src may read it */
+  value->name = name;
+  const char *entry = msl_array_entry(e, dst, &point);
+  value->name = own;
+  msl_line(e, "%s = %s;", entry, x.text);
   if (var) msl_close(e);
+}
+
+void msl_copy(emitter *e, tm_value dst, tm_value src) {
+  if (e->values[src].place >= MSL_IN_ARRAY &&
+      e->values[src].storage == e->values[dst].storage)
+    return;
+  msl_copy_as(e, dst, e->values[e->values[dst].storage].name, src);
 }
 
 /* ---- values ----------------------------------------------------------- */
