@@ -289,7 +289,9 @@ static void reduce_registers(const reduction *r, const char *keep_var) {
   tm_scalar scalar = scalar_of(r, 0);
   const char *vector = NULL;
   for (uint32_t i = 0; i < r->n; i++) {
-    msl_expr x = msl_eval(e, d->operands[i], &first);
+    /* A mask that is the same in all of them comes as a scalar. */
+    msl_expr x = msl_widen(e, msl_eval(e, d->operands[i], &first),
+                           scalar_of(r, i), 1u << comp);
     const char *type = msl_type(e, scalar_of(r, i), 1);
     if (comp) {
       vector = rest ? msl_name(e, "parts") : x.text;
@@ -311,7 +313,8 @@ static void reduce_registers(const reduction *r, const char *keep_var) {
     msl_point p = point_of(r, keep_var, var, comp);
     if (!var) p.base = 1u << r->along[comp];
     for (uint32_t i = 0; i < r->n; i++)
-      target[i] = msl_eval(e, d->operands[i], &p).text;
+      target[i] = msl_widen(e, msl_eval(e, d->operands[i], &p),
+                            scalar_of(r, i), 1u << comp).text;
     if (comp) {
       msl_expr x = combined(r, msl_primary(vector, 1u << comp),
                             msl_primary(target[0], 1u << comp));
