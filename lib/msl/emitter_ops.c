@@ -301,8 +301,21 @@ static msl_expr float_to_int(const ops *o, bool is_unsigned) {
   return o->to == TM_I32 && !is_unsigned ? x : as_signed(o, x);
 }
 
+/* An integer of 32 or 64 bits on its way to bf16. */
+static msl_expr rounded_to_odd(const ops *o, bool is_unsigned, msl_expr x) {
+  bool is_long = o->from == TM_I64;
+  const char *type = is_long ? is_unsigned ? "ulong" : "long"
+                             : is_unsigned ? "uint" : "int";
+  if (is_unsigned) x = as_unsigned(o, x);
+  const char *f = msl_use(o->e, MSL_H_INT_TO_ODD, type, x.lanes);
+  if (is_long) f = msl_use(o->e, MSL_H_LONG_TO_ODD, type, x.lanes);
+  return msl_primary(msl_text(o->e, "%s(%s)", f, x.text), x.lanes);
+}
+
 static msl_expr int_to_float(const ops *o, bool is_unsigned) {
   msl_expr x = o->x[0];
+  if (o->to == TM_BF16 && tm_scalar_bits(o->from) >= 32)
+    return rounded(o, rounded_to_odd(o, is_unsigned, x));
   if (is_unsigned && o->from != TM_I1) x = as_unsigned(o, x);
   x = convert_to(o, msl_type(o->e, o->to, x.lanes), x);
   if (o->from == TM_I1 && !is_unsigned)

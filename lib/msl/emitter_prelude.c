@@ -109,6 +109,26 @@ static const msl_helper_text helpers[MSL_H_LIBDEVICE] = {
     "  const $U y = select(even, u | 0x400000u, isnan(x));\n"
     "  return as_type<$F>(y & 0xffff0000u);\n"
     "}\n"},
+  /* A float rounded to nearest could become a tie that x was not. */
+  [MSL_H_INT_TO_ODD] = {"to_odd", {0},
+    "// x as a float; what it has no digits for makes its last one odd, so\n"
+    "// that a bfloat16 made of it is rounded once.\n"
+    "METAL_FUNC $F to_odd($T x) {\n"
+    "  const $T low = x & $T(255);\n"
+    "  const $T odd = (x - low) | select($T(0), $T(256), low != $T(0));\n"
+    "  const $F far = $F(odd), near = $F(x);\n"
+    "  return select(far, near, fabs(near) < 16777216.0f);\n"
+    "}\n"},
+  [MSL_H_LONG_TO_ODD] = {"long_to_odd", {0},
+    "// The same of 64 bits: 16 or 32 of them go before.\n"
+    "METAL_FUNC $F long_to_odd($T x) {\n"
+    "  const $F a = fabs($F(x));\n"
+    "  const $T far = select($T(16), $T(32), a >= 70368744177664.0f);\n"
+    "  const $T n = select($T(0), far, a >= 1073741824.0f);\n"
+    "  const $T unit = $T(1) << n, y = x >> n;\n"
+    "  const $T odd = y | select($T(0), $T(1), y * unit != x);\n"
+    "  return to_odd(odd) * $F(unit);\n"
+    "}\n"},
   [MSL_H_E4M3_LOAD] = {"e4m3_to_float", {0},
     "// An 8-bit float; subnormal ones without subnormals of float.\n"
     "METAL_FUNC $F e4m3_to_float($T x) {\n"
