@@ -41,7 +41,8 @@ static void exact_function(generator *g, const value *a) {
       return;
     case 1:
       r.low += 2;
-      if (fits(r.type, r.high, r.low)) define(g, &r, "%s / 4.0", a->name);
+      if (fits(r.type, r.high, r.low)) /* a quotient of halfs is a float */
+        define(g, &r, "(%s / 4.0).to(tl.%s)", a->name, triton_type(a));
       return;
     case 2:
       if (a->type == F32 && 2 * (a->high + a->low) <= 24)

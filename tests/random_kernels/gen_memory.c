@@ -238,16 +238,29 @@ void gen_atomic(generator *g) {
 
 /* ---- blocks ----------------------------------------------------------- */
 
-/* Row-major strides of an array that is no smaller than the tile. */
-static void block_texts(generator *g, const value *v, char *shape,
-                        char *strides, char *where, bool aligned) {
-  int size[MAX_RANK], step = 1, stride[MAX_RANK];
-  for (int d = v->rank; d-- > 0;) {
-    size[d] = v->shape[d] + below(g, 3) * (aligned ? 16 : 3);
-    if (aligned && size[d] < 16) size[d] = 16;
+enum { BLOCK_ROOM = 8192 }; /* elements, three of which a buffer holds */
+
+/* Row-major strides; how many elements that makes. */
+static int row_major(const int *size, int rank, int *stride) {
+  int step = 1;
+  for (int d = rank; d-- > 0;) {
     stride[d] = step;
     step *= size[d];
   }
+  return step;
+}
+
+/* Row-major strides of an array that is no smaller than the tile, and fits
+ * into what a program has for itself. */
+static void block_texts(generator *g, const value *v, char *shape,
+                        char *strides, char *where, bool aligned) {
+  int size[MAX_RANK], stride[MAX_RANK];
+  for (int d = v->rank; d-- > 0;) {
+    size[d] = v->shape[d] + below(g, 3) * (aligned ? 16 : 3);
+    if (aligned && size[d] < 16) size[d] = 16;
+  }
+  if (row_major(size, v->rank, stride) > BLOCK_ROOM)
+    row_major(memcpy(size, v->shape, sizeof size), v->rank, stride);
   *shape = *strides = *where = 0;
   for (int d = 0; d < v->rank; d++) {
     const char *comma = d ? ", " : "";
@@ -305,9 +318,9 @@ void gen_block_pointer(generator *g) {
   int out = add_buffer(g, v.type, true);
   block_texts(g, &v, shape, strides, where, false);
   comma = v.rank == 1 ? "," : "";
-  put(g, "tl.store(tl.make_block_ptr(b%d + pid * 8192, (%s%s), (%s%s), "
-         "(%s%s), (%s%s), (%s)), %s, boundary_check=(%s))", out, shape, comma,
-      strides, comma, where, comma, shape_text(&v, tile), comma,
+  put(g, "tl.store(tl.make_block_ptr(b%d + pid * %d, (%s%s), (%s%s), "
+         "(%s%s), (%s%s), (%s)), %s, boundary_check=(%s))", out, BLOCK_ROOM,
+      shape, comma, strides, comma, where, comma, shape_text(&v, tile), comma,
       order_of(&v, order), v.name, all_dims(&v, dims));
 }
 

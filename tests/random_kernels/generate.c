@@ -316,6 +316,20 @@ static void begin_text(generator *g, random_kernel *k) {
   }
 }
 
+/* Every value has the type and shape that the pool says: else what follows
+ * from the type, how exact it is above all, would be wrong unnoticed. */
+static void assert_types(generator *g) {
+  char shape[64];
+  for (int i = 0; i < g->n_pool; i++) {
+    const value *v = &g->pool[i];
+    if (v->name[0] != 't') continue;
+    put(g, "tl.static_assert(%s.dtype == tl.%s)", v->name, triton_type(v));
+    if (v->rank > 0)
+      put(g, "tl.static_assert(%s.shape == (%s,))", v->name,
+          shape_text(v, shape));
+  }
+}
+
 /* What was computed last and is more than what was loaded. */
 static void end_text(generator *g) {
   int left = 3 + below(g, 2);
@@ -326,6 +340,7 @@ static void end_text(generator *g) {
   }
   value v = pick(g);
   gen_store(g, &v);
+  assert_types(g);
 }
 
 static void write_signature(generator *g, random_kernel *k) {
