@@ -339,6 +339,14 @@ static bool is_done(tm_expander *x, tm_inst inst) {
                             ->scalar) >= 32;
 }
 
+/* Pointers that stand for a tile of pointers are called as it is; what is
+ * added to them is not what the source calls so. */
+static bool is_unnamed_pointer(const tm_ir *ir, tm_inst inst) {
+  const tm_inst_data *i = tm_get(ir, inst);
+  return i->n_results && !tm_val(ir, i->results)->name &&
+         tm_type_element(tm_type_of(ir, i->results))->kind == TM_TYPE_POINTER;
+}
+
 static void rewrite(tm_expander *x, tm_inst inst) {
   tm_ir *ir = x->ir;
   tm_inst_data i = *tm_get(ir, inst);
@@ -381,7 +389,7 @@ static void rewrite(tm_expander *x, tm_inst inst) {
   tm_expand_set(x, i.results, &p);
   tm_value whole = join_parts(&b, t, &p);
   for (uint32_t n = before; n < ir->insts.len; n++)
-    if (tm_get(ir, n)->n_results && !tm_val(ir, tm_get(ir, n)->results)->name)
+    if (is_unnamed_pointer(ir, n))
       tm_val(ir, tm_get(ir, n)->results)->name = tm_val(ir, i.results)->name;
   tm_map_put(&x->renamed, i.results, whole);
   tm_inst_remove(ir, inst);
