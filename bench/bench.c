@@ -15,7 +15,7 @@ typedef struct row {
   bool ok, at_least; /* without a peer: which side of the bar is good */
 } row;
 
-static row rows[64];
+static row rows[128];
 static size_t n_rows;
 static regex_t filter;
 

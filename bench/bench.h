@@ -39,6 +39,10 @@ void bench_check_at(tm_status status, tm_error **error);
 /* By address: the order in which arguments are evaluated is not defined. */
 #define bench_check(status, error) bench_check_at((status), &(error))
 double bench_seconds(void);
+/* The next of a fixed row of random numbers in [-1, 1). */
+float bench_random(void);
+/* That softmetal uses, and so the peers. */
+unsigned bench_threads(void);
 /* Sorts values and returns the middle one. */
 double bench_median(double *values, size_t count);
 /* Runs both in turn, rounds times after one warm-up each, and stores the
@@ -104,6 +108,10 @@ void peer_threads(unsigned threads); /* that OpenBLAS uses */
 /* Calls work on every thread; threads is the same in all calls. */
 typedef void peer_part(void *payload, unsigned index, unsigned count);
 void peer_in_parallel(peer_part *work, void *payload, unsigned threads);
+/* Over each row; weight and bias for each column. */
+void peer_layer_norm(const float *x, const float *weight, const float *bias,
+                     float *out, size_t rows, size_t columns,
+                     unsigned threads);
 float peer_sum(const float *x, size_t n, unsigned threads);
 void peer_tree(const float *x, float *out, size_t groups, unsigned threads);
 void peer_attention(const float *q, const float *k, const float *v,

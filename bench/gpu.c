@@ -61,19 +61,13 @@ tm_kernel *bench_kernel(bench_gpu *gpu, tm_module *module, const char *name,
 }
 
 tm_buffer *bench_floats(bench_gpu *gpu, size_t count) {
-  static uint64_t state = 88172645463325252u; /* Marsaglia's xorshift64 */
   tm_buffer *buffer;
   tm_error *error = NULL;
   bench_check(tm_buffer_create(&buffer, gpu->context, count * sizeof(float),
                                NULL, &error),
               error);
   float *data = tm_buffer_contents(buffer);
-  for (size_t i = 0; i < count; i++) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    data[i] = (float)(int64_t)state * 0x1p-63f;
-  }
+  for (size_t i = 0; i < count; i++) data[i] = bench_random();
   return buffer;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *bench_program = "";
 
@@ -13,6 +14,20 @@ double bench_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+float bench_random(void) {
+  static uint64_t state = 88172645463325252u; /* Marsaglia's xorshift64 */
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return (float)(int64_t)state * 0x1p-63f;
+}
+
+unsigned bench_threads(void) {
+  const char *text = getenv("SOFTMETAL_THREADS");
+  long n = text ? strtol(text, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : (unsigned)n;
 }
 
 static int by_value(const void *a, const void *b) {

@@ -176,30 +176,40 @@ msl_buffer msl_buffer_new(msl_metal *m, size_t bytes) {
 
 typedef struct size3 { unsigned long width, height, depth; } size3;
 
-void msl_run(msl_metal *m, const msl_step *steps, size_t n) {
-  void *pool = pool_push();
-  void *commands = SEND(void *)(m->queue, selector("commandBuffer"));
-  void *encoder = SEND(void *)(commands, selector("computeCommandEncoder"));
-  for (size_t i = 0; i < n; i++) {
-    const msl_step *s = &steps[i];
-    SEND(void, void *)(encoder, selector("setComputePipelineState:"),
-                       s->pipeline);
-    for (unsigned long k = 0; k < 4 && s->buffers[k]; k++)
-      SEND(void, void *, unsigned long, unsigned long)(
-          encoder, selector("setBuffer:offset:atIndex:"),
-          s->buffers[k]->object, 0, k);
-    if (s->number_at >= 0)
-      SEND(void, const void *, unsigned long, unsigned long)(
-          encoder, selector("setBytes:length:atIndex:"), &s->number, 4,
-          (unsigned long)s->number_at);
-    SEND(void, size3, size3)(
-        encoder, selector("dispatchThreadgroups:threadsPerThreadgroup:"),
-        (size3){s->groups[0], s->groups[1], 1}, (size3){s->threads, 1, 1});
-  }
-  SEND(void)(encoder, selector("endEncoding"));
-  SEND(void)(commands, selector("commit"));
-  SEND(void)(commands, selector("waitUntilCompleted"));
-  void *error = SEND(void *)(commands, selector("error"));
+msl_commands msl_begin(msl_metal *m) {
+  msl_commands c = {pool_push(), NULL, NULL};
+  c.buffer = SEND(void *)(m->queue, selector("commandBuffer"));
+  c.encoder = SEND(void *)(c.buffer, selector("computeCommandEncoder"));
+  return c;
+}
+
+void msl_encode(msl_commands *c, const msl_step *s) {
+  SEND(void, void *)(c->encoder, selector("setComputePipelineState:"),
+                     s->pipeline);
+  for (unsigned long k = 0; k < 4 && s->buffers[k]; k++)
+    SEND(void, void *, unsigned long, unsigned long)(
+        c->encoder, selector("setBuffer:offset:atIndex:"),
+        s->buffers[k]->object, 0, k);
+  if (s->number_at >= 0)
+    SEND(void, const void *, unsigned long, unsigned long)(
+        c->encoder, selector("setBytes:length:atIndex:"), &s->number, 4,
+        (unsigned long)s->number_at);
+  SEND(void, size3, size3)(
+      c->encoder, selector("dispatchThreadgroups:threadsPerThreadgroup:"),
+      (size3){s->groups[0], s->groups[1], 1}, (size3){s->threads, 1, 1});
+}
+
+void msl_end(msl_commands *c) {
+  SEND(void)(c->encoder, selector("endEncoding"));
+  SEND(void)(c->buffer, selector("commit"));
+  SEND(void)(c->buffer, selector("waitUntilCompleted"));
+  void *error = SEND(void *)(c->buffer, selector("error"));
   if (error) fail("command buffer", error);
-  pool_pop(pool);
+  pool_pop(c->pool);
+}
+
+void msl_run(msl_metal *m, const msl_step *steps, size_t n) {
+  msl_commands c = msl_begin(m);
+  for (size_t i = 0; i < n; i++) msl_encode(&c, &steps[i]);
+  msl_end(&c);
 }

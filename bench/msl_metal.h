@@ -27,6 +27,10 @@ typedef struct msl_step { /* one dispatch of a command buffer */
   uint32_t groups[2], threads;
 } msl_step;
 
+typedef struct msl_commands { /* a command buffer that is being encoded */
+  void *pool, *buffer, *encoder;
+} msl_commands;
+
 msl_metal msl_open(void);
 void msl_close(msl_metal *metal);
 void *msl_library(msl_metal *metal, const char *text);
@@ -39,6 +43,11 @@ void *msl_pipeline_from(msl_metal *metal, void *library, const char *name,
                         void *archive);
 msl_buffer msl_buffer_new(msl_metal *metal, size_t bytes); /* shared */
 void msl_release(void *object);
+/* A command buffer with an open encoder; what has been encoded runs in
+ * msl_end, which waits for it. */
+msl_commands msl_begin(msl_metal *metal);
+void msl_encode(msl_commands *commands, const msl_step *step);
+void msl_end(msl_commands *commands);
 /* Encodes the steps into one command buffer and waits for its end. */
 void msl_run(msl_metal *metal, const msl_step *steps, size_t n);
 

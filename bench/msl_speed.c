@@ -23,12 +23,6 @@ typedef struct side_by_side {
   unsigned threads;
 } side_by_side;
 
-static unsigned cpus(void) {
-  const char *text = getenv("SOFTMETAL_THREADS");
-  long n = text ? strtol(text, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : (unsigned)n;
-}
-
 static void ours(void *payload) {
   side_by_side *s = payload;
   msl_run(s->metal, s->steps, s->n_steps);
@@ -45,15 +39,9 @@ static void *open_library(msl_metal *m, const char *file) {
 }
 
 static msl_buffer random_floats(msl_metal *m, size_t n) {
-  static uint64_t state = 88172645463325252u; /* Marsaglia's xorshift64 */
   msl_buffer b = msl_buffer_new(m, n * sizeof(float));
   float *data = b.data;
-  for (size_t i = 0; i < n; i++) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    data[i] = (float)(int64_t)state * 0x1p-63f;
-  }
+  for (size_t i = 0; i < n; i++) data[i] = bench_random();
   return b;
 }
 
@@ -82,7 +70,7 @@ static void add(msl_metal *m) {
   msl_buffer x = random_floats(m, n), y = random_floats(m, n);
   msl_buffer out = msl_buffer_new(m, n * 4), peer = msl_buffer_new(m, n * 4);
   side_by_side s = {.metal = m, .n_steps = 1, .x = x.data, .y = y.data,
-                    .out = peer.data, .n = n, .threads = cpus()};
+                    .out = peer.data, .n = n, .threads = bench_threads()};
   s.steps[0] = (msl_step){pipeline, {&x, &y, &out}, -1, 0,
                           {(uint32_t)(n / 1024), 1}, 256};
   double a, b, gb = 12.0 * (double)n * 1e-9;
@@ -106,7 +94,7 @@ static void softmax(msl_metal *m) {
   msl_buffer x = random_floats(m, n);
   msl_buffer out = msl_buffer_new(m, n * 4), peer = msl_buffer_new(m, n * 4);
   side_by_side s = {.metal = m, .n_steps = 1, .x = x.data, .out = peer.data,
-                    .n = n, .threads = cpus()};
+                    .n = n, .threads = bench_threads()};
   s.steps[0] = (msl_step){pipeline, {&x, &out}, -1, 0,
                           {(uint32_t)rows, 1}, 256};
   double a, b, gb = 8.0 * (double)n * 1e-9;
@@ -133,7 +121,7 @@ static void sum(msl_metal *m) {
              out = msl_buffer_new(m, 4);
   float peer = 0;
   side_by_side s = {.metal = m, .n_steps = 2, .x = x.data, .out = &peer,
-                    .n = n, .threads = cpus()};
+                    .n = n, .threads = bench_threads()};
   s.steps[0] = (msl_step){parts, {&x, &partial}, 2,
                           (uint32_t)(n / 4 / GROUPS), {GROUPS, 1}, 256};
   s.steps[1] = (msl_step){all, {&partial, &out}, 2, GROUPS, {1, 1}, 256};
@@ -172,7 +160,7 @@ static void product(msl_metal *m, bool half) {
         from[k][i] = (float)(to[k][i] = (_Float16)from[k][i]);
   }
   side_by_side s = {.metal = m, .n_steps = 1, .x = a.data, .y = b.data,
-                    .out = peer.data, .n = size, .threads = cpus()};
+                    .out = peer.data, .n = size, .threads = bench_threads()};
   s.steps[0] = (msl_step){pipeline, {&left, &right, &c}, 3, (uint32_t)size,
                           {(uint32_t)size / 64, (uint32_t)size / 128}, 128};
   double us, them, gflop = 2e-9 * (double)n * (double)size;
@@ -199,7 +187,7 @@ static void attention(msl_metal *m) {
              peer = msl_buffer_new(m, n * 4);
   side_by_side s = {.metal = m, .n_steps = 1, .x = q.data, .y = k.data,
                     .z = v.data, .out = peer.data, .n = rows,
-                    .threads = cpus()};
+                    .threads = bench_threads()};
   s.steps[0] = (msl_step){pipeline, {&q, &k, &v, &out}, 4, (uint32_t)rows,
                           {(uint32_t)rows / 32, 1}, 128};
   double us, them, gflop = 4e-9 * (double)rows * (double)n;
@@ -227,7 +215,7 @@ static void tree(msl_metal *m) {
              out = msl_buffer_new(m, groups * 4),
              peer = msl_buffer_new(m, groups * 4);
   side_by_side s = {.metal = m, .n_steps = 1, .x = x.data, .out = peer.data,
-                    .n = groups, .threads = cpus()};
+                    .n = groups, .threads = bench_threads()};
   s.steps[0] = (msl_step){pipeline, {&x, &out}, -1, 0,
                           {(uint32_t)groups, 1}, 256};
   double us, them, count = (double)groups * 1e-6;
@@ -300,7 +288,7 @@ void bench_msl(void) {
   }
   for (int i = 0; i < 3; i++) {
     if (!bench_wanted(i == 2 ? "MSL attention" : "MSL GEMM")) continue;
-    if (!tried) blas = peer_matmul_open(cpus()), tried = true;
+    if (!tried) blas = peer_matmul_open(bench_threads()), tried = true;
     if (!blas) continue;
     if (!metal.device) metal = msl_open();
     if (i < 2) product(&metal, i == 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer_msl.c - plain C for what bench/msl does: sums, a tree in a local array
- * and attention with OpenBLAS's products. Built like the other peers, with
- * -O3 -march=native -ffast-math (which is -Ofast).
+ * peer_msl.c - plain C for what bench/msl does: sums, a tree in a local array,
+ * layer norm, and attention with OpenBLAS's products. Built like the other
+ * peers, with -O3 -march=native -ffast-math (which is -Ofast).
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -48,6 +48,43 @@ static void tree_part(void *payload, unsigned index, unsigned count) {
 void peer_tree(const float *x, float *out, size_t groups, unsigned threads) {
   span s = {x, out, groups};
   peer_in_parallel(tree_part, &s, threads);
+}
+
+/* ---- layer norm ------------------------------------------------------- */
+
+typedef struct norm {
+  const float *x, *weight, *bias;
+  float *out;
+  size_t rows, columns;
+} norm;
+
+static void norm_row(const norm *a, size_t row) {
+  const float *restrict x = a->x + row * a->columns;
+  const float *restrict weight = a->weight, *restrict bias = a->bias;
+  float *restrict out = a->out + row * a->columns;
+  float n = (float)a->columns, sum = 0, square = 0;
+  for (size_t i = 0; i < a->columns; i++) sum += x[i];
+  float mean = sum / n;
+  for (size_t i = 0; i < a->columns; i++) {
+    float d = x[i] - mean;
+    square += d * d;
+  }
+  float scale = 1 / sqrtf(square / n + 1e-5f);
+  for (size_t i = 0; i < a->columns; i++)
+    out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+}
+
+static void norm_part(void *payload, unsigned index, unsigned count) {
+  const norm *a = payload;
+  size_t to = a->rows * (index + 1) / count;
+  for (size_t r = a->rows * index / count; r < to; r++) norm_row(a, r);
+}
+
+void peer_layer_norm(const float *x, const float *weight, const float *bias,
+                     float *out, size_t rows, size_t columns,
+                     unsigned threads) {
+  norm a = {x, weight, bias, out, rows, columns};
+  peer_in_parallel(norm_part, &a, threads);
 }
 
 /* ---- attention -------------------------------------------------------- */
