@@ -295,6 +295,29 @@ static void half_arithmetic_rounds_each_step(void **state) {
   assert_int_equal(q[0], 0x6801); /* 2050 */
 }
 
+/* 387 << 22 lies halfway between 193 and 194 times 2^23; so does the product
+ * of 129/128 and 3/2 between 193/128 and 194/128. */
+static void a_bfloat16_is_rounded_once(void **state) {
+  (void)state;
+  check_ints(IR_KERNEL(R4(
+                 "    %f = arith.sitofp %x : tensor<4xi32> to tensor<4xbf16>\n"
+                 "    %b = tt.bitcast %f : tensor<4xbf16> -> tensor<4xi16>\n"
+                 "    %y = arith.extui %b : tensor<4xi16> to tensor<4xi32>\n")),
+             387 << 22, (387 << 22) - 1, (387 << 22) + 1, 1 - (387 << 22),
+             (int32_t[]){0x4ec2, 0x4ec1, 0x4ec2, 0xcec1});
+  /* c: 0, 2^-100, -2^-100 and 1 */
+  check_ints(IR_KERNEL(R4(
+                 "    %u = arith.constant dense<1.0078125> : tensor<4xbf16>\n"
+                 "    %v = arith.constant dense<1.5> : tensor<4xbf16>\n"
+                 "    %s = arith.trunci %x : tensor<4xi32> to tensor<4xi16>\n"
+                 "    %w = tt.bitcast %s : tensor<4xi16> -> tensor<4xbf16>\n"
+                 "    %f = math.fma %u, %v, %w : tensor<4xbf16>\n"
+                 "    %b = tt.bitcast %f : tensor<4xbf16> -> tensor<4xi16>\n"
+                 "    %y = arith.extui %b : tensor<4xi16> to tensor<4xi32>\n")),
+             0, 0x0d80, 0x8d80, 0x3f80,
+             (int32_t[]){0x3fc2, 0x3fc2, 0x3fc1, 0x4021});
+}
+
 static void programs_have_their_numbers(void **state) {
   (void)state;
   const char *text = IR_KERNEL(
@@ -422,6 +445,7 @@ int main(void) {
     cmocka_unit_test(formats_have_their_known_codes),
     cmocka_unit_test(every_code_survives),
     cmocka_unit_test(half_arithmetic_rounds_each_step),
+    cmocka_unit_test(a_bfloat16_is_rounded_once),
     cmocka_unit_test(programs_have_their_numbers),
     cmocka_unit_test(library_functions_have_their_values),
     cmocka_unit_test(endless_loops_end),

@@ -14,10 +14,11 @@
  * log, sin, cos, sqrt, rsqrt are Metal's precise:: forms for float (at most 4
  * ulp, METAL-FACTS 3.6; sqrt, rsqrt and division correctly rounded), because
  * the fast ones grow with the argument (exp: 3 + |2x| ulp). Those of half are
- * within 1 ulp. bf16 and 8-bit
- * floats compute in float and round every result; casts to 8 bits saturate, as
- * Triton's do (cvt.satfinite). maxnumf and
- * minnumf drop a NaN as fmax and fmin do; maximumf and minimumf keep it.
+ * within 1 ulp. bf16 and 8-bit floats compute in float and round every result;
+ * where a float cannot hold one well enough for that (fma, long integers) it is
+ * rounded to odd first, after which rounding again is rounding once. Casts to
+ * 8 bits saturate, as Triton's do (cvt.satfinite). maxnumf and minnumf drop a
+ * NaN as fmax and fmin do; maximumf and minimumf keep it.
  */
 #include "emitter.h"
 
@@ -409,6 +410,12 @@ static msl_expr pointer_cast(const ops *o) {
                     MSL_UNARY, 1};
 }
 
+static msl_expr fused(const ops *o) {
+  if (o->to != TM_BF16) return rounded(o, call(o, "fma", 3, o->x));
+  const char *f = msl_use(o->e, MSL_H_FMA_TO_ODD, "float", o->lanes);
+  return rounded(o, call(o, f, 3, o->x));
+}
+
 /* ---- the switch ------------------------------------------------------- */
 
 static msl_expr no_msl(const ops *o) {
@@ -495,7 +502,7 @@ static msl_expr float_op(const ops *o, tm_op op) {
     case TM_SQRT: case TM_PRECISE_SQRT: return math(o, "sqrt", 1);
     case TM_RSQRT: return math(o, "rsqrt", 1);
     case TM_ERF: return float_helper(o, MSL_H_ERF);
-    case TM_FMA: return rounded(o, call(o, "fma", 3, x));
+    case TM_FMA: return fused(o);
     case TM_PRECISE_DIVF:
       return rounded(o, infix(o, x[0], "/", x[1], MSL_MUL));
     case TM_CLAMPF: return clamped(o);

@@ -109,6 +109,19 @@ static const msl_helper_text helpers[MSL_H_LIBDEVICE] = {
     "  const $U y = select(even, u | 0x400000u, isnan(x));\n"
     "  return as_type<$F>(y & 0xffff0000u);\n"
     "}\n"},
+  /* A product of two bfloat16 is a float, unless it is too small for one;
+   * the sum with c is not. Two sums give what it lost (Knuth, TAOCP 2). */
+  [MSL_H_FMA_TO_ODD] = {"fma_to_odd", {0},
+    "// a b + c of bfloat16; what a float has no digits for makes its last\n"
+    "// one odd, so that a bfloat16 made of it is rounded once.\n"
+    "METAL_FUNC $F fma_to_odd($F a, $F b, $F c) {\n"
+    "  const $F p = a * b, s = fma(a, b, c), t = s - p;\n"
+    "  const $F lost = (p - (s - t)) + (c - t);\n"
+    "  const $U u = as_type<$U>(s);\n"
+    "  const $U odd = select(u - 1u, u + 1u, (lost > 0.0f) == (s > 0.0f));\n"
+    "  return as_type<$F>(select(u, odd, (fabs(lost) > 0.0f) &\n"
+    "      (fabs(p) >= 1.17549435e-38f) & ((u & 1u) == 0u)));\n"
+    "}\n"},
   /* A float rounded to nearest could become a tie that x was not. */
   [MSL_H_INT_TO_ODD] = {"to_odd", {0},
     "// x as a float; what it has no digits for makes its last one odd, so\n"

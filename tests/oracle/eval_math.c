@@ -238,6 +238,17 @@ static double larger(double a, double b) {
   return a > b ? a : b;
 }
 
+/* a b + c in double, of numbers whose product is exact in it. What the sum
+ * loses makes its last bit odd: the caller rounds to fewer bits, and would
+ * take a number next to a tie for one. */
+static double fma_to_odd(double a, double b, double c) {
+  double p = a * b, s = p + c, t = s - p, lost = (p - (s - t)) + (c - t);
+  uint64_t bits;
+  memcpy(&bits, &s, sizeof bits);
+  if (!(fabs(lost) > 0) || (bits & 1)) return s;
+  return nextafter(s, lost > 0 ? (double)INFINITY : -(double)INFINITY);
+}
+
 /* The exact or nearly exact result in double; the caller rounds. */
 static bool float_op(tm_op op, tm_scalar s, int64_t attr, bool in_double,
                      const tm_eval_cell *x, double *out) {
@@ -268,9 +279,9 @@ static bool float_op(tm_op op, tm_scalar s, int64_t attr, bool in_double,
   case TM_ERF: *out = erf(a); break;
   case TM_FMA: /* f32 needs its own: a double product of floats is exact,
                   but adding to it rounds before the last rounding */
-    *out = s == TM_F32 && !in_double
-               ? (double)fmaf((float)a, (float)b, (float)c)
-               : fma(a, b, c);
+    if (in_double || s == TM_F64) *out = fma(a, b, c);
+    else if (s == TM_F32) *out = fmaf((float)a, (float)b, (float)c);
+    else *out = fma_to_odd(a, b, c);
     break;
   case TM_CLAMPF:
     if (isnan(a)) *out = attr ? (double)NAN : b;
