@@ -200,6 +200,7 @@ static uint32_t form_regions(sm_emit *e, LLVMTargetMachineRef machine,
   if (!optimize(e->module, machine, "function(sroa,early-cse,simplifycfg)",
                 &e->error))
     longjmp(*e->arena->guard, 1);
+  sm_compute_once(e);
   LLVMTargetDataRef layout = LL.CreateTargetDataLayout(machine);
   uint32_t bytes = sm_form_regions(e, entries, n, layout);
   LL.DisposeTargetData(layout);
@@ -245,6 +246,7 @@ static bool to_object(sm_emit *e, LLVMTargetMachineRef machine,
   dump(module, "before");
   bool ok = optimize(module, machine, pipeline(), error);
   if (ok) {
+    sm_compute_once(e);
     sm_join_products(e);
     sm_pair_halves(e);
     dump(module, "after");

@@ -379,6 +379,18 @@ bool sm_is_group(sm_builtin which);
  * functions of the module; after LLVM's passes. (emit_join.c) */
 void sm_join_products(sm_emit *e);
 
+/* Divisions and roots of vectors whose lanes are all equal become scalar ones,
+ * in all functions of the module; before regions are formed, and again after
+ * LLVM's passes. (emit_same.c) */
+void sm_compute_once(sm_emit *e);
+bool sm_is_op(sm_val v, LLVMOpcode op);
+typedef struct sm_element {
+  sm_val vector;
+  int lane; /* negative: of no meaning */
+} sm_element;
+/* Where element i of v comes from, behind shuffles. */
+sm_element sm_source(sm_val v, int i);
+
 /* Halves that a fragment takes from memory's order are left in it; after
  * LLVM's passes. (emit_pair.c) */
 void sm_pair_halves(sm_emit *e);

@@ -139,7 +139,10 @@ sm_val sm_exec(sm_emit *e) {
   return LL.BuildLoad2(e->b, mask_type(e), e->exec, "");
 }
 
+/* LLVM's builder leaves the bits of a constant mask an expression, which hides
+ * from the emitter that the mask is full. */
 sm_val sm_mask_bits(sm_emit *e, sm_val mask) {
+  if (e->line && mask == e->entry_mask) return sm_i32(e, UINT32_MAX);
   return CONVERT(BitCast, mask, e->i32);
 }
 

@@ -21,33 +21,12 @@
 
 enum { ELEMENTS = 2 * SM_LANES };
 
-typedef struct element {
-  sm_val vector;
-  int lane; /* negative: of no meaning */
-} element;
-
-static bool is_op(sm_val v, LLVMOpcode op) {
-  return LL.IsAInstruction(v) && LL.GetInstructionOpcode(v) == op;
-}
-
-/* Where element i of v comes from, behind shuffles. */
-static element source(sm_val v, int i) {
-  while (i >= 0 && is_op(v, LLVMShuffleVector)) {
-    int first = (int)LL.GetVectorSize(LL.TypeOf(LL.GetOperand(v, 0)));
-    i = LL.GetMaskValue(v, (unsigned)i);
-    if (i < 0) break;
-    v = LL.GetOperand(v, i < first ? 0 : 1);
-    if (i >= first) i -= first;
-  }
-  return (element){v, i};
-}
-
 /* v[2 k] is low[k], v[2 k + 1] is high[k]. */
 static bool is_interleaved(sm_val v, sm_val *low, sm_val *high) {
-  *low = source(v, 0).vector;
-  *high = source(v, 1).vector;
+  *low = sm_source(v, 0).vector;
+  *high = sm_source(v, 1).vector;
   for (int i = 0; i < ELEMENTS; i++) {
-    element from = source(v, i);
+    sm_element from = sm_source(v, i);
     if (from.vector != (i % 2 ? *high : *low) || from.lane != i / 2)
       return false;
   }
@@ -56,18 +35,18 @@ static bool is_interleaved(sm_val v, sm_val *low, sm_val *high) {
 
 /* The integers whose low 16 bits v's halves are, converted. */
 static sm_val bits_of(sm_emit *e, sm_val v) {
-  if (!is_op(v, LLVMFPExt)) return NULL;
+  if (!sm_is_op(v, LLVMFPExt)) return NULL;
   v = LL.GetOperand(v, 0);
-  if (LL.GetElementType(LL.TypeOf(v)) != e->f16 || !is_op(v, LLVMBitCast))
+  if (LL.GetElementType(LL.TypeOf(v)) != e->f16 || !sm_is_op(v, LLVMBitCast))
     return NULL;
   v = LL.GetOperand(v, 0);
-  if (!is_op(v, LLVMTrunc)) return NULL;
+  if (!sm_is_op(v, LLVMTrunc)) return NULL;
   v = LL.GetOperand(v, 0);
   return LL.TypeOf(v) == sm_vector_type(e->i32, SM_LANES) ? v : NULL;
 }
 
 static bool is_high_half(sm_val v, sm_val of) {
-  if (!is_op(v, LLVMLShr) || LL.GetOperand(v, 0) != of) return false;
+  if (!sm_is_op(v, LLVMLShr) || LL.GetOperand(v, 0) != of) return false;
   for (unsigned l = 0; l < SM_LANES; l++) {
     int64_t k;
     sm_val by = LL.GetAggregateElement(LL.GetOperand(v, 1), l);
@@ -78,7 +57,7 @@ static bool is_high_half(sm_val v, sm_val of) {
 
 static void pair_in_store(sm_emit *e, sm_val store, sm_ty fragment) {
   sm_val low, high, v = LL.GetOperand(store, 0);
-  if (LL.TypeOf(v) != fragment || !is_op(v, LLVMShuffleVector) ||
+  if (LL.TypeOf(v) != fragment || !sm_is_op(v, LLVMShuffleVector) ||
       !is_interleaved(v, &low, &high))
     return;
   low = bits_of(e, low);

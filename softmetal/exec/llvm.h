@@ -82,8 +82,8 @@
   X(BuildAnd) X(BuildOr) X(BuildXor) X(BuildNot) X(BuildNeg) X(BuildFNeg) \
   X(BuildFAdd) X(BuildFSub) X(BuildFMul) X(BuildFDiv) X(BuildFRem) \
   X(BuildICmp) X(BuildFCmp) X(BuildSelect) X(BuildTrunc) X(BuildZExt) \
-  X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) X(BuildFPToSI) \
-  X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildBitCast) \
+  X(BuildBinOp) X(BuildCast) X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) \
+  X(BuildFPToSI) X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildBitCast) \
   X(BuildIntToPtr) X(BuildPtrToInt) X(BuildAlloca) X(BuildLoad2) \
   X(BuildStore) X(BuildGEP2) X(BuildCall2) X(BuildExtractElement) \
   X(BuildInsertElement) X(BuildShuffleVector) X(BuildBr) X(BuildCondBr) \
