@@ -397,6 +397,29 @@ static void reductions_by_shuffles_are_not_reported(void **state) {
   assert_string_equal(report, "");
 }
 
+/* No error, but nothing that could pass for an answer either. */
+static void a_thread_reads_ones_where_it_has_not_written(void **state) {
+  const metal *m = *state;
+  id pipeline = pipeline_of(m->device, HEAD
+      "kernel void k(device uint *out [[buffer(0)]],\n"
+      " uint t [[thread_index_in_threadgroup]]) {\n"
+      "  uint a[4];\n  float f;\n"
+      "  if (t >= 16) { a[t % 4] = 7; f = 1; }\n"
+      "  out[t] = a[t % 4];\n  out[32 + t] = isnan(f) ? 1 : 0;\n}\n", "k");
+  id out = buffer_of(m->device, 4096), encoder, buffer = begin(m, &encoder);
+  set_pipeline(encoder, pipeline);
+  set_buffer(encoder, out, 0, 0);
+  dispatch(encoder, 32, 32);
+  assert_int_equal(finish(buffer, encoder), 4);
+  const uint32_t *seen = contents(out);
+  for (uint32_t t = 0; t < 32; t++) {
+    assert_int_equal(seen[t], t < 16 ? 0xffffffff : 7);
+    assert_int_equal(seen[32 + t], t < 16);
+  }
+  objc_release(out);
+  objc_release(pipeline);
+}
+
 /* SOFTMETAL_SHUFFLE: simdgroups without a barrier see another order; the
  * same seed gives the same result. */
 static void shuffled_orders_differ_by_seed_and_repeat(void **state) {
@@ -461,6 +484,7 @@ int main(void) {
       CHECKING(integer_division_by_zero),
       CHECKING(shuffles_from_inactive_lanes),
       CHECKING(reductions_by_shuffles_are_not_reported),
+      CHECKING(a_thread_reads_ones_where_it_has_not_written),
       CHECKING(shuffled_orders_differ_by_seed_and_repeat),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

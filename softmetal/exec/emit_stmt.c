@@ -678,6 +678,16 @@ void sm_emit_declare(sm_emit *e, const sm_var *var, const sm_value *init) {
   }
 }
 
+/* Under checks a variable begins as NaN, or as all ones, wherever it is read
+ * before it is written; else the optimizer would choose what suits it. */
+static void poison(sm_emit *e, const sm_var *var) {
+  sm_state *s = e->states[var->id];
+  if (!e->options->check || !s->memory) return;
+  uint64_t bytes = sm_slot_size(e, var->type, s->kind == SM_C_VARYING);
+  LL.BuildMemSet(e->b, s->memory, LL.ConstInt(e->i8, 0xff, false),
+                 LL.ConstInt(e->i64, bytes, false), bytes >= 64 ? 64 : 8);
+}
+
 static void emit_decl(sm_emit *e, const sm_var *var) {
   if (var->kind == SM_V_THREADGROUP) {
     if (!e->states[var->id]) bind_threadgroup(e, var);
@@ -692,6 +702,7 @@ static void emit_decl(sm_emit *e, const sm_var *var) {
   }
   if (!var->init) {
     sm_emit_declare(e, var, NULL);
+    poison(e, var);
     return;
   }
   sm_value v = sm_emit_value(e, var->init);
