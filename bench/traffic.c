@@ -2,30 +2,22 @@
 /*
  * traffic.c - what the example kernels move, for a chip that stages tiles
  * (M1) and one that does not (M4): predicted by the cost model and counted
- * by softmetal; and the product beside MLX's tile, computed by hand.
+ * by softmetal, for every kernel in examples/kernels; and the product beside MLX's tile, computed by hand.
  */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "../tests/support/counter_report.h"
+#include "../tests/support/example_launches.h"
 
 #include <math.h>
 #include <unistd.h>
-
-typedef struct example {
-  const char *name, *file, *kernel, *signature;
-  uint32_t num_warps;
-  tm_grid grid;
-  size_t bytes[10];    /* of a buffer; 0: the next number */
-  int64_t numbers[10];
-  size_t n_args;
-} example;
 
 typedef struct moved {
   counters counted;
   tm_estimate predicted;
 } moved;
 
-static moved run(const char *chip, const example *x) {
+static moved run(const char *chip, const example_launch *x) {
   char path[] = "/tmp/tm_traffic_XXXXXX";
   int file = mkstemp(path);
   moved out = {.predicted = TM_ESTIMATE_INIT};
@@ -37,11 +29,12 @@ static moved run(const char *chip, const example *x) {
   tm_module *module = bench_module(x->file);
   tm_kernel *kernel =
       bench_kernel(&gpu, module, x->kernel, x->signature, x->num_warps);
-  tm_arg args[10];
+  tm_arg args[EXAMPLE_MAX_ARGS];
   for (size_t i = 0; i < x->n_args; i++)
     args[i] = x->bytes[i]
                   ? tm_arg_buffer(bench_floats(&gpu, x->bytes[i] / 4), 0)
-                  : tm_arg_int(x->numbers[i]);
+              : x->floats[i] != 0 ? tm_arg_float(x->floats[i])
+                                  : tm_arg_int(x->numbers[i]);
   bench_launch(&gpu, kernel, x->grid, args, x->n_args);
   bench_check(tm_kernel_estimate(&out.predicted, kernel, x->grid, args,
                                  x->n_args, &error), error);
@@ -59,26 +52,7 @@ static moved run(const char *chip, const example *x) {
   return out;
 }
 
-enum { ROWS = 64, COLUMNS = 1024, CELLS = ROWS * COLUMNS, SIDE = 256 };
-
-static const example examples[] = {
-    {"vector add", "vector_add.py", "add_kernel",
-     "*fp32:16, *fp32:16, *fp32:16, i32:16, 1024", 4, {CELLS / 1024, 1, 1},
-     {4 * CELLS, 4 * CELLS, 4 * CELLS}, {0, 0, 0, CELLS}, 4},
-    {"softmax", "softmax.py", "softmax_kernel",
-     "*fp32:16, *fp32:16, i32:16, i32:16, i32:16, 1024", 4, {ROWS, 1, 1},
-     {4 * CELLS, 4 * CELLS}, {0, 0, COLUMNS, COLUMNS, COLUMNS}, 5},
-    {"layer norm", "layer_norm.py", "layer_norm_fwd",
-     "*fp16:16, *fp16:16, *fp16:16, *fp16:16, *fp32:16, *fp32:16, i32:16, "
-     "i32:16, 1e-5, 1024", 4, {ROWS, 1, 1},
-     {2 * CELLS, 2 * CELLS, 2 * COLUMNS, 2 * COLUMNS, 4 * ROWS, 4 * ROWS},
-     {0, 0, 0, 0, 0, 0, COLUMNS, COLUMNS}, 8},
-    {"matmul 128x128x32", "matmul.py", "matmul_kernel",
-     "*fp16:16, *fp16:16, *fp16:16, i32:16, i32:16, i32:16, i32:16, i32:1, "
-     "i32:16, i32:1, i32:16, i32:1, 128, 128, 32, 8, ''", 8, {4, 1, 1},
-     {2 * SIDE * SIDE, 2 * SIDE * SIDE, 2 * SIDE * SIDE},
-     {0, 0, 0, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE}, 9},
-};
+enum { SIDE = 256 }; /* of the first product of the list */
 
 /* MLX's steel GEMM, 64x64x16 with 2x2 simdgroups of 32x32, halfs: a step
  * along K reads (64 + 64) * 16 from the device and writes them to threadgroup
@@ -101,16 +75,20 @@ static void beside_mlx(const char *chip, const counters *c) {
 
 void bench_traffic(void) {
   static const char *const chips[] = {"m1", "m4-max"};
-  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+  bool is_first = true;
+  for (size_t i = 0; i < N_EXAMPLE_LAUNCHES; i++) {
+    const example_launch *x = &example_launches[i];
+    bool product = is_first && !strcmp(x->kernel, "matmul_kernel");
+    if (product) is_first = false;
     for (int k = 0; k < 2; k++) {
       char name[64];
-      snprintf(name, sizeof name, "%s %s prediction", chips[k],
-               examples[i].name);
+      snprintf(name, sizeof name, "%s %s prediction", chips[k], x->name);
       if (!bench_wanted(name)) continue;
-      moved m = run(chips[k], &examples[i]);
+      moved m = run(chips[k], x);
       double counted = m.counted.read + m.counted.written;
       double off = m.predicted.bytes_asked / counted - 1;
       bench_limit(name, 100 * fabs(off), "% off", 5);
-      if (examples[i].n_args == 9) beside_mlx(chips[k], &m.counted);
+      if (product) beside_mlx(chips[k], &m.counted);
     }
+  }
 }

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "support/counter_report.h"
 #include "support/device.h"
+#include "support/example_launches.h"
 
 #include <unistd.h>
 
@@ -20,8 +21,9 @@ typedef struct run {
   const char *kernel, *signature;
   uint32_t num_warps;
   tm_grid grid;
-  size_t bytes[10];     /* of a buffer; 0: the next number */
+  size_t bytes[10];     /* of a buffer; 0: the number */
   int64_t numbers[10];
+  double floats[10];    /* when not 0, instead of the number */
   size_t n_args;
 } run;
 
@@ -51,7 +53,8 @@ static result run_on(const char *chip, const run *r) {
   tm_arg args[10];
   for (size_t i = 0; i < r->n_args; i++)
     args[i] = r->bytes[i] ? tm_arg_buffer(device_array(&t, r->bytes[i], 1), 0)
-                          : tm_arg_int(r->numbers[i]);
+              : r->floats[i] != 0 ? tm_arg_float(r->floats[i])
+                                  : tm_arg_int(r->numbers[i]);
   check(tm_launch(t.stream, kernel, r->grid, args, r->n_args, &error), error);
   check(tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, &error), error);
   result out = {.estimate = TM_ESTIMATE_INIT};
@@ -209,6 +212,60 @@ static void products_move_no_more_than_mlx(void **state) {
   }
 }
 
+/* What one program of 64 queries, heads of 64 halfs and blocks of 32 keys has
+ * to move through threadgroup memory where tiles are staged: it writes the
+ * queries once, and for each block reads them back, a quarter a simdgroup,
+ * writes keys and values, and reads both in each of 4 simdgroups. Scores,
+ * weights and the accumulator would come on top. */
+static void attention_keeps_its_accumulator_in_registers(void **state) {
+  (void)state;
+  enum { ROWS = 256, HEADS = 2, PROGRAMS = ROWS / 64 * HEADS };
+  const double queries = 64 * 64 * 2, keys = 32 * 64 * 2, blocks = ROWS / 32;
+  const double program = queries + blocks * (queries + 2 * (keys + 4 * keys));
+  run r = {.file = "attention.py", .kernel = "attention_kernel",
+           .signature = EXAMPLE_ATTENTION "false, 64, 64, 32",
+           .num_warps = 4, .grid = {ROWS / 64, HEADS, 1},
+           .bytes = {2 * 64 * ROWS * HEADS, 2 * 64 * ROWS * HEADS,
+                     2 * 64 * ROWS * HEADS, 2 * 64 * ROWS * HEADS},
+           .numbers = {0, 0, 0, 0, 64 * ROWS, 64, ROWS},
+           .floats = {[7] = 0.125}, .n_args = 8};
+  for (int k = 0; k < 2; k++) {
+    result x = run_on(chips[k], &r);
+    expect_estimate(&x);
+    assert_true(x.counted.bank_conflicts == 0);
+    assert_true(x.counted.matrices ==
+                PROGRAMS * blocks * 2 * (64 * 32 * 64) / 512);
+    if (k == 0) {
+      expect_within("threadgroup bytes", x.counted.threadgroup_bytes,
+                    PROGRAMS * program, 0.001);
+      assert_true(x.counted.barriers <=
+                  4 * blocks * x.counted.simdgroups);
+    } else {
+      assert_true(x.counted.threadgroup_bytes == 0);
+      assert_true(x.counted.barriers == 0);
+    }
+  }
+}
+
+/* Whole examples, and blocks that reach over the edges of their arrays. */
+static void the_model_counts_the_bytes_of_every_example(void **state) {
+  (void)state;
+  for (size_t i = 0; i < N_EXAMPLE_LAUNCHES; i++) {
+    const example_launch *x = &example_launches[i];
+    run r = {.file = x->file, .kernel = x->kernel, .signature = x->signature,
+             .num_warps = x->num_warps, .grid = x->grid, .n_args = x->n_args};
+    memcpy(r.bytes, x->bytes, sizeof r.bytes);
+    memcpy(r.numbers, x->numbers, sizeof r.numbers);
+    memcpy(r.floats, x->floats, sizeof r.floats);
+    for (int k = 0; k < 2; k++) {
+      result y = run_on(chips[k], &r);
+      expect_within(x->name, y.estimate.bytes_asked,
+                    y.counted.read + y.counted.written, 0.05);
+      assert_true(y.estimate.is_exact);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(addition_moves_each_byte_once),
@@ -217,6 +274,8 @@ int main(void) {
     cmocka_unit_test(
         layer_norm_moves_each_byte_once_with_a_barrier_a_reduction),
     cmocka_unit_test(products_move_no_more_than_mlx),
+    cmocka_unit_test(attention_keeps_its_accumulator_in_registers),
+    cmocka_unit_test(the_model_counts_the_bytes_of_every_example),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,8 +45,20 @@ const char *msl_text(emitter *e, const char *fmt, ...) {
   return tm_buf_text(&buf);
 }
 
-/* Breaks a long line after a comma or before an operator, at the least
- * nested place that fits. */
+/* What it costs to break a line at the space text[i]: least after a comma,
+ * more after an operator and in parentheses, most inside a product, which
+ * reads as one thing. -1 when the line cannot break there. */
+static int break_cost(const char *text, size_t i, int depth) {
+  char last = text[i - 1], before = text[i - 2];
+  if (last == ',' || last == ';') return depth * 2;
+  bool pair = (last == '&' || last == '|') && before == last;
+  if (before != ' ' && !(pair && text[i - 3] == ' ')) return -1;
+  if (last == '*' || last == '/' || last == '%') return depth * 2 + 4;
+  return strchr("+-?:&|=<>^", last) ? depth * 2 + 1 : -1;
+}
+
+/* Breaks a long line after a comma or an operator, at the place that fits and
+ * costs least, the last of those but for a few columns. */
 static void put_wrapped(emitter *e, const char *text) {
   enum { WIDTH = 80 };
   uint32_t indent = e->indent * 2;
@@ -59,10 +71,8 @@ static void put_wrapped(emitter *e, const char *text) {
       if (text[i] == '(' || text[i] == '[') depth++;
       if (text[i] == ')' || text[i] == ']') depth--;
       if (text[i] != ' ' || i < 16) continue;
-      bool comma = text[i - 1] == ',' || text[i - 1] == ';';
-      bool op = strchr("+-*/?:&|=<>^", text[i - 1]) && text[i - 2] == ' ';
-      if (!comma && !op) continue;
-      int cost = depth * 2 + (comma ? 0 : 1);
+      int cost = break_cost(text, i, depth);
+      if (cost < 0) continue;
       if (cost <= least || (cost <= least + 1 && i > best + 30)) {
         least = cost < least ? cost : least;
         best = i;
@@ -141,6 +151,18 @@ void msl_else(emitter *e) {
   msl_scope_open(e);
 }
 
+/* How much of a line of source stands in a comment: all of it, or whole words
+ * that leave room for "...". */
+static size_t quoted_length(tm_str line, bool *is_cut) {
+  enum { MOST = 60 };
+  *is_cut = line.len > MOST;
+  if (!*is_cut) return line.len;
+  size_t n = MOST - 3;
+  while (n > 0 && line.ptr[n] != ' ') n--;
+  while (n > 0 && line.ptr[n - 1] == ' ') n--;
+  return n ? n : MOST - 3; /* one long word */
+}
+
 /* "// 12: x = tl.load(...)": printable bytes only, and no backslash, which
  * could join the next line to the comment. */
 void msl_source(emitter *e, tm_inst inst) {
@@ -158,10 +180,17 @@ void msl_source(emitter *e, tm_inst inst) {
   for (uint32_t line = 1; line < loc.line && p < end; p++)
     if (*p == '\n') line++;
   while (p < end && (*p == ' ' || *p == '\t')) p++;
+  tm_str line = {p, 0};
+  while (p + line.len < end && p[line.len] != '\n' && p[line.len] != '\r')
+    line.len++;
+  bool is_cut;
+  size_t n = quoted_length(line, &is_cut);
   tm_buf buf = tm_buf_in(e->arena);
-  for (size_t n = 0; p < end && *p != '\n' && *p != '\r' && n < 60; n++, p++)
-    tm_buf_printf(&buf, "%c", *p >= ' ' && *p <= '~' && *p != '\\' ? *p : '.');
-  msl_line(e, "// %u: %s", (unsigned)loc.line, tm_buf_text(&buf));
+  for (size_t i = 0; i < n; i++)
+    tm_buf_printf(&buf, "%c",
+                  p[i] >= ' ' && p[i] <= '~' && p[i] != '\\' ? p[i] : '.');
+  msl_line(e, "// %u: %s%s", (unsigned)loc.line, tm_buf_text(&buf),
+           is_cut ? "..." : "");
 }
 
 tm_diag *msl_refuse(emitter *e, tm_inst inst, const char *fmt, ...) {

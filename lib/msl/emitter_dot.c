@@ -15,6 +15,10 @@
  *                                                acc[i * 4 + j]);
  *     }
  *
+ * The pairs go in serpentine order, as MLX has it (METAL-FACTS 4.3): every
+ * other row of fragments from the last column to the first, so that successive
+ * products share an operand. No sum depends on it.
+ *
  * Operands come from a tile staged in threadgroup memory (emitter_stage.c),
  * or from registers, where each thread puts its two elements of a fragment
  * into thread_elements() (lane map: METAL-FACTS 6.5, 29). half and float are
@@ -341,11 +345,23 @@ static void add_index(const dot *d, const bits *walk, const char *var,
   if (var) msl_sum_add(sum, msl_linear(d->e, var, walk->n, image));
 }
 
+/* The columns of row i of fragments, there and back: the product that begins
+ * a row reads the fragment of B that the last one read. */
+static const char *serpentine(const dot *d, const char *i) {
+  emitter *e = d->e;
+  uint32_t n = 1u << d->col.n;
+  if (!i || n == 1) return msl_loop(e, "j", n);
+  const char *t = msl_loop(e, "t", n), *j = msl_name(e, "j");
+  msl_line(e, "const int %s = %s & 1 ? %u - %s : %s;", j, i, (unsigned)n - 1,
+           t, t);
+  return j;
+}
+
 static void multiply(const dot *d, const char *acc, const char *a,
                      const char *b) {
   emitter *e = d->e;
   const char *i = msl_loop(e, "i", 1u << d->row.n);
-  const char *j = msl_loop(e, "j", 1u << d->col.n);
+  const char *j = serpentine(d, i);
   msl_sum index = {.n = 0};
   add_index(d, &d->row, i, &index);
   add_index(d, &d->col, j, &index);
