@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../lib/msl/msl.h"
+#include "fuzz/msl_mutate.h"
 
 #define PRELUDE "#include <metal_stdlib>\nusing namespace metal;\n"
 #define STRUCT "struct k_args {\n  int n;\n};\n"
@@ -35,7 +36,12 @@ static tm_msl_arg args[3] = {
   {"n", TM_ARG_SCALAR, TM_I32, 0, 0, false, false},
 };
 static const char *uniform_names[] = {"total"};
-static tm_msl_tile tiles[] = {{"t", 0, 512}, {"u", 512, 512}, {"v", 0, 1024}};
+static tm_msl_tile tiles[] = {
+  {"t", 0, 512, false}, {"u", 512, 512, false}, {"v", 0, 1024, false},
+  {"s", 0, 512, true}, {"c", 0, 64, true}, {"d", 64, 64, true}
+};
+/* Lines at which a step begins; 0: after the last of them. */
+static uint32_t steps[4], n_steps, threads = 128, slot = 1;
 
 /* What lint says of text; bytes of threadgroup memory are declared. */
 static char *said(const char *text, uint32_t bytes, bool with_tiles) {
@@ -45,11 +51,13 @@ static char *said(const char *text, uint32_t bytes, bool with_tiles) {
   if (!tm_arena_guard(&arena, guard)) fail_msg("out of memory");
   tm_diags diags;
   tm_diags_init(&diags, &arena);
+  args[1].slot = slot;
   tm_msl msl = {.text = text, .entry = "k", .args = args, .n_args = 3,
-                .scalars_slot = 2, .scalars_size = 4, .threads = 128,
+                .scalars_slot = 2, .scalars_size = 4, .threads = threads,
                 .threadgroup_bytes = bytes, .uniform = uniform_names,
                 .n_uniform = 1, .tiles = with_tiles ? tiles : NULL,
-                .n_tiles = with_tiles ? 3 : 0};
+                .n_tiles = with_tiles ? TM_COUNT(tiles) : 0,
+                .steps = steps, .n_steps = n_steps};
   bool fine = tm_msl_lint(&msl, tm_chip_by_name("m1"), &diags);
   assert_int_equal(fine, diags.errors == 0);
   tm_buf buf = tm_buf_in(&arena);
@@ -99,6 +107,123 @@ static void expect_fine(const char *text, uint32_t bytes, bool with_tiles) {
 #define P_BROKEN(rule, body) \
   expect_rule(BEFORE POOL body "}\n", rule, 1024, true)
 #define P_FINE(body) expect_fine(BEFORE POOL body "}\n", 1024, true)
+
+static uint32_t line_of(const char *text, const char *what) {
+  uint32_t line = 1;
+  for (const char *end = strstr(text, what); text < end; text++)
+    line += *text == '\n';
+  return line;
+}
+
+/* ---- each quirk, broken and not --------------------------------------- */
+
+/* METAL-FACTS 6, the rules marked lint: for each a text that breaks it and a
+ * twin that differs in the quirk alone. */
+typedef struct quirk {
+  int number;
+  const char *rule, *broken, *fine;
+  uint32_t bytes;      /* of threadgroup memory, declared */
+  bool tiles;
+  uint32_t threads, broken_slot, fine_slot; /* 0: 128, and buffer 1 */
+  uint32_t fine_bytes; /* of the twin, if it has others */
+} quirk;
+
+#define K(body) BEFORE body "}\n"
+#define KT(body) BEFORE ARRAY body "}\n"
+#define KP(body) BEFORE POOL body "}\n"
+#define BOUND_OF(n) \
+  PRELUDE STRUCT "[[max_total_threads_per_threadgroup(" #n ")]]\n" HEAD "}\n"
+#define PARAMETERS(second, more)                                       \
+  PRELUDE STRUCT BOUND "kernel void k(device float *x [[buffer(0)]],\n" \
+  "device const float *y [[buffer(" second ")]],\n"                   \
+  "constant k_args &args [[buffer(2)]]" more ") {\n"
+
+static const quirk quirks[] = {
+  {1, "counter", K("for (long i = 0; i < 4; ++i) { x[i] = 0.0f; }\n"),
+   K("for (int i = 0; i < 4; ++i) { x[i] = 0.0f; }\n"), .tiles = false},
+  {1, "counter", K("long i = 0;\nfor (; i < 4; ++i) { x[i] = 0.0f; }\n"),
+   K("int i = 0;\nfor (; i < 4; ++i) { x[i] = 0.0f; }\n"), .tiles = false},
+  {1, "counter", K("long i = 0;\nwhile (i < 4) { x[i] = 0.0f; i += 1; }\n"),
+   K("int i = 0;\nwhile (i < 4) { x[i] = 0.0f; i += 1; }\n"),
+   .tiles = false},
+  {1, "counter", K("ulong i = 4;\nwhile (i-- > 0) { x[i] = 0.0f; }\n"),
+   K("uint i = 4;\nwhile (i-- > 0) { x[i] = 0.0f; }\n"), .tiles = false},
+  /* The bound may be wide, the body may have what it likes. */
+  {1, "counter", K("long n = 4, i = 0;\nwhile (i < n) { i = i + 1; n--; }\n"),
+   K("long n = 4, s = 0;\nint i = 0;\nwhile (i < n) { i = i + 1; s--; }\n"),
+   .tiles = false},
+  {2, "thread-bound", BOUND_OF(32), BOUND_OF(64), .threads = 32},
+  {3, "threadgroup-parameter",
+   PARAMETERS("1", ", threadgroup float *t [[threadgroup(0)]]") "}\n",
+   PARAMETERS("1", "") "threadgroup float t[128];\n}\n", .fine_bytes = 512},
+  {7, "tile-load", KT("if (lane < 4) { x[0] = t[lane]; }\n"),
+   KT("const float a = t[lane];\nif (lane < 4) { x[0] = a; }\n"), .bytes = 512},
+  {7, "tile-load", KT("x[0] = lane < 4 ? t[lane] : 0.0f;\n"),
+   KT("const float a = t[lane];\nx[0] = lane < 4 ? a : 0.0f;\n"), .bytes = 512},
+  {7, "tile-load", KT("const bool a = lane < 4 && t[lane] > 0.0f;\n"),
+   KT("const float b = t[lane];\nconst bool a = lane < 4 && b > 0.0f;\n"),
+   .bytes = 512},
+  {7, "tile-load", KT("for (uint i = lane; i < 4; ++i) { x[i] = t[i]; }\n"),
+   KT("for (uint i = 0; i < 4; ++i) { x[i] = t[i]; }\n"), .bytes = 512},
+  {11, "aggregate", K("float a[1][2] = {{0.0f, 1.0f}};\nx[0] = a[0][1];\n"),
+   K("float a[2] = {0.0f, 1.0f};\nx[0] = a[1];\n"), .tiles = false},
+  {11, "size", K("#pragma unroll\nfor (int i = 0; i < 100001; ++i) { x[i] = "
+                 "0.0f; }\n"),
+   K("#pragma unroll\nfor (int i = 0; i < 50000; ++i) { x[i] = 0.0f; }\n"),
+   .tiles = false},
+  {13, "threadgroup-bytes", K("threadgroup float t[8193];\n"),
+   K("threadgroup float t[8192];\n"), .bytes = 32772, .fine_bytes = 32768},
+  {14, "threadgroup-variable",
+   K("threadgroup float t[64];\nthreadgroup float u[64];\n"),
+   K("threadgroup float t[128];\n"), .bytes = 512},
+  {14, "tile-hazard",
+   KP("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\nv[tid] = 2.0f;\n"),
+   KP("t[tid] = 1.0f;\n" BARRIER "const float a = t[0];\n" BARRIER
+      "v[tid] = 2.0f;\n"), .bytes = 1024, .tiles = true},
+  {16, "buffers", PARAMETERS("31", "") "}\n", PARAMETERS("30", "") "}\n",
+   .broken_slot = 31, .fine_slot = 30},
+  {16, "buffers", PARAMETERS("1", ", constant int &n [[buffer(3)]]")
+   "x[0] = n;\n}\n", PARAMETERS("1", "") "x[0] = args.n;\n}\n",
+   .tiles = false},
+  {20, "barrier", K("if (lane < 4) {\n" BARRIER "}\n"),
+   K("if (args.n < 4) {\n" BARRIER "}\n"), .tiles = false},
+  {20, "barrier", K("for (int i = int(tid); i < 4; ++i) {\n" BARRIER "}\n"),
+   K("for (int i = args.n; i < 4; ++i) {\n" BARRIER "}\n"),
+   .tiles = false},
+  {20, "return", K("if (lane > 4) return;\n" BARRIER),
+   K(BARRIER "if (lane > 4) return;\n"), .tiles = false},
+  {22, "matrix-store", KT("simdgroup_float8x8 m;\nsimdgroup_store(m, t, 8);\n"
+                          "simdgroup_load(m, t, 8);\n"),
+   KT("simdgroup_float8x8 m;\nsimdgroup_store(m, t, 8);\n" BARRIER
+      "simdgroup_load(m, t, 8);\n"), .bytes = 512},
+  /* Its own simdgroup's barrier does not order other simdgroups. */
+  {22, "matrix-store", KT("simdgroup_float8x8 m;\nsimdgroup_store(m, t, 8);\n"
+                          "simdgroup_barrier(mem_flags::mem_threadgroup);\n"
+                          "simdgroup_load(m, t, 8);\n"),
+   KT("simdgroup_float8x8 m;\nsimdgroup_store(m, t, 8);\n"
+      "threadgroup_barrier(mem_flags::mem_threadgroup);\n"
+      "simdgroup_load(m, t, 8);\n"), .bytes = 512},
+};
+
+static void each_quirk_is_caught_and_its_twin_is_not(void **state) {
+  static const int marked[] = {1, 2, 3, 7, 11, 13, 14, 16, 20, 22};
+  for (size_t i = 0; i < TM_COUNT(quirks); i++) {
+    const quirk *q = &quirks[i];
+    threads = q->threads ? q->threads : 128;
+    slot = q->broken_slot ? q->broken_slot : 1;
+    expect_rule(q->broken, q->rule, q->bytes, q->tiles);
+    slot = q->fine_slot ? q->fine_slot : 1;
+    expect_fine(q->fine, q->fine_bytes ? q->fine_bytes : q->bytes, q->tiles);
+  }
+  threads = 128;
+  slot = 1;
+  for (size_t m = 0; m < TM_COUNT(marked); m++) {
+    bool found = false;
+    for (size_t i = 0; i < TM_COUNT(quirks); i++)
+      found = found || quirks[i].number == marked[m];
+    assert_true(found);
+  }
+}
 
 /* ---- the text as a whole ---------------------------------------------- */
 
@@ -239,13 +364,6 @@ static void a_loop_that_is_kept_rolled_is_one_copy(void **state) {
 
 /* ---- where the source is ---------------------------------------------- */
 
-static uint32_t line_of(const char *text, const char *what) {
-  uint32_t line = 1;
-  for (const char *end = strstr(text, what); text < end; text++)
-    line += *text == '\n';
-  return line;
-}
-
 static void a_report_names_the_place_in_the_source(void **state) {
   const char *text = BEFORE "x[0] = 1.0f;\nx[1] = 2.0;\nx[2] = 3.0f;\n}\n";
   static uint32_t line;
@@ -312,10 +430,16 @@ static void writes_wait_for_reads(void **state) {
                "old + 1, memory_order_relaxed, memory_order_relaxed)) {\n}\n"
 #define GET "const int a = atomic_load_explicit(c, memory_order_relaxed);\n"
 #define SET "atomic_store_explicit(c + lane, 0, memory_order_relaxed);\n"
+#define MAX "atomic_fetch_max_explicit(c + lane, 1, memory_order_relaxed);\n"
+#define OLD "const int o = atomic_fetch_add_explicit(c, 1, " \
+            "memory_order_relaxed);\n"
+#define SUM(n) "while (!atomic_compare_exchange_weak_explicit(c, &" n ", " \
+               "as_type<int>(as_type<float>(" n ") + 1.0f), " \
+               "memory_order_relaxed, memory_order_relaxed)) {\n}\n"
 
 /* Atomic operations are in order with loads and stores, not with others. */
 static void atomic_operations_wait_for_other_accesses(void **state) {
-  A_FINE(SET BARRIER ADD ADD "int old = 0;\n" CHANGE BARRIER GET);
+  A_FINE(SET BARRIER ADD ADD BARRIER "int old = 0;\n" CHANGE BARRIER GET);
   A_FINE(SET BARRIER "if (tid == 0) " ADD BARRIER GET BARRIER ADD);
   A_BROKEN("tile-atomic", SET ADD);
   A_BROKEN("tile-hazard", ADD GET);
@@ -328,6 +452,49 @@ static void atomic_operations_wait_for_other_accesses(void **state) {
   A_FINE("for (int i = 0; i < args.n; ++i) {\n" ADD "}\n" BARRIER GET);
   A_BROKEN("tile-atomic",
            "for (int i = 0; i < args.n; ++i) {\n" ADD BARRIER GET "}\n");
+}
+
+/* Sums in any order are one sum, as long as nobody asks what was there. */
+static void atomic_operations_of_one_kind_need_no_barrier(void **state) {
+  n_steps = 0;
+  A_FINE(ADD ADD);
+  A_FINE("int a = 0;\n" SUM("a") "int b = 0;\n" SUM("b"));
+  A_FINE(OLD "const int p = o;\n"); /* one instruction */
+  n_steps = 1; /* the second statement is of another instruction */
+  steps[0] = line_of(BEFORE ATOMICS, "threadgroup atomic") + 2;
+  A_BROKEN("tile-atomic", ADD MAX);
+  A_FINE(ADD ADD);
+  A_BROKEN("tile-atomic", ADD OLD);
+  A_BROKEN("tile-atomic", OLD ADD);
+  A_BROKEN("tile-atomic", OLD "const int p = atomic_fetch_add_explicit(c, 1, "
+           "memory_order_relaxed);\n");
+  A_BROKEN("tile-atomic", "for (int i = 0; i < args.n; ++i) {\n" OLD "}\n");
+  /* Registers of one instruction. */
+  n_steps = 0;
+  A_FINE("#pragma unroll\nfor (int i = 0; i < 4; ++i) {\n" OLD "}\n");
+}
+
+#define S_TEXT(body)                                                   \
+  BEFORE "threadgroup float4 pool[64];\n"                             \
+  "threadgroup float *const s = (threadgroup float *)pool;\n" body "}\n"
+#define S_BROKEN(body) expect_rule(S_TEXT(body), "tile-hazard", 1024, true)
+#define S_FINE(body) expect_fine(S_TEXT(body), 1024, true)
+#define PUT "s[tid] = 1.0f;\n"
+
+/* The kernel's own arrays: indices of two stores may be equal. */
+static void stores_into_an_array_wait_for_each_other(void **state) {
+  uint32_t first = line_of(S_TEXT(PUT), "s[tid]");
+  n_steps = 2;
+  steps[0] = first;
+  steps[1] = first + 1;
+  S_BROKEN(PUT PUT);
+  steps[1] = first + 2;
+  S_FINE(PUT PUT); /* two registers of one instruction */
+  S_FINE(PUT BARRIER PUT);
+  S_BROKEN("for (int i = 0; i < args.n; ++i) {\n" PUT "}\n");
+  S_FINE("#pragma unroll\nfor (int i = 0; i < 4; ++i) {\n" PUT "}\n");
+  S_FINE("for (int i = 0; i < args.n; ++i) {\n" BARRIER PUT "}\n");
+  n_steps = 0;
 }
 
 static void the_end_of_a_loop_meets_its_beginning(void **state) {
@@ -439,6 +606,53 @@ static void aggregate_literals_are_flat(void **state) {
   FINE("float a[2] = {0.0f, 1.0f};\nx[0] = a[1];\n");
 }
 
+/* ---- what the walk does not follow ------------------------------------ */
+
+/* A form that is not emitted could hide an access or a barrier. */
+static void unknown_forms_are_not_passed_over(void **state) {
+  BROKEN("statement", "for (int i = 0; i < args.n; ++i) {\n"
+         "if (lane == 3) break;\n" BARRIER "}\n");
+  BROKEN("statement", "for (int i = 0; i < 4; ++i) { continue; }\n");
+  BROKEN("statement", "do { x[0] = 1.0f; } while (args.n > 1);\n");
+  BROKEN("statement", "switch (args.n) { case 1: x[0] = 1.0f; }\n");
+  BROKEN("statement", "if constexpr (true) { x[0] = 1.0f; }\n");
+  BROKEN("statement", "if (args.n > 1) [[likely]] { x[0] = 1.0f; }\n");
+  BROKEN("statement", "const int a = [&]() { return 3; }();\n");
+  BROKEN("barrier", "metal::threadgroup_barrier(mem_flags::mem_none);\n");
+  BROKEN("barrier", "int a = 0, threadgroup_barrier(mem_flags::mem_none);\n");
+  BROKEN("directive", "#if 0\n" BARRIER "#endif\n");
+  BROKEN("directive", "#pragma omp\n");
+  BROKEN("directive", "// joined \\\n" BARRIER);
+  BROKEN("directive", "#pragma unroll /*\n" BARRIER "*/\n"
+         "for (int i = 0; i < 2; ++i) { x[0] = 1.0f; }\n");
+  BROKEN("keyword", "auto a = 3;\n");
+  BROKEN("keyword", "if (lane < 4 and lane > 2) { x[0] = 1.0f; }\n");
+  BROKEN("keyword", "<% x[0] = 1.0f; %>\n");
+  BROKEN("keyword", "x[0] = R\"(\")\";\n");
+  expect_rule("#define BAR " BARRIER BEFORE "}\n", "directive", 0, false);
+  expect_fine(PRELUDE "#if __METAL_VERSION__ >= 320\n"
+              "#pragma METAL fp math_mode(safe)\n#endif\n" STRUCT BOUND HEAD
+              "}\n", 0, false);
+}
+
+static void tiles_are_reached_in_known_ways(void **state) {
+  T_BROKEN("statement", "fill(t, 1.0f);\n");
+  T_BROKEN("statement", "threadgroup float *p;\np = t;\n");
+  T_BROKEN("statement", "threadgroup float *const p = t, *const q = t;\n");
+  T_BROKEN("statement", "x[0] = *(t + 3);\n");
+  T_BROKEN("statement", "fill(&t[3], 1.0f);\n");
+  T_FINE("t[tid] = 1.0f;\n*t = 2.0f;\n");
+  T_FINE("*(threadgroup float4 *)(t + 4 * lane) = float4(1.0f);\n" BARRIER
+         "const float4 a = *(threadgroup float4 *)(t + 4 * lane);\n");
+  T_FINE("const float4 a = *(threadgroup float4 *)t;\n");
+}
+
+/* A tile in the index of another's store is read. */
+static void the_index_of_a_store_is_read(void **state) {
+  P_BROKEN("tile-hazard", "u[tid] = 1.0f;\nt[int(u[0])] = 2.0f;\n");
+  P_FINE("u[tid] = 1.0f;\n" BARRIER "t[int(u[0])] = 2.0f;\n");
+}
+
 /* ---- any bytes -------------------------------------------------------- */
 
 static void any_text_ends_in_a_report(void **state) {
@@ -480,8 +694,40 @@ static void nested_loops_take_linear_time(void **state) {
   expect_fine(text, 512, false);
 }
 
+/* Damaged texts end with a report or without, and in time. */
+static void damaged_texts_end(void **state) {
+  static const char text[] = BEFORE ATOMICS POOL
+      "#pragma unroll\nfor (int i = 0; i < 4; ++i) { t[tid] = x[i]; }\n"
+      BARRIER "const float4 a = *(threadgroup float4 *)(u + 4 * lane);\n"
+      "if (args.n > 3) { x[0] = a.x; } else { x[1] = a.y; }\n"
+      "while (!atomic_compare_exchange_weak_explicit(c, &old, old + 1, "
+      "memory_order_relaxed, memory_order_relaxed)) {\n}\n"
+      "x[tid] = simd_sum(y[tid]) > 1.0f ? 2.0f : 1e-5f;\n}\n";
+  uint32_t accepted = 0, rejected = 0;
+  expect_fine(text, 1536, true);
+  for (uint64_t seed = 1; seed <= 3000; seed++) {
+    char damaged[2 * sizeof text];
+    size_t n = sizeof text - 1;
+    memcpy(damaged, text, sizeof text);
+    n = msl_mutate(damaged, n, sizeof damaged - 1, seed);
+    damaged[n] = 0;
+    char *got = said(damaged, 1536, true);
+    if (got[0]) rejected++;
+    else accepted++;
+    free(got);
+  }
+  assert_true(rejected > 2000 && accepted > 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(each_quirk_is_caught_and_its_twin_is_not),
+    cmocka_unit_test(atomic_operations_of_one_kind_need_no_barrier),
+    cmocka_unit_test(stores_into_an_array_wait_for_each_other),
+    cmocka_unit_test(unknown_forms_are_not_passed_over),
+    cmocka_unit_test(tiles_are_reached_in_known_ways),
+    cmocka_unit_test(the_index_of_a_store_is_read),
+    cmocka_unit_test(damaged_texts_end),
     cmocka_unit_test(a_plain_kernel_is_fine),
     cmocka_unit_test(metal_stdlib_must_be_included),
     cmocka_unit_test(there_is_one_kernel_of_the_declared_name),

@@ -739,16 +739,39 @@ static void header(emitter *e, const char *entry, tm_buf *out) {
 
 /* ---- the door --------------------------------------------------------- */
 
+/* One array of each type, since many break the compiler's service: where
+ * there are several of atomics, they share one. No cast is needed then. */
+static void atomic_arrays(emitter *e, tm_buf *out) {
+  static const char *const names[] = {"atomics", "unsigned_atomics"};
+  for (uint32_t type = 0; type < MSL_ATOMIC_TYPES; type++) {
+    const msl_region *last = NULL;
+    uint32_t n = 0, bytes = 0;
+    for (uint32_t i = 0; i < e->regions.len; i++) {
+      const msl_region *r = &e->regions.data[i];
+      if (!r->is_atomic || msl_atomic_type(r) != type) continue;
+      last = r;
+      bytes += r->bytes;
+      n++;
+    }
+    if (!last) continue;
+    tm_buf_printf(out, "  threadgroup %s %s[%u];\n", last->type,
+                  n == 1 ? last->name : names[type], (unsigned)(bytes / 4));
+    for (uint32_t i = 0; n > 1 && i < e->regions.len; i++) {
+      const msl_region *r = &e->regions.data[i];
+      uint32_t at = (r->offset & (MSL_BESIDE - 1)) / 4;
+      if (!r->is_atomic || msl_atomic_type(r) != type) continue;
+      tm_buf_printf(out, "  threadgroup %s *const %s = %s", r->type, r->name,
+                    names[type]);
+      tm_buf_printf(out, at ? " + %u;\n" : ";\n", (unsigned)at);
+    }
+  }
+}
+
 static void pool(emitter *e, tm_buf *out) {
   if (e->pool_bytes)
     tm_buf_printf(out, "  threadgroup float4 pool[%u];\n",
                   (unsigned)(e->pool_bytes / 16));
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    const msl_region *r = &e->regions.data[i];
-    if (r->is_atomic)
-      tm_buf_printf(out, "  threadgroup %s %s[%u];\n", r->type, r->name,
-                    (unsigned)(r->bytes / 4));
-  }
+  atomic_arrays(e, out);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
     if (r->bytes == 0 || r->is_atomic) continue; /* another one's serves */
@@ -764,7 +787,8 @@ static void pool(emitter *e, tm_buf *out) {
 static void claim_fixed_names(emitter *e) {
   static const char *const fixed[] = {
     "args", "device_log", "log_value", "program_id", "num_programs", "tid",
-    "lane", "simdgroup", "pool", "shuffle", "shuffle_xor"
+    "lane", "simdgroup", "pool", "atomics", "unsigned_atomics", "shuffle",
+    "shuffle_xor"
   };
   for (size_t i = 0; i < TM_COUNT(fixed); i++) msl_name_claim(e, fixed[i]);
   msl_claim_helper_names(e);
@@ -775,8 +799,9 @@ static void publish_tiles(emitter *e) {
   msl->tiles = TM_NEW_ARRAY(e->arena, tm_msl_tile, e->regions.len);
   for (uint32_t i = 0; i < e->regions.len; i++) {
     const msl_region *r = &e->regions.data[i];
-    if (r->bytes == 0 || r->is_atomic) continue;
-    msl->tiles[msl->n_tiles++] = (tm_msl_tile){r->name, r->offset, r->bytes};
+    if (r->bytes == 0) continue;
+    msl->tiles[msl->n_tiles++] = (tm_msl_tile){
+        r->name, r->offset & (MSL_BESIDE - 1), r->bytes, r->is_array};
   }
   msl->uniform = e->uniform.data;
   msl->n_uniform = e->uniform.len;
@@ -790,21 +815,41 @@ static uint32_t count_lines(const char *text, size_t n) {
   return lines;
 }
 
-/* Which source position each line of the body comes from; before: the text
- * in front of it. */
+/* Turns offsets in the body, in order, into lines of the text; before: the
+ * text in front of it. */
+typedef struct line_counter {
+  const char *body;
+  size_t at;
+  uint32_t line;
+} line_counter;
+
+static line_counter count_from(emitter *e, const char *before) {
+  return (line_counter){tm_buf_text(&e->body), 0,
+                        1 + count_lines(before, SIZE_MAX)};
+}
+
+static uint32_t line_of(line_counter *c, size_t offset) {
+  c->line += count_lines(c->body + c->at, offset - c->at);
+  c->at = offset;
+  return c->line;
+}
+
+/* Which source position each line of the body comes from, and where the steps
+ * of arrays begin. */
 static void publish_places(emitter *e, const char *before) {
   tm_msl *msl = e->out;
   msl->n_places = e->marks.len;
   msl->places = TM_NEW_ARRAY(e->arena, tm_msl_place, e->marks.len);
-  const char *body = tm_buf_text(&e->body);
-  uint32_t line = 1 + count_lines(before, SIZE_MAX);
-  size_t at = 0;
+  line_counter c = count_from(e, before);
   for (uint32_t i = 0; i < e->marks.len; i++) {
     const msl_mark *mark = &e->marks.data[i];
-    line += count_lines(body + at, mark->offset - at);
-    at = mark->offset;
-    msl->places[i] = (tm_msl_place){line, mark->loc};
+    msl->places[i] = (tm_msl_place){line_of(&c, mark->offset), mark->loc};
   }
+  msl->n_steps = e->steps.len;
+  msl->steps = TM_NEW_ARRAY(e->arena, uint32_t, e->steps.len);
+  c = count_from(e, before);
+  for (uint32_t i = 0; i < e->steps.len; i++)
+    msl->steps[i] = line_of(&c, e->steps.data[i]);
 }
 
 bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,

@@ -117,6 +117,13 @@ typedef struct msl_region {
                          operation has whose order does not matter; or 0 */
 } msl_region;
 
+enum { MSL_ATOMIC_TYPES = 2, MSL_BESIDE = 1 << 28 };
+
+/* Of an array of atomics: 0 for atomic_int, 1 for atomic_uint. */
+static inline uint32_t msl_atomic_type(const msl_region *region) {
+  return strcmp(region->type, "atomic_uint") == 0;
+}
+
 /* A conversion that only dots read, from threadgroup memory. */
 typedef struct msl_staging {
   tm_value source;     /* what is stored: transpositions looked through */
@@ -209,6 +216,8 @@ typedef struct emitter {
   tm_buf body, combines;    /* the kernel's statements; combine functions */
   TM_VEC(msl_function) functions; /* in combines */
   TM_VEC(msl_mark) marks;   /* in body */
+  TM_VEC(size_t) steps;     /* where, in body, another instruction's accesses
+                               to the kernel's own arrays begin */
   tm_buf *to;               /* where statements go now */
   uint32_t indent;
   uint32_t line;            /* source line last named in a comment */

@@ -49,15 +49,19 @@ static bool overlap(const msl_region *a, const msl_region *b) {
   return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
-/* Arrays of atomics are beside the pool: one after the other, far above it. */
+/* Arrays of atomics are beside the pool, those of one type one after the
+ * other. Offsets of different types are far from each other and the pool. */
 static void place_arrays(emitter *e) {
-  enum { BESIDE = 1 << 30 };
   e->array_bytes = 0;
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    msl_region *region = &e->regions.data[i];
-    if (!region->is_atomic) continue;
-    region->offset = BESIDE + e->array_bytes;
-    e->array_bytes += region->bytes;
+  for (uint32_t type = 0; type < MSL_ATOMIC_TYPES; type++) {
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < e->regions.len; i++) {
+      msl_region *region = &e->regions.data[i];
+      if (!region->is_atomic || msl_atomic_type(region) != type) continue;
+      region->offset = MSL_BESIDE * (type + 1) + bytes;
+      bytes += region->bytes;
+    }
+    e->array_bytes += bytes;
   }
 }
 

@@ -181,6 +181,7 @@ void msl_shared_order(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   msl_region *region = msl_shared_region(e, d->operands[0]);
   if (!region) return;
+  tm_push(e->arena, &e->steps, e->body.len);
   if (d->op == TM_LOAD) {
     msl_region_read(e, region);
     return;

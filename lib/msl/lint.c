@@ -9,10 +9,13 @@
  *   thread-bound     max_total_threads_per_threadgroup present, >= 64 (a
  *                    bound of 32 is miscompiled) and enough for the launch
  *   counter          loop counters are 32 bits wide
+ *   directive        no macros, and no #if inside of the kernel: the text
+ *                    that is checked is the text that is compiled
  *   buffers          indices explicit, 0 to 30, used once, as declared
  *   threadgroup-parameter   no [[threadgroup(n)]]: static memory only
  *   threadgroup-bytes       as declared, within the chip's limit
- *   threadgroup-variable    no initialiser, no bool
+ *   threadgroup-variable    no initialiser, no bool, one array of a type:
+ *                    everything is in one pool, atomics beside it
  *   positions        position attributes are all uint3
  *   literal          floating literals carry f or h
  *   type             no double, long long, size_t or ptrdiff_t
@@ -20,7 +23,8 @@
  *   bfloat           no min, max, clamp of a bfloat and an integer literal
  *   inline           helper functions are METAL_FUNC
  *   size             at most 10,000 declarations, 100,000 unrolled statements
- *   barrier, return, tile-hazard, tile-load, matrix-store: lint_flow.c
+ *   barrier, return, tile-hazard, tile-load, tile-atomic, matrix-store,
+ *   statement        lint_flow.c
  */
 #include "lint.h"
 
@@ -36,6 +40,7 @@ static bool is_word_char(char c) {
          (c >= '0' && c <= '9');
 }
 
+/* Behind the comment at p. */
 static const char *skip_comment(const char *p, uint32_t *line) {
   if (p[1] == '/') {
     while (*p && *p != '\n') p++;
@@ -80,11 +85,15 @@ static void tokenize(linter *l, const char *p) {
       p++;
       continue;
     }
+    lint_token t = {LINT_PUNCT, p, 1, line};
     if (*p == '/' && (p[1] == '/' || p[1] == '*')) {
       p = skip_comment(p, &line);
+      if (t.text[1] != '/' || p[-1] != '\\') continue;
+      t.kind = LINT_DIRECTIVE; /* it takes the next line with it */
+      t.len = (uint32_t)(p - t.text);
+      tm_push(l->arena, &l->tokens, t);
       continue;
     }
-    lint_token t = {LINT_PUNCT, p, 1, line};
     if (*p == '#' && fresh) {
       t.kind = LINT_DIRECTIVE;
       while (*p && *p != '\n') p++;
@@ -172,9 +181,15 @@ static void check_words(linter *l) {
     {"__asm", "keyword", "inline assembly is not stable"},
     {"__asm__", "keyword", "inline assembly is not stable"},
     {"goto", "keyword", "not in MSL"},
+    {"auto", "keyword", "types are written out, so that they can be checked"},
+    {"typedef", "keyword", "types go by their own names"},
     {"new", "keyword", "not in MSL"},
     {"throw", "keyword", "not in MSL"},
     {"virtual", "keyword", "not in MSL"},
+    {"and", "keyword", "written &&"},
+    {"or", "keyword", "written ||"},
+    {"not", "keyword", "written !"},
+    {"bitand", "keyword", "written &"},
   };
   for (uint32_t i = 0; i < l->tokens.len; i++) {
     if (lint_at(l, i)->kind != LINT_WORD) continue;
@@ -183,6 +198,23 @@ static void check_words(linter *l) {
         lint_report(l, i, bad[b].rule, "%s: %s", bad[b].word, bad[b].why);
     if (lint_is(l, i, "long") && lint_is(l, i + 1, "long"))
       lint_report(l, i, "type", "long long: MSL has no such type");
+  }
+}
+
+/* Bytes that MSL has no use for, and other spellings of braces and lines. */
+static void check_bytes(linter *l) {
+  static const char *const pairs[] = {"<%", "%>", "<:", ":>", "%:", "??"};
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    const lint_token *t = lint_at(l, i);
+    if (t->kind == LINT_TEXT)
+      lint_report(l, i, "keyword", "a text or character");
+    if (t->kind != LINT_PUNCT) continue;
+    bool odd = !strchr("!%&()*+,-./:;<=>?[]^{|}~", t->text[0]);
+    for (size_t k = 0; k < TM_COUNT(pairs); k++)
+      odd = odd || strncmp(t->text, pairs[k], 2) == 0;
+    if (odd)
+      lint_report(l, i, "keyword", "a spelling that is not emitted (byte %u)",
+                  (unsigned)(unsigned char)t->text[0]);
   }
 }
 
@@ -205,18 +237,121 @@ static void check_literals(linter *l) {
   }
 }
 
-/* for (long i = ...): miscompiled, or the compiler hangs. */
-static void check_counters(linter *l) {
+/* ---- loop counters ---------------------------------------------------- */
+
+static bool is_wide_type(const linter *l, uint32_t i) {
   static const char *const wide[] = {"long", "ulong", "int64_t", "uint64_t",
                                      "size_t", "ptrdiff_t"};
-  for (uint32_t i = 0; i < l->tokens.len; i++) {
-    if (!lint_is(l, i, "for") || !lint_is(l, i + 1, "(")) continue;
-    uint32_t type = lint_is(l, i + 2, "const") ? i + 3 : i + 2;
-    for (size_t k = 0; k < TM_COUNT(wide); k++)
-      if (lint_is(l, type, wide[k]))
-        lint_report(l, i, "counter", "a loop counter of type %s", wide[k]);
+  for (size_t k = 0; k < TM_COUNT(wide); k++)
+    if (lint_is(l, i, wide[k])) return true;
+  return false;
+}
+
+/* name = ..., name += ..., ++name, name++ and their like. */
+static bool is_changed(const linter *l, uint32_t i) {
+  const lint_token *next = lint_at(l, i + 1);
+  bool sign = lint_is(l, i + 1, "=") ||
+              (next->len == 2 && next->text[1] == '=' &&
+               strchr("+-*/%&|^", next->text[0]));
+  return sign || lint_is(l, i + 1, "<<=") || lint_is(l, i + 1, ">>=") ||
+         lint_is(l, i + 1, "++") || lint_is(l, i + 1, "--") ||
+         (i > 0 && (lint_is(l, i - 1, "++") || lint_is(l, i - 1, "--")));
+}
+
+/* Token i names a 64-bit variable: wide maps names to the tokens of their
+ * last declaration, the types in front of them. */
+static bool is_wide_name(const linter *l, const tm_map *wide, uint32_t i) {
+  const lint_token *t = lint_at(l, i);
+  uint64_t at;
+  if (t->kind != LINT_WORD || (i > 0 && lint_is(l, i - 1, "."))) return false;
+  return tm_map_get(wide, tm_hash_bytes(t->text, t->len, 0), &at) &&
+         lint_same(l, (uint32_t)at, i) && is_wide_type(l, (uint32_t)at - 1);
+}
+
+/* The end of the statement that starts at i. */
+static uint32_t end_of_body(const linter *l, uint32_t i) {
+  if (lint_is(l, i, "{")) return lint_after(l, i);
+  while (lint_at(l, i)->kind != LINT_END && !lint_is(l, i, ";") &&
+         !lint_is(l, i, "}"))
+    i = lint_is(l, i, "(") || lint_is(l, i, "{") ? lint_after(l, i) : i + 1;
+  return i;
+}
+
+/* A name of the loop's head that the loop changes and that is 64 bits wide. */
+static void check_counter(linter *l, const tm_map *wide, uint32_t loop) {
+  uint32_t body = lint_after(l, loop + 1), end = end_of_body(l, body);
+  for (uint32_t i = loop + 2; i + 1 < body; i++) {
+    if (is_wide_type(l, i) && lint_at(l, i + 1)->kind == LINT_WORD) {
+      lint_report(l, loop, "counter", "a loop counter of type %.*s",
+                  (int)lint_at(l, i)->len, lint_at(l, i)->text);
+      return;
+    }
+    if (!is_wide_name(l, wide, i)) continue;
+    for (uint32_t k = loop + 2; k < end; k++) {
+      if (!lint_same(l, k, i) || !is_changed(l, k)) continue;
+      lint_report(l, loop, "counter", "%.*s counts in 64 bits",
+                  (int)lint_at(l, i)->len, lint_at(l, i)->text);
+      return;
+    }
   }
 }
+
+/* "type name" at token i: name is of that type from here on. */
+static void note_declaration(const linter *l, tm_map *declared, uint32_t i) {
+  const lint_token *t = lint_at(l, i), *name = lint_at(l, i + 1);
+  if (t->kind == LINT_WORD && name->kind == LINT_WORD)
+    tm_map_put(declared, tm_hash_bytes(name->text, name->len, 0), i + 1);
+}
+
+/* for (long i = ...) and while (i < n) with a long i: miscompiled, or the
+ * compiler hangs. */
+static void check_counters(linter *l) {
+  tm_map declared = tm_map_in(l->arena);
+  for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
+    note_declaration(l, &declared, i);
+    if ((!lint_is(l, i, "for") && !lint_is(l, i, "while")) ||
+        !lint_is(l, i + 1, "("))
+      continue;
+    for (uint32_t k = i + 2; k < lint_after(l, i + 1); k++)
+      note_declaration(l, &declared, k);
+    check_counter(l, &declared, i);
+  }
+}
+
+/* ---- directives ------------------------------------------------------- */
+
+static bool has(const lint_token *t, const char *what) {
+  size_t n = strlen(what);
+  for (size_t i = 0; i + n <= t->len; i++)
+    if (memcmp(t->text + i, what, n) == 0) return true;
+  return false;
+}
+
+/* What the prelude has, and what loops have in front of them. Nothing joins
+ * lines by a backslash, and no comment begins in a directive. */
+static void check_directives(linter *l) {
+  static const char *const outside[] = {
+    "#include <metal_", "#if __METAL_VERSION__ ", "#else", "#endif",
+    "#pragma METAL "
+  };
+  static const char *const inside[] = {
+    "#pragma unroll", "#pragma clang loop ", "#pragma METAL "
+  };
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (lint_at(l, i)->kind != LINT_DIRECTIVE) continue;
+    bool in = l->kernel && i > l->body && i < l->body_end, known = false;
+    for (size_t k = 0; k < TM_COUNT(outside) && !in; k++)
+      known = known || directive_is(l, i, outside[k]);
+    for (size_t k = 0; k < TM_COUNT(inside); k++)
+      known = known || directive_is(l, i, inside[k]);
+    if (!known || has(lint_at(l, i), "\\") || has(lint_at(l, i), "/*"))
+      lint_report(l, i, "directive", "%.*s: the text that is checked has to "
+                  "be the text that is compiled", (int)lint_at(l, i)->len,
+                  lint_at(l, i)->text);
+  }
+}
+
+/* ---- bfloat ----------------------------------------------------------- */
 
 /* Whether token k is a name that was declared a bfloat: names maps hashes of
  * such names to the tokens that declare them. */
@@ -414,7 +549,7 @@ static void check_positions(linter *l) {
 
 /* ---- threadgroup memory ----------------------------------------------- */
 
-static uint32_t type_bytes(const lint_token *t) {
+uint32_t lint_type_bytes(const lint_token *t) {
   static const struct { const char *name; uint32_t bytes; } types[] = {
     {"bool", 1}, {"uchar", 1}, {"char", 1}, {"ushort", 2}, {"short", 2},
     {"bfloat", 2}, {"half", 2}, {"uint", 4}, {"int", 4}, {"float", 4},
@@ -432,17 +567,32 @@ static uint32_t type_bytes(const lint_token *t) {
   return 0;
 }
 
+/* One array of each type: many arrays break the compiler's service
+ * (METAL-FACTS 6.2, 14). */
+static void check_single(linter *l, uint32_t i) {
+  for (uint32_t k = l->body; k < i; k++) {
+    if (!lint_is(l, k, "threadgroup") || !lint_same(l, k + 1, i + 1) ||
+        lint_at(l, k + 2)->kind != LINT_WORD)
+      continue;
+    lint_report(l, i, "threadgroup-variable", "a second array of %.*s: tiles "
+                "share one pool", (int)lint_at(l, i + 1)->len,
+                lint_at(l, i + 1)->text);
+    return;
+  }
+}
+
 static void check_threadgroup(linter *l) {
   uint64_t total = 0;
   for (uint32_t i = l->body; i < l->body_end; i++) {
     if (!lint_is(l, i, "threadgroup") || lint_is(l, i + 2, "*") ||
         lint_at(l, i + 2)->kind != LINT_WORD)
       continue;
-    uint32_t bytes = type_bytes(lint_at(l, i + 1)), k = i + 3;
+    uint32_t bytes = lint_type_bytes(lint_at(l, i + 1)), k = i + 3;
     if (bytes == 0) continue; /* a pointer to something else */
     if (lint_is(l, i + 1, "bool"))
       lint_report(l, i, "threadgroup-variable",
                   "threadgroup bool has crashed compilers");
+    check_single(l, i);
     uint64_t size = bytes;
     while (lint_is(l, k, "[")) {
       size *= number_at(l, k + 1);
@@ -468,7 +618,7 @@ static void check_threadgroup(linter *l) {
 static void check_size(linter *l) {
   uint64_t declarations = 0;
   for (uint32_t i = 0; i + 2 < l->tokens.len; i++) {
-    if (type_bytes(lint_at(l, i)) == 0 ||
+    if (lint_type_bytes(lint_at(l, i)) == 0 ||
         lint_at(l, i + 1)->kind != LINT_WORD)
       continue;
     if (lint_is(l, i + 2, "=") || lint_is(l, i + 2, ";") ||
@@ -540,6 +690,7 @@ bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
   tokenize(&l, msl->text ? msl->text : "");
   check_prelude(&l);
   check_words(&l);
+  check_bytes(&l);
   check_literals(&l);
   check_counters(&l);
   check_bfloat(&l);
@@ -547,6 +698,7 @@ bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
   check_shuffles(&l);
   check_aggregates(&l);
   find_kernel(&l);
+  check_directives(&l);
   if (l.kernel) {
     check_bound(&l);
     check_buffers(&l);

@@ -50,6 +50,8 @@ uint32_t lint_after(const linter *l, uint32_t open);
 /* One broken rule, at a token. */
 void lint_report(linter *l, uint32_t token, const char *rule,
                  const char *fmt, ...) TM_PRINTF(4, 5);
+/* Bytes of a scalar or vector type; 0: not known. */
+uint32_t lint_type_bytes(const lint_token *t);
 /* lint_flow.c */
 void lint_flow(linter *l);
 

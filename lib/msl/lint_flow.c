@@ -8,7 +8,8 @@
  *
  *   tile-hazard   a read after a write, or a write after a read, of bytes
  *                 that overlap, without a barrier between; or a write of
- *                 other bytes' owner on top of unread writes
+ *                 other bytes' owner on top of unread writes; or a second
+ *                 store into one of the kernel's own arrays
  *   barrier       a barrier under a condition that threads may see
  *                 differently, or outside of the kernel's body
  *   return        a return before a barrier
@@ -16,9 +17,19 @@
  *                 ?: : bind it to a local first (METAL-FACTS 6.1, 7)
  *   tile-atomic   an atomic operation after a load or store of the same bytes,
  *                 or one of those after it, without a barrier between; atomic
- *                 operations need none among themselves
+ *                 operations of one kind need none among themselves, if
+ *                 nobody wants their old values
  *   matrix-store  simdgroup_store and then simdgroup_load of the same memory
  *                 without a barrier
+ *   statement     what the walk does not follow: break, continue, a block or
+ *                 a barrier inside of a statement, a tile reached in a way
+ *                 that is not known
+ *
+ * A tile that the compiler made is written once, by several statements that
+ * each store other elements. Accesses to the kernel's own arrays may meet:
+ * there, each instruction is a step (tm_msl.steps), and those of another step,
+ * or of an earlier trip of the kernel's loops, wait for a barrier. The loops of
+ * one instruction over its registers are those with a #pragma.
  *
  * A condition is uniform when it is made of literals, kernel arguments,
  * program positions, names that the code generator promises to hold Triton
@@ -28,14 +39,21 @@
  */
 #include "lint.h"
 
-enum { MAX_DEPTH = 200, MAX_STATEMENTS = 100000 };
+enum { MAX_DEPTH = 200, MAX_STATEMENTS = 100000, NO_STEP = UINT32_MAX };
+
+/* Atomic operations: those of a kind above MIXED may be in any order. */
+enum { NO_ATOMIC = 0, MIXED = 1 };
 
 typedef struct tile {
   const char *name;
   uint32_t len;
   uint32_t offset, bytes;
   uint32_t memory; /* tiles of different memory never overlap */
-  bool read, written, atomic; /* atomic: read, changed and written */
+  uint32_t unit;   /* bytes of an element, of arrays */
+  bool is_array;      /* accesses of several instructions may meet */
+  bool read, written;
+  uint32_t atomic;    /* read, changed and written: by which kind */
+  uint32_t step;      /* which step wrote or changed it; NO_STEP: several */
   uint32_t by_matrix; /* token of the simdgroup_store that wrote it */
 } tile;
 
@@ -47,6 +65,8 @@ typedef struct name {
 typedef struct flow {
   linter *l;
   TM_VEC(tile) tiles;
+  uint32_t *tile_of;    /* per token: which tile it names, + 1; 0: none */
+  uint8_t *seen;        /* per token: the walk has been there */
   TM_VEC(name) uniform;
   uint32_t varying;     /* how many conditions around here vary */
   uint32_t returned;    /* token of an earlier return; 0 */
@@ -63,7 +83,7 @@ static void report(flow *f, uint32_t token, const char *rule,
 
 /* ---- tiles ------------------------------------------------------------ */
 
-static tile *tile_at(flow *f, uint32_t token) {
+static tile *find_tile(flow *f, uint32_t token) {
   const lint_token *t = lint_at(f->l, token);
   if (t->kind != LINT_WORD) return NULL;
   if (token > 0 && (lint_is(f->l, token - 1, ".") ||
@@ -74,6 +94,24 @@ static tile *tile_at(flow *f, uint32_t token) {
     if (x->len == t->len && memcmp(x->name, t->text, t->len) == 0) return x;
   }
   return NULL;
+}
+
+/* The tile that a token names; NULL: none. */
+static tile *tile_at(const flow *f, uint32_t token) {
+  uint32_t n = token < f->l->tokens.len ? f->tile_of[token] : 0;
+  return n ? &f->tiles.data[n - 1] : NULL;
+}
+
+/* The instruction that a token belongs to, as far as arrays mind. */
+static uint32_t step_of(const flow *f, uint32_t token) {
+  const tm_msl *msl = f->l->msl;
+  uint32_t line = lint_at(f->l, token)->line, low = 0, high = msl->n_steps;
+  while (low < high) {
+    uint32_t middle = (low + high) / 2;
+    if (msl->steps[middle] <= line) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 static bool overlap(const tile *a, const tile *b) {
@@ -96,38 +134,50 @@ static void read_tile(flow *f, tile *x, uint32_t token) {
   x->read = true;
 }
 
-/* Writes of one tile by several statements are of different elements. */
+/* Writes of one tile by several statements are of different elements; those
+ * of an array by several instructions may not be. */
 static void write_tile(flow *f, tile *x, uint32_t token, bool by_matrix) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
+  uint32_t step = step_of(f, token);
+  bool again = x->is_array && x->written && x->step != step;
+  for (uint32_t i = 0; i < f->tiles.len && !again; i++) {
     const tile *y = &f->tiles.data[i];
-    if (!overlap(x, y)) continue;
-    if (!y->read && !y->atomic && !(y->written && y != x)) continue;
+    again = overlap(x, y) && (y->read || y->atomic || (y->written && y != x));
+  }
+  if (again)
     report(f, token, "tile-hazard", " is written after an access to the same "
            "bytes without a barrier", x->name, x->len);
-    break;
-  }
   x->written = true;
+  x->step = step;
   x->by_matrix = by_matrix ? token : 0;
 }
 
-static void change_tile(flow *f, tile *x, uint32_t token) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
+static void change_tile(flow *f, tile *x, uint32_t token, uint32_t kind) {
+  uint32_t step = step_of(f, token);
+  bool other = x->atomic && (x->atomic != kind || kind == MIXED) &&
+               x->step != step;
+  for (uint32_t i = 0; i < f->tiles.len && !other; i++) {
     const tile *y = &f->tiles.data[i];
-    if (!overlap(x, y) || (!y->read && !y->written && (!y->atomic || y == x)))
-      continue;
+    other = overlap(x, y) &&
+            (y->read || y->written || (y->atomic && y != x));
+  }
+  if (other)
     report(f, token, "tile-atomic", " is changed after another access "
            "without a barrier", x->name, x->len);
-    break;
-  }
-  x->atomic = true;
+  x->atomic = x->atomic && x->atomic != kind ? MIXED : kind;
+  x->step = step;
 }
 
 static void pass_barrier(flow *f) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
-    f->tiles.data[i].atomic = false;
+    f->tiles.data[i].atomic = NO_ATOMIC;
     f->tiles.data[i].read = f->tiles.data[i].written = false;
     f->tiles.data[i].by_matrix = 0;
   }
+}
+
+static bool starts_with(const lint_token *t, const char *text) {
+  size_t n = strlen(text);
+  return t->len > n && memcmp(t->text, text, n) == 0;
 }
 
 /* Arrays that the kernel declares, and the tiles that metadata places in the
@@ -144,22 +194,26 @@ static void find_tiles(flow *f) {
     const lint_token *t = lint_at(l, at);
     if (t->kind != LINT_WORD || lint_is(l, at, "threadgroup")) continue;
     if (!pointer) {
-      tile x = {t->text, t->len, 0, UINT32_MAX / 2, memory++, 0, 0, 0, 0};
+      tile x = {.name = t->text, .len = t->len, .bytes = UINT32_MAX / 2,
+                .memory = memory++,
+                .unit = lint_type_bytes(lint_at(l, i + 1)),
+                .is_array = starts_with(lint_at(l, i + 1), "atomic_")};
       tm_push(l->arena, &f->tiles, x);
       continue;
     }
     if (!lint_is(l, at + 1, "=")) continue;
-    /* = (threadgroup T *)(pool + n); */
+    /* = (threadgroup T *)(pool + n); or = atomics + n; */
     for (uint32_t k = at + 1; !lint_is(l, k, ";") && k < l->body_end; k++)
-      if (tile_at(f, k)) from = k;
-    tile *pool = from ? tile_at(f, from) : NULL;
+      if (find_tile(f, k)) from = k;
+    tile *pool = from ? find_tile(f, from) : NULL;
     const tm_msl_tile *known = NULL;
     for (uint32_t k = 0; k < l->msl->n_tiles; k++)
       if (strlen(l->msl->tiles[k].name) == t->len &&
           memcmp(l->msl->tiles[k].name, t->text, t->len) == 0)
         known = &l->msl->tiles[k];
     if (!pool) continue;
-    tile x = {t->text, t->len, 0, UINT32_MAX / 2, pool->memory, 0, 0, 0, 0};
+    tile x = {.name = t->text, .len = t->len, .bytes = UINT32_MAX / 2,
+              .memory = pool->memory, .is_array = pool->is_array};
     if (known) {
       uint32_t units = 0;
       if (lint_is(l, from + 1, "+"))
@@ -168,11 +222,22 @@ static void find_tiles(flow *f) {
           units = units * 10 + (uint32_t)(*p - '0');
       x.offset = known->offset;
       x.bytes = known->bytes;
-      if (units * 16 != known->offset)
+      x.is_array = known->is_array;
+      if (units * pool->unit != known->offset)
         report(f, at, "tile-hazard", " is not at the byte that was planned",
                t->text, t->len);
     }
     tm_push(l->arena, &f->tiles, x);
+  }
+}
+
+static void find_tokens(flow *f) {
+  linter *l = f->l;
+  f->tile_of = TM_NEW_ARRAY(l->arena, uint32_t, l->tokens.len);
+  f->seen = TM_NEW_ARRAY(l->arena, uint8_t, l->tokens.len);
+  for (uint32_t i = l->body; f->tiles.len && i < l->body_end; i++) {
+    const tile *x = find_tile(f, i);
+    if (x) f->tile_of[i] = (uint32_t)(x - f->tiles.data) + 1;
   }
 }
 
@@ -256,6 +321,7 @@ static void check_barrier(flow *f, uint32_t i, uint32_t end) {
   const linter *l = f->l;
   bool whole = lint_is(l, i, "threadgroup_barrier");
   if (!whole && !lint_is(l, i, "simdgroup_barrier")) return;
+  f->seen[i] = 1;
   bool memory = false;
   for (uint32_t k = i; k < end; k++)
     memory = memory || lint_is(l, k, "mem_threadgroup");
@@ -271,18 +337,52 @@ static void check_barrier(flow *f, uint32_t i, uint32_t end) {
 typedef enum how { BY_TEXT, BY_LOAD, BY_STORE, BY_CHANGE } how;
 
 /* How the atomic function reaches the tile at token, if one does: the tile
- * begins its first argument, after "(" and any cast. */
-static how reached(const linter *l, uint32_t first, uint32_t token) {
+ * begins its first argument, after "(" and any cast. *at: the function. */
+static how reached(const linter *l, uint32_t first, uint32_t token,
+                   uint32_t *at) {
   uint32_t k = token;
   while (k > first && !lint_is(l, k, ",") && !lint_is(l, k, ";")) {
     const lint_token *t = lint_at(l, --k);
-    if (t->kind != LINT_WORD || t->len < 8 ||
-        memcmp(t->text, "atomic_", 7) != 0 || !lint_is(l, k + 1, "("))
+    if (t->kind != LINT_WORD || !starts_with(t, "atomic_") ||
+        !lint_is(l, k + 1, "("))
       continue;
+    *at = k;
     if (lint_is(l, k, "atomic_load_explicit")) return BY_LOAD;
     return lint_is(l, k, "atomic_store_explicit") ? BY_STORE : BY_CHANGE;
   }
   return BY_TEXT;
+}
+
+/* The third argument of the call at `at`; the end if there is none. */
+static uint32_t third_argument(const linter *l, uint32_t at) {
+  uint32_t end = lint_after(l, at + 1), commas = 0, k = at + 2;
+  while (k < end && commas < 2) {
+    if (lint_is(l, k, ",")) commas++;
+    k = lint_is(l, k, "(") || lint_is(l, k, "[") ? lint_after(l, k) : k + 1;
+  }
+  return k;
+}
+
+/* The kind of the atomic operation at token `at` of the statement [first,
+ * end): a number of its function when nothing is done with the old value;
+ * the loop of a compare-and-swap goes by what it tries to store. */
+static uint32_t atomic_kind(const linter *l, uint32_t first, uint32_t end,
+                            uint32_t at) {
+  const lint_token *t = lint_at(l, at);
+  if (starts_with(t, "atomic_fetch_"))
+    return at == first ? (uint32_t)tm_hash_bytes(t->text, t->len, 0) | 2u
+                       : MIXED;
+  if (!lint_is(l, at, "atomic_compare_exchange_weak_explicit") ||
+      !lint_is(l, first, "!") || lint_after(l, at + 1) != end)
+    return MIXED;
+  uint32_t k = third_argument(l, at);
+  if (lint_is(l, k, "int") && lint_is(l, k + 1, "(")) /* int(max(now, x)) */
+    return lint_is(l, k + 2, "max") ? 4 : lint_is(l, k + 2, "min") ? 6 : MIXED;
+  /* as_type<int>(as_type<float>(now) + x) */
+  bool sum = lint_is(l, k, "as_type") && lint_is(l, k + 2, "int") &&
+             lint_is(l, k + 7, "float") && lint_is(l, k + 11, ")") &&
+             lint_is(l, k + 12, "+");
+  return sum ? 2 : MIXED;
 }
 
 static uint32_t assignment_of(const linter *l, uint32_t i, uint32_t end) {
@@ -295,37 +395,76 @@ static uint32_t assignment_of(const linter *l, uint32_t i, uint32_t end) {
   return end;
 }
 
-static void check_load(flow *f, tile *x, uint32_t token, bool select) {
+static void check_load(flow *f, tile *x, uint32_t token, bool lazy) {
   if (f->varying)
     report(f, token, "tile-load", " is loaded under a condition that varies",
            x->name, x->len);
-  else if (select)
-    report(f, token, "tile-load", " is loaded in an arm of ?:", x->name,
-           x->len);
+  else if (lazy)
+    report(f, token, "tile-load", " is loaded in an arm of ?:, or behind && "
+           "or ||", x->name, x->len);
   read_tile(f, x, token);
+}
+
+/* t[...], *t, *(threadgroup T *)(t + ...), *(threadgroup T *)t, or the memory
+ * of an atomic or matrix function: nothing else keeps a pointer to the
+ * tile. */
+static bool is_known_use(const linter *l, uint32_t first, uint32_t token) {
+  uint32_t open = token, depth = 0;
+  while (open > first && (depth || !lint_is(l, open - 1, "("))) {
+    open--;
+    if (lint_is(l, open, ")") || lint_is(l, open, "]")) depth++;
+    if (lint_is(l, open, "(") || lint_is(l, open, "[")) depth--;
+  }
+  const lint_token *before = lint_at(l, open >= 2 ? open - 2 : 0);
+  if (open > first + 1 && before->kind == LINT_WORD &&
+      (starts_with(before, "atomic_") || starts_with(before, "simdgroup_")))
+    return true;
+  if (lint_is(l, token + 1, "["))
+    return token == first || !lint_is(l, token - 1, "&");
+  if (token > first && lint_is(l, token - 1, "*")) return true;
+  /* the end of a cast, in front of the tile or of its parenthesis */
+  uint32_t cast = token > first && lint_is(l, token - 1, ")") ? token - 1
+                  : open > first + 1 ? open - 2 : first;
+  if (!lint_is(l, cast, ")") || !lint_is(l, cast - 1, "*")) return false;
+  while (cast > first && !lint_is(l, cast, "(")) cast--;
+  return lint_is(l, cast + 1, "threadgroup") && cast > 0 &&
+         lint_is(l, cast - 1, "*");
+}
+
+/* The first tile before an assignment's sign is what it writes. */
+static uint32_t written_at(flow *f, uint32_t i, uint32_t sign, uint32_t end) {
+  if (sign == end) return end;
+  while (i < sign && !tile_at(f, i)) i++;
+  return i < sign ? i : end;
 }
 
 static void check_accesses(flow *f, uint32_t i, uint32_t end) {
   linter *l = f->l;
-  uint32_t sign = assignment_of(l, i, end);
-  bool select = false;
+  uint32_t sign = assignment_of(l, i, end), at = end;
+  uint32_t target = written_at(f, i, sign, end);
+  bool lazy = false;
   bool matrix_store = lint_is(l, i, "simdgroup_store");
   /* Reads happen before the write of the same statement. */
   for (uint32_t k = i; k < end; k++) {
-    select = select || lint_is(l, k, "?");
+    lazy = lazy || lint_is(l, k, "?") || lint_is(l, k, "&&") ||
+           lint_is(l, k, "||");
     tile *x = tile_at(f, k);
-    if (!x || matrix_store) continue;
-    how by = reached(l, i, k);
-    bool target = k < sign && sign < end;
-    if (by == BY_CHANGE) change_tile(f, x, k);
-    else if (by != BY_STORE && !(target && lint_is(l, sign, "=")))
-      check_load(f, x, k, select);
+    if (!x) continue;
+    f->seen[k] = 1;
+    if (!is_known_use(l, i, k))
+      report(f, k, "statement", " is reached in a way that is not known",
+             x->name, x->len);
+    if (matrix_store) continue;
+    how by = reached(l, i, k, &at);
+    if (by == BY_CHANGE)
+      change_tile(f, x, k, atomic_kind(l, i, end, at));
+    else if (by != BY_STORE && !(k == target && lint_is(l, sign, "=")))
+      check_load(f, x, k, lazy);
   }
   for (uint32_t k = i; k < end; k++) {
     tile *x = tile_at(f, k);
     if (!x) continue;
-    bool target = k < sign && sign < end;
-    if (target || matrix_store || reached(l, i, k) == BY_STORE)
+    if (k == target || matrix_store || reached(l, i, k, &at) == BY_STORE)
       write_tile(f, x, k, matrix_store);
   }
 }
@@ -343,37 +482,84 @@ static void learn(flow *f, uint32_t i, uint32_t end) {
     add_name(f, lint_at(l, sign - 1)->text, lint_at(l, sign - 1)->len);
 }
 
+/* threadgroup T name[n]; or threadgroup T *const name = ...; : find_tiles has
+ * taken it, or else nobody follows what is done with it. */
+static void check_declaration(flow *f, uint32_t i, uint32_t end) {
+  const linter *l = f->l;
+  uint32_t at = i + 2;
+  while (lint_is(l, at, "*") || lint_is(l, at, "const")) at++;
+  bool known = tile_at(f, at) != NULL;
+  for (uint32_t k = i; k < end; k++) {
+    known = known && !lint_is(l, k, ",");
+    f->seen[k] = 1;
+  }
+  if (!known)
+    report(f, i, "statement", "a declaration that is not known", "", 0);
+}
+
+/* Blocks and jumps that the walk would step over. */
+static void check_form(flow *f, uint32_t i, uint32_t end) {
+  static const char *const words[] = {"if", "for", "while", "else", "do",
+                                      "switch", "case", "break", "continue"};
+  const linter *l = f->l;
+  for (size_t k = 0; k < TM_COUNT(words); k++)
+    if (lint_is(l, i, words[k]))
+      report(f, i, "statement", ": not emitted in this form", words[k],
+             (uint32_t)strlen(words[k]));
+  for (uint32_t k = i; k < end; k++) {
+    bool list = k > i && (lint_is(l, k - 1, "=") || lint_is(l, k - 1, ",") ||
+                          lint_is(l, k - 1, "{"));
+    if (lint_is(l, k, "{") && !list)
+      report(f, k, "statement", "a block inside of a statement", "", 0);
+  }
+}
+
 static uint32_t simple(flow *f, uint32_t i) {
   linter *l = f->l;
   uint32_t end = end_of_statement(l, i);
   f->statements += f->weight;
   if (lint_is(l, i, "return") && !f->returned) f->returned = i;
-  if (lint_is(l, i, "threadgroup")) return end; /* a declaration */
+  check_form(f, i, end);
+  if (lint_is(l, i, "threadgroup")) {
+    check_declaration(f, i, end);
+    return end;
+  }
   learn(f, i, end);
   check_barrier(f, i, end);
   check_accesses(f, i, end);
   return end == i ? i + 1 : end;
 }
 
-typedef struct state { bool *read, *written, *atomic; } state;
+typedef struct state {
+  bool *read, *written;
+  uint32_t *atomic, *step;
+} state;
 
 static state save(flow *f) {
-  state s = {TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len),
-             TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len),
-             TM_NEW_ARRAY(f->l->arena, bool, f->tiles.len)};
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
+  uint32_t n = f->tiles.len;
+  state s = {TM_NEW_ARRAY(f->l->arena, bool, n),
+             TM_NEW_ARRAY(f->l->arena, bool, n),
+             TM_NEW_ARRAY(f->l->arena, uint32_t, n),
+             TM_NEW_ARRAY(f->l->arena, uint32_t, n)};
+  for (uint32_t i = 0; i < n; i++) {
     s.read[i] = f->tiles.data[i].read;
     s.written[i] = f->tiles.data[i].written;
     s.atomic[i] = f->tiles.data[i].atomic;
+    s.step[i] = f->tiles.data[i].step;
   }
   return s;
 }
 
 static void join(flow *f, const state *s) {
   for (uint32_t i = 0; i < f->tiles.len; i++) {
-    f->tiles.data[i].read |= s->read[i];
-    f->tiles.data[i].written |= s->written[i];
-    f->tiles.data[i].atomic |= s->atomic[i];
+    tile *x = &f->tiles.data[i];
+    bool here = x->written || x->atomic, there = s->written[i] || s->atomic[i];
+    if (!here) x->step = s->step[i];
+    else if (there && x->step != s->step[i]) x->step = NO_STEP;
+    if (!x->atomic) x->atomic = s->atomic[i];
+    else if (s->atomic[i] && x->atomic != s->atomic[i]) x->atomic = MIXED;
+    x->read |= s->read[i];
+    x->written |= s->written[i];
   }
 }
 
@@ -382,7 +568,14 @@ static void restore(flow *f, const state *s) {
     f->tiles.data[i].read = s->read[i];
     f->tiles.data[i].written = s->written[i];
     f->tiles.data[i].atomic = s->atomic[i];
+    f->tiles.data[i].step = s->step[i];
   }
+}
+
+/* What the kernel's loop did in an earlier trip is of no step any more. */
+static void come_round(flow *f) {
+  for (uint32_t i = 0; i < f->tiles.len; i++)
+    f->tiles.data[i].step = NO_STEP;
 }
 
 static uint32_t branch(flow *f, uint32_t i, uint32_t depth) {
@@ -427,7 +620,9 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
   bool counted = lint_is(l, i, "for");
   uint32_t body = lint_after(l, i + 1), head = i + 2;
   const lint_token *pragma = lint_at(l, i > 0 ? i - 1 : i);
-  bool unrolled = pragma->kind == LINT_DIRECTIVE &&
+  bool registers = pragma->kind == LINT_DIRECTIVE; /* of one instruction */
+  bool empty = lint_is(l, body, "{") && lint_after(l, body) == body + 2;
+  bool unrolled = registers &&
                   pragma->len == strlen("#pragma unroll") &&
                   memcmp(pragma->text, "#pragma unroll", pragma->len) == 0;
   uint32_t named = f->uniform.len;
@@ -454,6 +649,7 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
      * a body adds accesses, and at a barrier forgets all before it. */
     f->reporting = reporting && pass == 1;
     f->statements = statements;
+    if (pass > 0 && !registers && !empty) come_round(f);
     end = statement(f, body, depth + 1);
     /* What was before stays behind a loop that may not run at all. */
     if (pass < reporting || !trips) join(f, &before);
@@ -483,8 +679,6 @@ static uint32_t statement(flow *f, uint32_t i, uint32_t depth) {
   if ((lint_is(l, i, "for") || lint_is(l, i, "while")) &&
       lint_is(l, i + 1, "("))
     return loop(f, i, depth);
-  if (lint_is(l, i, "do") || lint_is(l, i, "switch"))
-    report(f, i, "keyword", "do and switch are not emitted", "", 0);
   return simple(f, i);
 }
 
@@ -493,13 +687,22 @@ static uint32_t statement(flow *f, uint32_t i, uint32_t depth) {
 void lint_flow(linter *l) {
   flow f = {.l = l, .weight = 1, .reporting = true};
   find_tiles(&f);
+  find_tokens(&f);
   find_uniform(&f);
   statement(&f, l->body, 0);
   if (f.statements > MAX_STATEMENTS)
     lint_report(l, l->body, "size", "%llu statements after unrolling",
                 (unsigned long long)f.statements);
-  for (uint32_t i = 0; i < l->tokens.len; i++)
-    if ((i < l->body || i >= l->body_end) &&
-        lint_is(l, i, "threadgroup_barrier"))
-      lint_report(l, i, "barrier", "outside of the kernel's body");
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (f.seen[i]) continue;
+    const tile *x = tile_at(&f, i);
+    if (lint_is(l, i, "threadgroup_barrier") ||
+        lint_is(l, i, "simdgroup_barrier"))
+      lint_report(l, i, "barrier", i < l->body || i >= l->body_end
+                                       ? "outside of the kernel's body"
+                                       : "not a statement of its own");
+    else if (x)
+      report(&f, i, "statement", " is reached in a way that is not known",
+             x->name, x->len);
+  }
 }

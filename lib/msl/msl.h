@@ -32,10 +32,13 @@ typedef struct tm_msl_arg {
   bool reads, writes; /* BUFFER, ADDRESS */
 } tm_msl_arg;
 
-/* A tile that the text keeps in its threadgroup pool, under this name. */
+/* A tile that the text keeps in its threadgroup pool, or in an array of
+ * atomics beside it, under this name. */
 typedef struct tm_msl_tile {
   const char *name;
-  uint32_t offset, bytes; /* in the pool; tiles may share bytes in turn */
+  uint32_t offset, bytes; /* in there; tiles may share bytes in turn */
+  bool is_array;          /* the kernel's own: two of its accesses may meet in
+                             one element */
 } tm_msl_tile;
 
 enum { TM_MSL_LOG_WORDS = 8, TM_MSL_LOG_HEADER = 4 };
@@ -85,6 +88,9 @@ typedef struct tm_msl {
   uint32_t threadgroup_bytes;
   tm_msl_tile *tiles;        /* what the linter proves barriers for */
   uint32_t n_tiles;
+  uint32_t *steps;           /* lines at which another instruction's accesses
+                                to arrays begin, in order */
+  uint32_t n_steps;
   const char **uniform;      /* variables of the text that hold scalars of the
                                 kernel: equal in all threads */
   uint32_t n_uniform;
