@@ -480,6 +480,114 @@ static void large_locals_are_left_to_coroutines(void **state) {
   END();
 }
 
+/* ---- what loops carry --------------------------------------------------- */
+
+#define AHEAD(late)                                                   \
+  HEAD PARAMS                                                         \
+  "  threadgroup int s[96];\n"                                        \
+  "  int x = in[i], sum = 0;\n"                                       \
+  "  for (uint k = 0; k < 5; k++) {\n" BARRIER                        \
+  "    s[t] = x;\n"                                                   \
+  "    const int next = in[(i + k * 7) % 192];\n" BARRIER             \
+  "    sum = sum * 3 + s[n - 1 - t] + " late ";\n"                    \
+  "    x = next;\n"                                                   \
+  "  }\n"                                                             \
+  "  out[i] = sum + x;\n"                                             \
+  "}\n"
+
+/* What an iteration loads for the next one takes the place of what it was
+ * given, unless that is still needed. */
+static void values_that_are_loaded_ahead(void **state) {
+  enum { N = 192, GROUP = 96 };
+  DATA(N);
+  uint32_t bytes[2];
+  for (int late = 0; late < 2; late++) {
+    const char *text = late ? AHEAD("x") : AHEAD("next");
+    for (int i = 0; i < N; i++) {
+      int first = i / GROUP * GROUP, other = first + GROUP - 1 - i % GROUP;
+      int x = in[i], theirs = in[other], sum = 0;
+      for (int k = 0; k < 5; k++) {
+        int next = in[(i + k * 7) % N];
+        sum = sum * 3 + theirs + (late ? x : next);
+        x = next;
+        theirs = in[(other + k * 7) % N];
+      }
+      want[i] = sum + x;
+    }
+    run_all_ways(text, &m, N, GROUP, want);
+    sm_code *code = compile(text, true, NULL);
+    bytes[late] = code->meta->record_bytes;
+    sm_code_release(code);
+  }
+  assert_true(bytes[0] < bytes[1]);
+  END();
+}
+
+/* Each of two values becomes the other one. */
+static void values_that_change_places(void **state) {
+  enum { N = 128, GROUP = 64 };
+  DATA(N);
+  for (int i = 0; i < N; i++) {
+    int first = i / GROUP * GROUP, other = first + GROUP - 1 - i % GROUP;
+    int a = in[i], b = i, p = in[other], q = other;
+    for (int k = 0; k < 6; k++) {
+      int c = a + q, d = p + b;
+      a = b, b = c, p = q, q = d;
+    }
+    want[i] = a * 3 + b;
+  }
+  run_all_ways(HEAD PARAMS
+      "  threadgroup int s[64];\n"
+      "  int a = in[i], b = int(i);\n"
+      "  for (int k = 0; k < 6; k++) {\n" BARRIER
+      "    s[t] = b;\n" BARRIER
+      "    const int c = a + s[n - 1 - t];\n" BARRIER
+      "    a = b;\n"
+      "    b = c;\n"
+      "  }\n"
+      "  out[i] = a * 3 + b;\n"
+      "}\n", &m, N, GROUP, want);
+  END();
+}
+
+/* The inner loop starts from what the outer one carries, which is needed
+ * again behind it; some iterations hand on what they were given. */
+static void values_that_nested_loops_carry(void **state) {
+  enum { N = 128, GROUP = 64 };
+  DATA(N);
+  for (int g = 0; g < N; g += GROUP) {
+    int x[GROUP], y[GROUP], old[GROUP];
+    for (int t = 0; t < GROUP; t++) x[t] = in[g + t];
+    for (int o = 0; o < 3; o++) {
+      for (int t = 0; t < GROUP; t++) y[t] = x[t];
+      for (int k = 0; k < 4; k++) {
+        if (k == 2 - o) continue;
+        memcpy(old, y, sizeof old);
+        for (int t = 0; t < GROUP; t++)
+          y[t] = old[t] * 2 + k - old[GROUP - 1 - t];
+      }
+      for (int t = 0; t < GROUP; t++) x[t] = x[t] * 3 + y[t];
+    }
+    for (int t = 0; t < GROUP; t++) want[g + t] = x[t] - y[t];
+  }
+  run_all_ways(HEAD PARAMS
+      "  threadgroup int s[64];\n"
+      "  int x = in[i], y = 0;\n"
+      "  for (int o = 0; o < 3; o++) {\n"
+      "    y = x;\n"
+      "    for (int k = 0; k < 4; k++) {\n"
+      "      if (k == 2 - o) continue;\n" BARRIER
+      "      s[t] = y;\n"
+      "      const int next = y * 2 + k;\n" BARRIER
+      "      y = next - s[n - 1 - t];\n"
+      "    }\n" BARRIER
+      "    x = x * 3 + y;\n"
+      "  }\n"
+      "  out[i] = x - y;\n"
+      "}\n", &m, N, GROUP, want);
+  END();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(threadgroup_memory_and_partial_simdgroups),
@@ -497,6 +605,9 @@ int main(void) {
       cmocka_unit_test(faults_name_the_simdgroup),
       cmocka_unit_test(counters_are_the_same_both_ways),
       cmocka_unit_test(large_locals_are_left_to_coroutines),
+      cmocka_unit_test(values_that_are_loaded_ahead),
+      cmocka_unit_test(values_that_change_places),
+      cmocka_unit_test(values_that_nested_loops_carry),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

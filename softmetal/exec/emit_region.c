@@ -21,6 +21,7 @@
  * simdgroup: it is written where it is made, or before the barrier if it is
  * made in a loop that no barrier interrupts, and read behind the barrier.
  * In between it is a local variable, which LLVM's mem2reg turns into registers.
+ * What a loop carries and what it becomes in an iteration lie in one place.
  * Values that are a few instructions away from the frame (addresses,
  * positions) are made again where they are used instead.
  *
@@ -46,6 +47,8 @@ typedef struct crossing { /* a value that is live across some barrier */
   uint64_t *cuts;   /* bit per cut behind which it is needed */
   bool remade;
   bool at_barrier;  /* kept before barriers, not where it is made */
+  bool shares;      /* its place in the record with another one */
+  struct crossing *next; /* of a phi: what it becomes, in the same place */
   uint64_t offset;  /* in the record */
   sm_val local;
 } crossing;
@@ -194,8 +197,8 @@ static bool in_cycle(region *r, LLVMBasicBlockRef block) {
 
 /* ---- what crosses barriers -------------------------------------------- */
 
-/* Marks the cuts that lie between the value's block and the end of block
- * `from`, where it is needed. */
+/* Marks the blocks that a value is live into because it is needed at the end
+ * of block `from`, and notes the cuts on the way; are there any? */
 static bool live_from(region *r, uint32_t def, uint32_t from,
                       uint64_t *cuts) {
   bool crosses = false;
@@ -205,10 +208,8 @@ static bool live_from(region *r, uint32_t def, uint32_t from,
   r->stack[top++] = from;
   while (top) {
     uint32_t b = r->stack[--top], c = r->cut_after[b];
-    if (c) {
-      cuts[(c - 1) / 64] |= (uint64_t)1 << (c - 1) % 64;
-      crosses = true;
-    }
+    if (c && cuts) cuts[(c - 1) / 64] |= (uint64_t)1 << (c - 1) % 64;
+    if (c) crosses = true;
     for (uint32_t k = 0; k < r->n_preds[b]; k++) {
       uint32_t p = r->preds[b][k];
       if (p == def || r->mark[p] == r->serial) continue;
@@ -219,9 +220,11 @@ static bool live_from(region *r, uint32_t def, uint32_t from,
   return crosses;
 }
 
-static void find_crossing(region *r, sm_val v, uint32_t def,
-                          uint64_t *cuts, uint32_t words) {
+/* Marks the blocks that v is live into, and notes the cuts that lie in its
+ * life unless cuts is NULL; are there any? */
+static bool mark_live(region *r, sm_val v, uint64_t *cuts) {
   bool crosses = false;
+  uint32_t def = block_index(r, block_of(v));
   r->serial++;
   for (LLVMUseRef u = LL.GetFirstUse(v); u; u = LL.GetNextUse(u)) {
     sm_val user = LL.GetUser(u);
@@ -234,8 +237,13 @@ static void find_crossing(region *r, sm_val v, uint32_t def,
         crosses |= live_from(
             r, def, block_index(r, LL.GetIncomingBlock(user, i)), cuts);
   }
-  if (!crosses) return;
-  crossing c = {.value = v, .block = r->blocks.data[def]};
+  return crosses;
+}
+
+static void find_crossing(region *r, sm_val v, LLVMBasicBlockRef block,
+                          uint64_t *cuts, uint32_t words) {
+  if (!mark_live(r, v, cuts)) return;
+  crossing c = {.value = v, .block = block};
   c.cuts = TM_NEW_ARRAY(r->e->arena, uint64_t, words);
   memcpy(c.cuts, cuts, words * sizeof(*cuts));
   memset(cuts, 0, words * sizeof(*cuts));
@@ -251,7 +259,7 @@ static void find_crossings(region *r) {
       local l = {i, 0};
       if (LL.GetInstructionOpcode(i) == LLVMAlloca)
         tm_push(r->e->arena, &r->locals, l);
-      else find_crossing(r, i, b, cuts, words);
+      else find_crossing(r, i, r->blocks.data[b], cuts, words);
     }
 }
 
@@ -325,14 +333,95 @@ static uint64_t reserve(region *r, uint64_t bytes) {
   return at;
 }
 
+/* ---- phis that keep their place ------------------------------------------ */
+
+static bool is_marked(const region *r, LLVMBasicBlockRef b) {
+  return r->mark[block_index(r, b)] == r->serial;
+}
+
+/* v is used behind `at`, on some way from there. */
+static bool is_live_behind(region *r, sm_val v, sm_val at) {
+  LLVMBasicBlockRef b = block_of(at);
+  mark_live(r, v, NULL);
+  sm_val t = LL.GetBasicBlockTerminator(b);
+  for (unsigned i = 0; i < LL.GetNumSuccessors(t); i++)
+    if (is_marked(r, LL.GetSuccessor(t, i))) return true;
+  for (LLVMUseRef u = LL.GetFirstUse(v); u; u = LL.GetNextUse(u)) {
+    sm_val user = LL.GetUser(u);
+    if (LL.GetInstructionOpcode(user) == LLVMPHI) {
+      for (unsigned i = 0; i < LL.CountIncoming(user); i++)
+        if (LL.GetIncomingValue(user, i) == v &&
+            LL.GetIncomingBlock(user, i) == b)
+          return true;
+    } else if (block_of(user) == b) {
+      for (sm_val i = LL.GetNextInstruction(at); i;
+           i = LL.GetNextInstruction(i))
+        if (i == user) return true;
+    }
+  }
+  return false;
+}
+
+/* Does nobody need one of them while the other one is there? Values in SSA
+ * form are apart if neither is live where the other one is made. */
+static bool are_apart(region *r, sm_val phi, sm_val v) {
+  mark_live(r, v, NULL);
+  return !is_marked(r, block_of(phi)) && !is_live_behind(r, phi, v);
+}
+
+/* What else the phi becomes can be written where it comes from, as there is
+ * one way on from there. */
+static bool can_write_before(const crossing *phi, sm_val next) {
+  for (unsigned i = 0; i < LL.CountIncoming(phi->value); i++) {
+    LLVMBasicBlockRef from = LL.GetIncomingBlock(phi->value, i);
+    if (LL.GetIncomingValue(phi->value, i) != next &&
+        LL.GetNumSuccessors(LL.GetBasicBlockTerminator(from)) != 1)
+      return false;
+  }
+  return true;
+}
+
+/* A value that a loop carries is a phi, and the value that it becomes at the
+ * end of an iteration. Both are kept; in one place, if they are apart, so
+ * that nothing is copied from one iteration to the next. */
+static void share_places(region *r) {
+  tm_map by_value = tm_map_in(r->e->arena);
+  for (uint32_t i = 0; i < r->crossings.len; i++)
+    tm_map_put(&by_value, TM_KEY(r->crossings.data[i].value), i);
+  for (uint32_t i = 0; i < r->crossings.len; i++) {
+    crossing *phi = &r->crossings.data[i];
+    if (!sm_is_op(phi->value, LLVMPHI) || phi->remade || phi->at_barrier)
+      continue;
+    for (unsigned k = 0; k < LL.CountIncoming(phi->value); k++) {
+      uint64_t at;
+      sm_val v = LL.GetIncomingValue(phi->value, k);
+      if (phi->shares || !tm_map_get(&by_value, TM_KEY(v), &at)) continue;
+      crossing *c = &r->crossings.data[at];
+      if (c == phi || c->shares || c->remade || c->at_barrier ||
+          !can_write_before(phi, v) || !are_apart(r, phi->value, v))
+        continue;
+      phi->next = c;
+      phi->shares = c->shares = true;
+    }
+  }
+}
+
 static void lay_out(region *r) {
   for (uint32_t i = 0; i < r->crossings.len; i++) {
     crossing *c = &r->crossings.data[i];
     c->remade = remake_cost(r, c->value, 0) <= MOST_REMADE;
-    if (c->remade) continue;
-    c->at_barrier = in_cycle(r, c->block);
+    c->at_barrier = !c->remade && in_cycle(r, c->block);
+  }
+  share_places(r);
+  for (uint32_t i = 0; i < r->crossings.len; i++) {
+    crossing *c = &r->crossings.data[i];
+    if (c->remade || c->next) continue;
     c->offset = reserve(r, LL.ABISizeOfType(
         r->layout, kept_type(r, LL.TypeOf(c->value))));
+  }
+  for (uint32_t i = 0; i < r->crossings.len; i++) {
+    crossing *c = &r->crossings.data[i];
+    if (c->next) c->offset = c->next->offset;
   }
   for (uint32_t i = 0; i < r->locals.len; i++) {
     local *l = &r->locals.data[i];
@@ -559,6 +648,17 @@ static void redirect_uses(region *r, const crossing *c) {
   }
 }
 
+/* The phi's place has what it becomes: where that is `next`, already. */
+static void keep_before(region *r, const crossing *c) {
+  for (unsigned i = 0; i < LL.CountIncoming(c->value); i++) {
+    sm_val v = LL.GetIncomingValue(c->value, i);
+    if (v == c->next->value) continue;
+    LL.PositionBuilderBefore(r->e->b, LL.GetBasicBlockTerminator(
+        LL.GetIncomingBlock(c->value, i)));
+    keep(r, c, v);
+  }
+}
+
 /* Writes the local variable where the value is made and behind barriers, and
  * the record where it must be. */
 static void fill_local(region *r, const crossing *c) {
@@ -568,7 +668,8 @@ static void fill_local(region *r, const crossing *c) {
                     ? first_of(c->block) : LL.GetNextInstruction(c->value);
   LL.PositionBuilderBefore(e->b, next);
   LL.BuildStore(e->b, c->value, c->local);
-  if (!c->at_barrier) keep(r, c, c->value);
+  if (c->next) keep_before(r, c);
+  else if (!c->at_barrier) keep(r, c, c->value);
   for (uint32_t i = 0; i < r->cuts.len; i++) {
     if (!is_needed(c, i)) continue;
     const cut *k = &r->cuts.data[i];
