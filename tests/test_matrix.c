@@ -181,9 +181,9 @@ static void rows_are_loaded_and_stored_in_every_form(void **state) {
 
 enum { MATRICES = 12 };
 
-/* Runs statements over m[12], which is read before and written after. */
-static void run_on(const char *statements, const float *in, float *out) {
-  char text[4096];
+/* Statements over m[12], which is read before and written after. */
+static const char *kernel_of(const char *statements) {
+  static char text[4096];
   snprintf(text, sizeof(text),
            "#include <metal_stdlib>\nusing namespace metal;\n"
            "kernel void k(device const float *in [[buffer(0)]],"
@@ -195,7 +195,11 @@ static void run_on(const char *statements, const float *in, float *out) {
            "  %s\n"
            "  for (int i = 0; i < 12; i++)"
            " simdgroup_store(m[i], out + i * 64, 8);\n}\n", statements);
-  sm_code *code = soft_compile(text, NULL, NULL, NULL);
+  return text;
+}
+
+static void run_on(const char *statements, const float *in, float *out) {
+  sm_code *code = soft_compile(kernel_of(statements), NULL, NULL, NULL);
   int two = 2;
   sm_dispatch d;
   memset(&d, 0, sizeof(d));
@@ -224,6 +228,13 @@ static void step(float *m, int c, int a, int b) {
     }
   memcpy(m + c * 64, r, sizeof(r));
 }
+
+/* Two rows of three sums, the second one from its end. */
+#define SERPENTINE \
+  "for (int i = 0; i < 2; i++) for (int t = 0; t < 3; t++) {" \
+  " const int j = i & 1 ? 2 - t : t;" \
+  " simdgroup_multiply_accumulate(m[i * 3 + j], m[10 + i], m[6 + j]," \
+  " m[i * 3 + j]); }"
 
 typedef struct chain {
   const char *statements;
@@ -263,6 +274,21 @@ static void products_keep_their_order(void **state) {
       {"for (int i = 0; i < n; i++)"
        " simdgroup_multiply_accumulate(m[i], m[11], m[5 + i], m[i]);",
        {{0, 11, 5}, {1, 11, 6}}},
+      {SERPENTINE, {{0, 10, 6}, {1, 10, 7}, {2, 10, 8}, {5, 11, 8},
+                    {4, 11, 7}, {3, 11, 6}}},
+      {"for (int j = 3; j >= 0; j--)" /* down: the one before's */
+       " simdgroup_multiply_accumulate(m[j], m[11], m[j + 1], m[j]);",
+       {{3, 11, 4}, {2, 11, 3}, {1, 11, 2}, {0, 11, 1}}},
+      {"for (int j = 3; j >= 0; j--)" /* down: the next one's */
+       " simdgroup_multiply_accumulate(m[j + 1], m[11], m[j], m[j + 1]);",
+       {{4, 11, 3}, {3, 11, 2}, {2, 11, 1}, {1, 11, 0}}},
+      {"for (int j = 0; j < 4; j++)" /* sums go down, operands up */
+       " simdgroup_multiply_accumulate(m[3 - j], m[11], m[5 + j], m[3 - j]);",
+       {{3, 11, 5}, {2, 11, 6}, {1, 11, 7}, {0, 11, 8}}},
+      {"for (int j = 0; j < 4; j++)" /* from the middle to both sides */
+       " simdgroup_multiply_accumulate(m[j ^ 2], m[11], m[5 + (j ^ 2)],"
+       " m[j ^ 2]);",
+       {{2, 11, 7}, {3, 11, 8}, {0, 11, 5}, {1, 11, 6}}},
   };
   static float in[MATRICES * 64], out[MATRICES * 64], want[MATRICES * 64];
   for (size_t t = 0; t < sizeof(chains) / sizeof(chains[0]); t++) {
@@ -278,6 +304,16 @@ static void products_keep_their_order(void **state) {
         fail_msg("chain %zu, matrix %d, element %d is %a, expected %a", t,
                  i / 64, i % 64, (double)out[i], (double)want[i]);
   }
+}
+
+/* A row that counts down is one call, as one that counts up. */
+static void products_in_serpentine_order_share_calls(void **state) {
+  sm_code_options options = {.entries = SM_ENTRIES_FULL};
+  const char *text = kernel_of(SERPENTINE);
+  assert_int_equal(soft_count(text, &options, "call void @sm_rt_matrix_acc"),
+                   2);
+  assert_int_equal(soft_count(text, &options, "call void @sm_rt_matrix_mul"),
+                   0);
 }
 
 /* Members of a struct lie anywhere in a local variable's memory. */
@@ -334,6 +370,7 @@ int main(void) {
       cmocka_unit_test(products_in_a_row_are_those_one_by_one),
       cmocka_unit_test(rows_are_loaded_and_stored_in_every_form),
       cmocka_unit_test(products_keep_their_order),
+      cmocka_unit_test(products_in_serpentine_order_share_calls),
       cmocka_unit_test(matrices_in_structs_are_found),
       cmocka_unit_test(halves_of_dwords_become_elements),
   };

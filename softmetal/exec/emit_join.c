@@ -8,10 +8,11 @@
  *     multiply_add(d + 256, a, b + 256, d + 256)      256: a fragment's bytes
  *
  * follow each other, as they do for sum[i][j] += left[i] right[j] with j
- * innermost. They become accumulate(d, a, b, 2), which prepares the left
- * operand once and keeps more sums in registers. Nothing in between may touch
- * memory, and no sum may lie where an operand does: the products of one call
- * read their operands in no particular order.
+ * innermost, counted up or down (products are often made in serpentine order).
+ * They become accumulate(d, a, b, 2), which prepares the left operand once and
+ * keeps more sums in registers. Nothing in between may touch memory, and no
+ * sum may lie where an operand does: the products of one call read their
+ * operands in no particular order.
  *
  * Addresses are compared as a base and a constant offset from it.
  */
@@ -27,8 +28,9 @@ typedef struct spot {
 } spot;
 
 typedef struct products { /* d[i] += a b[i] */
-  sm_val first; /* call; NULL: none */
-  sm_val name;  /* the function that is called */
+  sm_val last;    /* call; NULL: none */
+  sm_val name;    /* the function that is called */
+  sm_val args[3]; /* addresses of d[0], a, b[0] */
   spot d, a, b;
   uint32_t n;
 } products;
@@ -75,15 +77,20 @@ static bool touches_memory(sm_val i) {
 }
 
 static void end_products(sm_emit *e, products *p) {
-  if (p->first && p->n > 1) {
-    sm_val args[4];
-    for (unsigned i = 0; i < 3; i++) args[i] = LL.GetOperand(p->first, i);
-    args[3] = sm_i32(e, p->n);
-    LL.PositionBuilderBefore(e->b, p->first);
+  if (p->last && p->n > 1) {
+    sm_val args[4] = {p->args[0], p->args[1], p->args[2], sm_i32(e, p->n)};
+    LL.PositionBuilderBefore(e->b, p->last);
     sm_matrix_call(e, "accumulate", args, 4);
-    LL.InstructionEraseFromParent(p->first);
+    LL.InstructionEraseFromParent(p->last);
   }
-  p->first = NULL;
+  p->last = NULL;
+}
+
+/* The call's sum becomes d[0] and its right operand b[0]. */
+static void start_at(products *p, sm_val call, spot d, spot b) {
+  for (unsigned i = 0; i < 3; i++) p->args[i] = LL.GetOperand(call, i);
+  p->d = d;
+  p->b = b;
 }
 
 static void take_product(sm_emit *e, products *p, sm_val call) {
@@ -95,18 +102,20 @@ static void take_product(sm_emit *e, products *p, sm_val call) {
     end_products(e, p);
     return;
   }
-  if (p->first && is_at(a, p->a, 0) && is_at(d, p->d, p->n) &&
-      is_at(b, p->b, p->n) && are_apart(p->d, p->n, b) &&
+  bool above = p->last && is_at(d, p->d, p->n) && is_at(b, p->b, p->n);
+  bool below = p->last && is_at(p->d, d, 1) && is_at(p->b, b, 1);
+  if ((above || below) && is_at(a, p->a, 0) && are_apart(p->d, p->n, b) &&
       are_apart(p->b, p->n, d)) {
+    if (below) start_at(p, call, d, b);
+    LL.InstructionEraseFromParent(p->last);
+    p->last = call;
     p->n++;
-    LL.InstructionEraseFromParent(call);
     return;
   }
   end_products(e, p);
-  p->first = call;
-  p->d = d;
+  start_at(p, call, d, b);
+  p->last = call;
   p->a = a;
-  p->b = b;
   p->n = 1;
 }
 

@@ -26,7 +26,7 @@
 
 #include "exec.h"
 
-#define SM_FRAME_ABI 12u
+#define SM_FRAME_ABI 13u
 #define SM_BUFFERS 31
 #define SM_LANES 32
 #define SM_MOST_SIMDGROUPS 32

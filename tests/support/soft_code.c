@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* soft_code.c - MSL text to code that runs, for tests of softmetal/exec. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,10 @@
 /* cmocka wants the four above */
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "soft_code.h"
 
@@ -57,4 +61,34 @@ sm_code *soft_compile(const char *text, const sm_code_options *options,
   }
   tm_arena_free(&arena);
   return code;
+}
+
+/* The emitter leaves its text in a folder that SOFTMETAL_DUMP names. */
+unsigned soft_count(const char *text, const sm_code_options *options,
+                    const char *what) {
+  static const char *const names[] = {"whole", "before", "after"};
+  enum { WIDEST = 1 << 22 };
+  char folder[] = "/tmp/tm-llvm-XXXXXX", path[64];
+  char *llvm = malloc(WIDEST);
+  assert_non_null(llvm);
+  assert_non_null(mkdtemp(folder));
+  setenv("SOFTMETAL_DUMP", folder, 1);
+  sm_code_release(soft_compile(text, options, NULL, NULL));
+  unsetenv("SOFTMETAL_DUMP");
+  snprintf(path, sizeof path, "%s/after.ll", folder);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  size_t size = fread(llvm, 1, WIDEST - 1, file);
+  fclose(file);
+  assert_true(size < WIDEST - 1);
+  llvm[size] = 0;
+  unsigned n = 0;
+  for (const char *at = llvm; (at = strstr(at, what)); at++) n++;
+  free(llvm);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(path, sizeof path, "%s/%s.ll", folder, names[i]);
+    unlink(path);
+  }
+  assert_int_equal(rmdir(folder), 0);
+  return n;
 }

@@ -11,4 +11,9 @@
 sm_code *soft_compile(const char *text, const sm_code_options *options,
                       void **object, size_t *size);
 
+/* How often LLVM's text of the kernel, as code is made of it, has what.
+ * options as above. */
+unsigned soft_count(const char *text, const sm_code_options *options,
+                    const char *what);
+
 #endif
