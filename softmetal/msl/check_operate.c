@@ -590,6 +590,11 @@ sm_expr *sm_subscript(sm_parser *p, sm_expr *a, sm_expr *i, tm_loc loc) {
   }
   if (a->type->kind == SM_T_STRUCT && sm_struct_of(p, a->type)->is_array)
     a = member_at(p, a, 0, loc);
+  else if (p->has_tensor && a->type->kind == SM_T_STRUCT &&
+           a->type->structure->members.len == 1 &&
+           a->type->structure->members.data[0].name ==
+               tm_intern_cstr(p->names, "__elements"))
+    a = member_at(p, a, 0, loc);
   const sm_type *t = a->type;
   bool sized = t->kind == SM_T_ARRAY || t->kind == SM_T_VECTOR ||
                t->kind == SM_T_MATRIX;

@@ -167,7 +167,11 @@ typedef struct sm_preprocessed {
   bool has_stdlib;  /* a metal header was included */
   bool has_logging; /* <metal_logging> was */
   bool has_simd;    /* <simd/simd.h> was */
+  bool has_tensor;  /* <metal_tensor> was */
 } sm_preprocessed;
+
+/* tensor_header.c: what tensor operations are, as MSL. */
+extern const char sm_tensor_header[];
 
 sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
                               tm_names *names, tm_str text, uint32_t file,
@@ -345,7 +349,9 @@ typedef struct sm_parser {
   sm_program *program;
   const sm_token *t; /* next token */
   const sm_token *end;
-  bool has_stdlib, has_logging, has_simd;
+  bool has_stdlib, has_logging, has_simd, has_tensor;
+  bool in_tensor_args; /* of the tensor template: an element type in an address
+                          space is the pointer to it */
 
   /* msl_types.c */
   tm_map types;        /* hash -> sm_type_node */

@@ -976,5 +976,7 @@ const sm_type *sm_parse_type_name(sm_parser *p) {
                               : "a complete type is needed here");
     return p->error_type;
   }
+  if (p->in_tensor_args && d.has_space)
+    return sm_type_pointer(p, d.type, d.space, d.is_const, d.is_volatile);
   return d.type;
 }

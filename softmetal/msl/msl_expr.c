@@ -101,6 +101,12 @@ static sm_expr *parse_construction(sm_parser *p, const sm_type *type,
                    why);
     return sm_error_expr(p, loc);
   }
+  sm_symbol *made = p->has_tensor && type->kind == SM_T_STRUCT && args.len
+                        ? sm_find_in(p, sm_struct_of(p, type)->prefix,
+                                     tm_intern_cstr(p->names, "__construct"))
+                        : NULL;
+  if (made && made->kind == SM_SYM_FUNCTION)
+    return sm_call(p, made, NULL, NULL, &args, loc);
   return sm_construct(p, type, &args, loc);
 }
 

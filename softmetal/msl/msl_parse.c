@@ -155,6 +155,23 @@ static void classify(sm_parser *p, sm_tokens *tokens) {
   }
 }
 
+/* What the text of tensor_header.c knows of the thread that runs it. */
+static void bind_tensor_inputs(sm_parser *p) {
+  static const struct { const char *name; sm_builtin_input input; } inputs[] = {
+    {"__thread", SM_IN_THREAD_INDEX_IN_THREADGROUP},
+    {"__simdgroups", SM_IN_SIMDGROUPS_PER_THREADGROUP},
+  };
+  for (size_t i = 0; i < TM_COUNT(inputs); i++) {
+    tm_name name = tm_intern_cstr(p->names, inputs[i].name);
+    tm_loc loc = {0, 0, 0};
+    sm_symbol *s = sm_bind(p, SM_SYM_VAR, name, loc);
+    if (!s) continue;
+    s->var = sm_new_var(p, SM_V_INPUT, name, p->scalars[SM_UINT], loc);
+    s->var->input = inputs[i].input;
+    s->var->is_const = true;
+  }
+}
+
 sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,
                      const sm_parse_options *options) {
   uint32_t errors = diags->errors;
@@ -183,8 +200,10 @@ sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,
   p->has_stdlib = input.has_stdlib;
   p->has_logging = input.has_logging;
   p->has_simd = input.has_simd;
+  p->has_tensor = input.has_tensor;
   sm_types_init(p);
   sm_names_setup(p);
+  if (p->has_tensor) bind_tensor_inputs(p);
   classify(p, &input.tokens);
   split_shifts(p, &input.tokens);
   p->t = input.tokens.data;

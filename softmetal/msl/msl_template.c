@@ -771,7 +771,10 @@ const sm_type *sm_parse_template_id(sm_parser *p, sm_template *t,
   sm_template_args args = {0};
   saved at;
   const sm_type *type = p->error_type;
-  if (!sm_parse_template_args(p, &args)) return type;
+  p->in_tensor_args = p->has_tensor && strcmp(t->name, "tensor") == 0;
+  bool read = sm_parse_template_args(p, &args);
+  p->in_tensor_args = false;
+  if (!read) return type;
   if (args.len > t->params.len) {
     sm_error(p, loc, "too many template arguments for '%s'", t->name);
     return type;

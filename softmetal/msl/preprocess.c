@@ -55,7 +55,7 @@ typedef struct preprocessor {
   unsigned n_conditions;
   unsigned depth;
   uint32_t steps; /* macro uses so far: they may yield no token at all */
-  bool has_stdlib, has_logging, has_simd, too_large;
+  bool has_stdlib, has_logging, has_simd, has_tensor, too_large;
   const char *line_name;           /* of #line; NULL: none yet */
   uint32_t line_file, line_offset;
   tm_name n_defined, n_has_include, n_va_args, n_pragma;
@@ -317,6 +317,12 @@ static void expand_run(preprocessor *pp, run *top, sm_tokens *out) {
 
 /* ---- #if -------------------------------------------------------------- */
 
+static bool is_tensor_header(const char *name) {
+  return strcmp(name, "metal_tensor") == 0 ||
+         strcmp(name, "MetalPerformancePrimitives/"
+                      "MetalPerformancePrimitives.h") == 0;
+}
+
 static bool is_metal_header(const char *name) {
   static const char *const headers[] = {
     "metal_stdlib", "metal_math", "metal_simdgroup", "metal_quadgroup",
@@ -329,7 +335,7 @@ static bool is_metal_header(const char *name) {
   };
   for (size_t i = 0; i < TM_COUNT(headers); i++)
     if (strcmp(headers[i], name) == 0) return true;
-  return false;
+  return is_tensor_header(name);
 }
 
 /* Reads <name> or "name" at t. Returns its last token, NULL if there is no
@@ -495,6 +501,23 @@ static void do_define(preprocessor *pp, const sm_token *t,
   put_macro(pp, m, at);
 }
 
+/* Tensor operations are a text of their own: tensor_header.c. Without
+ * __HAVE_TENSOR__ Apple's headers are empty. */
+static void include_tensors(preprocessor *pp) {
+  if (pp->has_tensor ||
+      !find_macro(pp, tm_intern_cstr(pp->names, "__HAVE_TENSOR__")))
+    return;
+  pp->has_tensor = true;
+  tm_str text = {sm_tensor_header, strlen(sm_tensor_header)};
+  sm_lexer lexer = {pp->arena, pp->diags, pp->names,
+                    tm_diags_source(pp->diags, "MetalPerformancePrimitives.h",
+                                    text)};
+  sm_tokens raw = {0};
+  sm_lex(&lexer, text, &raw);
+  for (const sm_token *t = raw.data; t < sm_tokens_end(&raw); t++)
+    emit(pp, pp->out, *t);
+}
+
 static void do_include(preprocessor *pp, const sm_token *t,
                        const sm_token *end, tm_loc loc) {
   char name[64];
@@ -503,6 +526,7 @@ static void do_include(preprocessor *pp, const sm_token *t,
                       "#include");
     return;
   }
+  if (is_tensor_header(name)) include_tensors(pp);
   if (is_metal_header(name)) {
     pp->has_stdlib = true;
     pp->has_logging |= strcmp(name, "metal_logging") == 0;
@@ -513,7 +537,7 @@ static void do_include(preprocessor *pp, const sm_token *t,
                               "'%s' file not found", name);
   tm_diag_hint(pp->diags, diag,
                "only the library's headers, as <metal_stdlib>, can be "
-               "included; textures and tensors are not provided");
+               "included; textures are not provided");
 }
 
 static void push_condition(preprocessor *pp, bool value, tm_loc loc) {
@@ -802,6 +826,8 @@ static void predefine(preprocessor *pp) {
     define_text(pp, "__HAVE_SIMDGROUP_MATRIX__", "1");
   if (version >= 300 && o->family >= 7)
     define_text(pp, "__HAVE_ATOMIC_FLOAT__", "1");
+  if (version >= 400 && o->family >= 7)
+    define_text(pp, "__HAVE_TENSOR__", "1");
   if (o->math_mode == SM_FASTMATH) define_text(pp, "__FAST_MATH__", "1");
   macro *line = TM_NEW(pp->arena, macro);
   line->name = tm_intern_cstr(pp->names, "__LINE__");
@@ -925,5 +951,6 @@ sm_preprocessed sm_preprocess(tm_arena *arena, tm_diags *diags,
   result.has_stdlib = pp.has_stdlib;
   result.has_logging = pp.has_logging;
   result.has_simd = pp.has_simd;
+  result.has_tensor = pp.has_tensor;
   return result;
 }
