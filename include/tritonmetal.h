@@ -277,11 +277,18 @@ typedef struct tm_context_options {
                             the program is. TRITON_METAL_ARCHIVES=1,
                             "archives". Default off: macOS keeps compiled
                             kernels of its own */
+  tm_switch tensor_ops;  /* on: kernels for M5 leave tl.dot of fp16 and bf16 to
+                            Metal's tensor operations (matmul2d, MSL 4.0) where
+                            shapes allow, on a device that passes a probe of
+                            them; all others are compiled without, and log says
+                            so. TRITON_METAL_TENSOR_OPS=1, "tensor_ops".
+                            Default off: it has not run on a Mac */
 } tm_context_options;
 #define TM_CONTEXT_OPTIONS_INIT \
   { sizeof(tm_context_options), NULL, TM_SWITCH_DEFAULT, 0, NULL, NULL, \
     TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, 0, 0, 0, 0, NULL, NULL, NULL, \
-    TM_SWITCH_DEFAULT, NULL, TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT }
+    TM_SWITCH_DEFAULT, NULL, TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT, \
+    TM_SWITCH_DEFAULT }
 
 /* Makes a context. Opens no device and no file but the settings file; that
  * one being unreadable or strange is no error, see tm_environment. The
@@ -783,10 +790,14 @@ typedef struct tm_compile_options {
                             load their next tiles early, where tiles are
                             staged in threadgroup memory (M1, M2) */
   tm_switch cache;       /* off: compile anew and store nothing */
+  tm_switch tensor_ops;  /* on: tl.dot by tensor operations where shapes allow,
+                            and TM_E_UNSUPPORTED for a chip that has none
+                            (before M5), or a device that fails the probe of
+                            them. Default: the context's, which is no demand */
 } tm_compile_options;
 #define TM_COMPILE_OPTIONS_INIT \
   { sizeof(tm_compile_options), NULL, NULL, 0, NULL, 0, NULL, 0, 0, \
-    TM_SWITCH_DEFAULT }
+    TM_SWITCH_DEFAULT, TM_SWITCH_DEFAULT }
 
 /* Compiles the kernel of that name, or takes it from the cache. Needs no
  * device when a chip is named; the GPU's pipeline is made by the first
@@ -803,7 +814,8 @@ TM_API tm_status tm_compile(tm_kernel **kernel, tm_context *context,
  * Metal's slow part.
  * Errors: TM_E_NO_DEVICE, TM_E_MISSING_LIBRARY, TM_E_METAL_COMPILE with
  * Metal's text, TM_E_LIMIT (the pipeline takes fewer threads than the kernel
- * has), TM_E_UNSUPPORTED (the device is older than the kernel's chip).
+ * has), TM_E_UNSUPPORTED (the device is older than the kernel's chip, or fails
+ * the probe of tensor operations that the kernel uses).
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_kernel_load(tm_kernel *kernel, tm_error **error);
 

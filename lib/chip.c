@@ -24,6 +24,10 @@
  * tiles are loaded once per threadgroup and shared; from Apple9 the caches
  * serve simdgroups that read the same tile (metal-flash-attention measured
  * both on both).
+ *
+ * A matrix unit beside each core ("Neural Accelerator") came with M5; Metal
+ * reaches it by the tensor operations of MSL 4.0 alone. Those run on M1 to M4
+ * as well and gain nothing there (ggml measured M2 Ultra and M4).
  */
 #include "chip.h"
 
@@ -33,7 +37,8 @@
 #define FAMILY(n)                                                       \
   .family = (n), .max_threads = 1024, .threadgroup_bytes = 32768,       \
   .max_buffers = 31, .native_bf16 = (n) >= 9,                           \
-  .stage_dot_operands = (n) < 9, .atomic_ulong_minmax = (n) >= 8
+  .stage_dot_operands = (n) < 9, .atomic_ulong_minmax = (n) >= 8, \
+  .matrix_unit = (n) >= 10
 
 #define CHIP(id, device, gen, var, fam, cores, tflops, gbs)             \
   {.name = id, .device_name = "Apple " device, .generation = gen,       \

@@ -27,6 +27,7 @@ typedef struct tm_chip {
   bool stage_dot_operands;   /* copy dot tiles through threadgroup memory
                                 (before Apple9); else read device memory */
   bool atomic_ulong_minmax;
+  bool matrix_unit;          /* matmul2d has hardware (Apple10) */
 } tm_chip;
 
 /* By name ("m1" ... "m5-ultra", any case); NULL if there is none. */

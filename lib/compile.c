@@ -51,6 +51,8 @@ bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
     return false;
   if (request->keep & TM_KEEP_TTIR) out->ttir = print_ir(arena, ir);
 
+  if (request->tensor_ops && request->chip->matrix_unit)
+    tm_tensor_mark(ir, request->chip, spec->num_warps);
   tm_layouts layouts = {0};
   if (!tm_layout_assign_random(ir, request->chip, spec->num_warps,
                                request->layout_seed, &layouts, diags))

@@ -30,6 +30,8 @@ typedef struct tm_request {
   const tm_cost_launch *launch; /* count what this would do; or NULL */
   const char *skip_passes; /* comma separated, or NULL; for debugging */
   uint64_t layout_seed; /* not 0: layouts at random, for tests */
+  bool tensor_ops;     /* dots by matmul2d where it takes them; the chip has
+                          matrix units */
   tm_pass_print *print; /* called after each pass when not NULL */
   void *payload;
   void (*stage)(void *payload, const char *name); /* called after each stage

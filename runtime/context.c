@@ -103,6 +103,7 @@ tm_status tm_context_create(tm_context **out, const tm_context_options *options,
   }
   atomic_init(&context->references, 1);
   pthread_mutex_init(&context->lock, NULL);
+  pthread_mutex_init(&context->tensor_lock, NULL);
   tmi_pool_init(&context->pool);
   tmi_exposed_init(&context->exposed);
   tmi_profiler_init(&context->profiler);
@@ -132,6 +133,8 @@ void tmi_context_release(tm_context *context) {
   tmi_handles_unlog(context->settings.log, context->settings.payload);
   tmi_settings_free(&context->settings);
   tm_arena_free(&context->texts);
+  free(context->tensor_trouble);
+  pthread_mutex_destroy(&context->tensor_lock);
   pthread_mutex_destroy(&context->lock);
   tmi_handle_free(context);
 }

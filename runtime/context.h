@@ -159,6 +159,9 @@ struct tm_context {
   atomic_bool has_device;
   tm_metal_device device;   /* valid when has_device */
   const tm_chip *device_chip;
+  pthread_mutex_t tensor_lock; /* over the next two; see tensors.c */
+  int tensors;
+  char *tensor_trouble;     /* malloc'ed: why there are none; or NULL */
   atomic_bool archives_swept; /* those of other systems are deleted */
   tmi_pool pool;
   _Atomic(tm_buffer *) ended; /* buffers whose `ended` is to be called */
@@ -177,6 +180,14 @@ tm_status tmi_context_device(tm_context *context, tm_error **error);
 /* The chip to compile for: name, else the context's, else the device's. */
 tm_status tmi_context_chip(tm_context *context, const char *name,
                            const tm_chip **chip, tm_error **error);
+/* ---- tensors.c: does the open device pass the probe of tensor operations?
+ * *trouble: NULL, or why not, for as long as the context lives. */
+bool tmi_context_tensors(tm_context *context, const char **trouble);
+/* Whether the kernel is compiled with them. TM_E_UNSUPPORTED when `asked`, of
+ * the compile's own options, cannot be met. */
+tm_status tmi_choose_tensors(tm_context *context, const char *kernel,
+                             const tm_chip *chip, tm_switch asked,
+                             bool *chosen, tm_error **error);
 /* Warns when the cache has failed; the context's first time only. */
 void tmi_cache_warn(tm_context *context);
 /* A line to the log when the debug level is at least `level`. 0: a warning,
@@ -251,6 +262,7 @@ struct tm_kernel {
   const char *texts[3];  /* by tm_stage, up to layout */
   _Atomic uint64_t batch;/* the last batch that retains it */
   uint32_t cache;        /* a tm_switch: as it was compiled */
+  bool tensor_ops;       /* likewise: with tensor operations */
   _Atomic(tm_kernel *) overlapping; /* made when first needed; or NULL */
   _Atomic uint64_t profile_row; /* see profile.c */
 };

@@ -67,6 +67,8 @@ static void fill_device(tm_context *context, tm_environment_facts *f) {
 typedef struct probe {
   bool ok, no_memory;
   char *text; /* malloc'ed: why not; or NULL */
+  bool tensors;        /* they are asked for and there */
+  const char *trouble; /* asked for and not there, and why; or NULL */
 } probe;
 
 /* Has Metal compile a kernel and make its pipeline. */
@@ -78,7 +80,7 @@ static probe probe_compiler(const tm_metal_device *device) {
       "                  uint i [[thread_position_in_grid]]) {\n"
       "  x[i] = 1.0f;\n"
       "}\n";
-  probe p = {false, false, NULL};
+  probe p = {false, false, NULL, false, NULL};
   uint32_t version = device->language_version;
   if (!version || version > TM_MSL_LEAST) version = TM_MSL_LEAST;
   tm_metal_pipeline pipeline;
@@ -171,6 +173,10 @@ static void fill_missing(tm_context *context, const char *trouble,
                 "(sem=\"acquire\", \"release\", \"acq_rel\" of a GPU's scope)");
     add_chip(&to, f);
     if (tried->text) add(&to, "a Metal that compiles: %s", tried->text);
+    if (tried->trouble)
+      add(&to, "tensor operations, which the settings ask for: %s; kernels are "
+          "compiled without",
+          tried->trouble);
   }
   add_cache(&to, cache);
   f->missing = to.list.data;
@@ -180,8 +186,11 @@ static void fill_missing(tm_context *context, const char *trouble,
 /* ---- what is done for the chip ------------------------------------------ */
 
 static void fill_optimizations(tm_context *context, const tm_chip *chip,
-                               tm_environment_facts *f) {
+                               const probe *tried, tm_environment_facts *f) {
   lines to = {.context = context};
+  if (tried->tensors)
+    add(&to, "tl.dot of fp16 and bf16 by tensor operations (matmul2d), where "
+        "shapes allow");
   add(&to, "tl.dot on 8x8 simdgroup matrices, accumulators in registers");
   add(&to, chip->stage_dot_operands
                ? "tiles of tl.dot staged in threadgroup memory, from num_stages=4 "
@@ -213,7 +222,7 @@ static void make(tm_context *context, const char *trouble, const probe *tried,
   f->config_path = copy(context, context->settings.config_path);
   fill_missing(context, trouble, tried, &cache, f);
   if (!trouble && context->device_chip)
-    fill_optimizations(context, context->device_chip, f);
+    fill_optimizations(context, context->device_chip, tried, f);
   f->report = tmi_environment_text(context, f, &cache);
   f->json = tmi_environment_json(context, f, &cache);
 }
@@ -246,9 +255,11 @@ static bool is_made(tm_context *context) {
 /* Looks; Metal compiles outside the lock. */
 static bool look(tm_context *context) {
   tm_error *trouble = NULL;
-  probe tried = {false, false, NULL};
+  probe tried = {false, false, NULL, false, NULL};
   bool here = tmi_context_device(context, &trouble) == TM_OK;
   if (here) tried = probe_compiler(&context->device);
+  if (here && context->settings.tensor_ops)
+    tried.tensors = tmi_context_tensors(context, &tried.trouble);
   bool made = !tried.no_memory && tm_error_status(trouble) != TM_E_MEMORY &&
               make_once(context, here ? NULL : tm_error_message(trouble),
                         &tried);

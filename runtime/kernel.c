@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 
 enum {
-  KEY_FORMAT = 3,
+  KEY_FORMAT = 4,
   CLAIM_WAIT_MS = 2000 /* for another process that compiles the same; more
                           than the largest kernel takes */
 };
@@ -89,11 +89,13 @@ void tmi_key_source(tm_buf *key, const tm_module *module, const char *name) {
 /* Everything the program is a function of. */
 static void make_key(const tm_module *module, const char *name,
                      const tm_spec *spec, const tm_chip *chip,
-                     const tmi_settings *settings, tm_buf *key) {
+                     bool tensor_ops, const tmi_settings *settings,
+                     tm_buf *key) {
   tmi_key_number(key, KEY_FORMAT);
   tmi_key_text(key, chip->name);
   tmi_key_number(key, settings->optimization_level);
   tmi_key_number(key, settings->layout_seed);
+  tmi_key_number(key, tensor_ops);
   tmi_key_number(key, spec->num_warps);
   tmi_key_number(key, spec->num_stages);
   tmi_key_number(key, spec->debug);
@@ -115,6 +117,7 @@ typedef struct job {
   tm_arena *arena;
   tm_diags *diags;
   const tm_chip *chip;
+  bool tensor_ops;       /* with tensor operations */
   tm_spec spec;
   tm_kernel *made;
   tm_store_claim claim;  /* of the row that is being made */
@@ -138,14 +141,16 @@ static const char *passes_to_skip(uint32_t optimization_level) {
 /* What every compile of one kernel has in common. */
 static tm_request request_of(const tm_context *context,
                              const tm_module *module, const char *name,
-                             const tm_spec *spec, const tm_chip *chip) {
+                             const tm_spec *spec, const tm_chip *chip,
+                             bool tensor_ops) {
   return (tm_request){
       .module = module,
       .kernel = name,
       .spec = *spec,
       .chip = chip,
       .skip_passes = passes_to_skip(context->settings.optimization_level),
-      .layout_seed = context->settings.layout_seed};
+      .layout_seed = context->settings.layout_seed,
+      .tensor_ops = tensor_ops};
 }
 
 /* Compiles a kernel again. Inside the arena's guard. */
@@ -164,12 +169,13 @@ static bool compile_again(const tm_kernel *kernel, tm_arena *arena,
 /* The request that made a kernel, to compile it again. */
 static tm_request request_again(const tm_kernel *kernel) {
   return request_of(kernel->context, kernel->module, kernel->facts.name,
-                    &kernel->spec, kernel->chip);
+                    &kernel->spec, kernel->chip, kernel->tensor_ops);
 }
 
 static tm_status compile(job *j, tm_program *out, tm_error **error) {
   tm_request request =
-      request_of(j->context, j->module, j->name, &j->spec, j->chip);
+      request_of(j->context, j->module, j->name, &j->spec, j->chip,
+                 j->tensor_ops);
   tm_result result;
   if (j->report.is_wanted) {
     request.print = tmi_note_pass;
@@ -277,6 +283,7 @@ static tm_kernel *new_kernel(const job *j, const tm_program *program,
   atomic_init(&kernel->references, 1);
   pthread_mutex_init(&kernel->lock, NULL);
   kernel->cache = j->options.cache;
+  kernel->tensor_ops = j->tensor_ops;
   kernel->context = j->context;
   tmi_context_retain(j->context);
   kernel->module = (tm_module *)(uintptr_t)j->module;
@@ -417,7 +424,7 @@ static void make_fused_key(const job *j, const char *text, tm_buf *key) {
   for (uint32_t n = 0; n < fusion->n_nodes; n++) {
     const tm_kernel *k =
         fusion->graph->nodes.data[fusion->first + n].kernel;
-    make_key(k->module, k->facts.name, &k->spec, k->chip,
+    make_key(k->module, k->facts.name, &k->spec, k->chip, k->tensor_ops,
              &j->context->settings, key);
   }
   tmi_key_text(key, text);
@@ -459,8 +466,8 @@ static tm_status make_kernel(job *j, tm_error **error) {
   bool off = j->options.cache == TM_SWITCH_OFF;
   bool cached = !off && tm_store_path(j->context->store);
   if (cached || j->report.is_wanted || j->context->settings.dump_dir) {
-    make_key(j->module, j->name, &j->spec, j->chip, &j->context->settings,
-             &key);
+    make_key(j->module, j->name, &j->spec, j->chip, j->tensor_ops,
+             &j->context->settings, &key);
     tm_store_hash("kernel", key.data, key.len, &j->report.hash[0],
                   &j->report.hash[1]);
   }
@@ -535,10 +542,17 @@ tm_status tmi_compile(tm_kernel **out, tm_context *context,
       tmi_options(&j.options, sizeof j.options, sizeof j.options, given,
                   "tm_compile_options", error);
   if (status) return status;
+  if (j.options.tensor_ops > TM_SWITCH_OFF)
+    return tmi_fail(error, TM_E_ARGUMENT,
+                    "tensor_ops of tm_compile_options is none of "
+                    "TM_SWITCH_DEFAULT, _ON and _OFF");
   j.function = tm_module_kernel(module, name);
   if (!j.function)
     return tmi_fail_no_kernel(module, name, error);
   status = tmi_context_chip(context, j.options.chip, &j.chip, error);
+  if (!status)
+    status = tmi_choose_tensors(context, name, j.chip, j.options.tensor_ops,
+                                &j.tensor_ops, error);
   if (status) return status;
   status = finish_job(&j, start, error);
   *out = j.made;
@@ -553,6 +567,7 @@ tm_status tmi_kernel_fuse(tmi_fusion *fusion, tm_kernel **out,
            .module = first->module,
            .options = {.cache = first->cache},
            .chip = first->chip,
+           .tensor_ops = first->tensor_ops,
            .fusion = fusion};
   tm_status status = run_job(&j, error);
   *out = NULL;
@@ -577,6 +592,7 @@ static tm_status compile_overlapping(tm_kernel *kernel, tm_error **error) {
            .has_spec = true,
            .options = {.cache = kernel->cache},
            .chip = kernel->chip,
+           .tensor_ops = kernel->tensor_ops,
            .spec = kernel->spec};
   j.spec.may_overlap = true;
   tm_status status = finish_job(&j, tmi_seconds(), error);
@@ -638,7 +654,7 @@ const tm_kernel_facts *tm_kernel_info(const tm_kernel *kernel) {
 static tm_status fits_device(const tm_kernel *kernel, tm_error **error) {
   const tm_metal_device *device = &kernel->context->device;
   const tm_program *p = &kernel->program;
-  const char *name = kernel->facts.name;
+  const char *name = kernel->facts.name, *trouble;
   if (p->family > device->family)
     return tmi_fail(error, TM_E_UNSUPPORTED,
                     "kernel '%s' was compiled for %s and needs Apple%u; %s "
@@ -659,6 +675,12 @@ static tm_status fits_device(const tm_kernel *kernel, tm_error **error) {
                     "device has %u",
                     name, (unsigned)p->threadgroup_bytes,
                     (unsigned)device->threadgroup_bytes);
+  if (p->language_version >= TM_MSL_TENSORS &&
+      !tmi_context_tensors(kernel->context, &trouble))
+    return tmi_fail(error, TM_E_UNSUPPORTED,
+                    "kernel '%s' uses tensor operations, which are off on %s: "
+                    "%s; compile it with tensor_ops off",
+                    name, device->name, trouble);
   return TM_OK;
 }
 

@@ -10,6 +10,7 @@
  *   cache                       TRITON_METAL_CACHE
  *   cache_limit                 -
  *   archives                    TRITON_METAL_ARCHIVES
+ *   tensor_ops                  TRITON_METAL_TENSOR_OPS
  *   device                      TRITON_METAL_DEVICE
  *   chip                        TRITON_METAL_CHIP
  *   debug_level                 TRITON_METAL_DEBUG
@@ -165,6 +166,8 @@ static void file_key(const file_entry *e) {
     if (file_number(e, 1, 1e15, &n)) s->cache_limit = (uint64_t)n;
   } else if (!strcmp(key, "archives")) {
     file_bool(e, &s->archives);
+  } else if (!strcmp(key, "tensor_ops")) {
+    file_bool(e, &s->tensor_ops);
   } else if (!strcmp(key, "device")) {
     file_text(e, &s->device);
   } else if (!strcmp(key, "chip")) {
@@ -298,6 +301,7 @@ static void read_environment(reader *r) {
       warn(r, "TRITON_METAL_DEBUG=%s: expected 0 to 3", text);
   }
   environment_bool(r, "TRITON_METAL_ARCHIVES", &s->archives);
+  environment_bool(r, "TRITON_METAL_TENSOR_OPS", &s->tensor_ops);
   environment_bool(r, "TRITON_METAL_FORCE_SYNC", &s->force_sync);
   if (environment_bool(r, "TRITON_METAL_DISABLE_AUTOTUNING", &truth))
     s->auto_tuning = !truth;
@@ -319,7 +323,8 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   if (status) return status;
   if (o->cache > TM_SWITCH_OFF || o->force_sync > TM_SWITCH_OFF ||
       o->auto_tuning > TM_SWITCH_OFF || o->debug > TM_SWITCH_OFF ||
-      o->check_handles > TM_SWITCH_OFF || o->archives > TM_SWITCH_OFF)
+      o->check_handles > TM_SWITCH_OFF || o->archives > TM_SWITCH_OFF ||
+      o->tensor_ops > TM_SWITCH_OFF)
     return tmi_fail(error, TM_E_ARGUMENT,
                     "a switch of tm_context_options is none of "
                     "TM_SWITCH_DEFAULT, _ON and _OFF");
@@ -350,6 +355,7 @@ static tm_status read_options(reader *r, const tm_context_options *given,
   if (o->auto_tuning) s->auto_tuning = o->auto_tuning == TM_SWITCH_ON;
   if (o->debug) s->debug = o->debug == TM_SWITCH_ON;
   if (o->archives) s->archives = o->archives == TM_SWITCH_ON;
+  if (o->tensor_ops) s->tensor_ops = o->tensor_ops == TM_SWITCH_ON;
   if (o->check_handles) s->check_handles = o->check_handles;
   if (o->cache_limit) s->cache_limit = o->cache_limit;
   if (o->debug_level) s->debug_level = o->debug_level;

@@ -19,6 +19,7 @@ typedef struct tmi_settings {
   char *chip;           /* owned; NULL: the device's */
   bool force_sync, auto_tuning;
   bool archives;        /* pipelines' native code is cached, too */
+  bool tensor_ops;      /* dots by matmul2d where the chip has it */
   bool debug;           /* keep assertions of kernels */
   uint32_t check_handles; /* a tm_switch; DEFAULT: as handles.c has it */
   uint32_t debug_level; /* 0 to 3 */

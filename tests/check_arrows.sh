@@ -47,7 +47,7 @@ done
 [ $count -gt 50 ] || complain "only $count includes were found: the check is broken"
 
 # What each folder may not touch at all.
-if grep -lE '#[[:space:]]*include <(sqlite3|objc|Metal|pthread|dlfcn|unistd|fcntl|sys/)' \
+if grep -lE '^[[:space:]]*#[[:space:]]*include <(sqlite3|objc|Metal|pthread|dlfcn|unistd|fcntl|sys/)' \
   $(find lib -name '*.[ch]') /dev/null; then complain "lib/ does I/O, threads, SQLite or Metal"; fi
 if grep -lE '\b(printf|puts|abort|exit)[[:space:]]*\(' $(find lib cache runtime -name '*.c') /dev/null |
   grep -v '^lib/base/arena.c$'; then complain "a library file prints or ends the process"; fi

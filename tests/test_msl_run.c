@@ -192,9 +192,44 @@ static void kernels_give_the_values_that_their_files_name(void **state) {
   assert_true(n >= 30);
 }
 
+/* tests/msl/run/tensor_of_bfloats.metal with one text in place of another. */
+static void read_tensor_sample(sample *s, const char *old, const char *new) {
+  const char *dir = getenv("TM_TEST_DIR");
+  char path[512];
+  snprintf(path, sizeof path, "%s/msl/run/tensor_of_bfloats.metal",
+           dir ? dir : TM_TEST_DIR);
+  read_sample(path, s);
+  char *at = strstr(s->text, old);
+  assert_non_null(at);
+  static char rest[LARGEST];
+  snprintf(rest, sizeof rest, "%s", at + strlen(old));
+  snprintf(at, sizeof s->text - (size_t)(at - s->text), "%s%s", new, rest);
+}
+
+/* Undefined in Metal; a mistake that shows is better than one that does not. */
+static void products_by_other_simdgroups_are_nan(void **state) {
+  static sample s;
+  (void)state;
+  read_tensor_sample(&s, "execution_simdgroups<1>", "execution_simdgroups<2>");
+  s.out[0] = s.out[1] = (double)NAN;
+  char *error = run_sample(&s);
+  if (error) fail_msg("%s", error);
+}
+
+static void products_that_some_threads_skip_are_errors(void **state) {
+  static sample s;
+  (void)state;
+  read_tensor_sample(&s, "  product.run(", "  if (i < 16) product.run(");
+  char *error = run_sample(&s);
+  if (!error || !strstr(error, "lanes")) fail_msg("%s", error ? error : "");
+  free(error);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(kernels_give_the_values_that_their_files_name),
+      cmocka_unit_test(products_by_other_simdgroups_are_nan),
+      cmocka_unit_test(products_that_some_threads_skip_are_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,8 @@ static const char *const variables[] = {
     "TRITON_METAL_DEBUG",     "TRITON_METAL_FORCE_SYNC",
     "TRITON_METAL_DEVICE",    "TRITON_METAL_DISABLE_AUTOTUNING",
     "TRITON_METAL_CHIP",      "TRITON_METAL_LAYOUT_SEED",
-    "TRITON_METAL_DUMP_DIR",  "TRITON_DEBUG"};
+    "TRITON_METAL_DUMP_DIR",  "TRITON_DEBUG",
+    "TRITON_METAL_TENSOR_OPS"};
 
 static int begin(void **state) {
   (void)state;
@@ -325,6 +326,9 @@ static const char *show_chip(const tmi_settings *s) {
 static const char *show_archives(const tmi_settings *s) {
   return number_text(s->archives);
 }
+static const char *show_tensors(const tmi_settings *s) {
+  return number_text(s->tensor_ops);
+}
 static const char *show_sync(const tmi_settings *s) {
   return number_text(s->force_sync);
 }
@@ -360,6 +364,8 @@ GIVE(give_device, device, "2")
 GIVE(give_chip, chip, "m5")
 GIVE(bad_chip, chip, "m99")
 GIVE(give_archives, archives, TM_SWITCH_OFF)
+GIVE(give_tensors, tensor_ops, TM_SWITCH_OFF)
+GIVE(bad_tensors, tensor_ops, (tm_switch)3)
 GIVE(bad_archives, archives, (tm_switch)3)
 GIVE(give_sync, force_sync, TM_SWITCH_OFF)
 GIVE(bad_sync, force_sync, (tm_switch)3)
@@ -392,6 +398,8 @@ static const setting settings[] = {
      give_chip, bad_chip, show_chip, "none", "m2-max", "m4", "m5"},
     {"archives", "true", "1", "TRITON_METAL_ARCHIVES", "1", "2", give_archives,
      bad_archives, show_archives, "0", "1", "1", "0"},
+    {"tensor_ops", "true", "1", "TRITON_METAL_TENSOR_OPS", "1", "2",
+     give_tensors, bad_tensors, show_tensors, "0", "1", "1", "0"},
     {"force_sync", "true", "1", "TRITON_METAL_FORCE_SYNC", "1", "2", give_sync,
      bad_sync, show_sync, "0", "1", "1", "0"},
     {"auto_tuning", "false", "0", "TRITON_METAL_DISABLE_AUTOTUNING", "1",

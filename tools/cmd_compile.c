@@ -24,6 +24,7 @@ static const char usage[] =
     "(default m1)\n"
     "      --num-warps N       simdgroups of a program (default 4)\n"
     "      --num-stages N      as in Triton (default 3)\n"
+    "      --tensor-ops        tl.dot by tensor operations (chips from m5)\n"
     "      --emit STAGE        ast, ttir, layout, msl (default) or info\n"
     "      --cache             keep it in the cache, for `cache export`\n"
     "      --grid X[,Y[,Z]]    with info: estimate a launch of so many "
@@ -66,7 +67,10 @@ static int add_define(request *r, char *text) {
   return EXIT_DONE;
 }
 
-enum { OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT, OPT_CACHE, OPT_GRID };
+enum {
+  OPT_CHIP = 256, OPT_WARPS, OPT_STAGES, OPT_EMIT, OPT_CACHE, OPT_GRID,
+  OPT_TENSORS
+};
 
 /* EXIT_DONE to go on, -1 after --help, or the exit status. */
 static int parse_options(request *r, int argc, char **argv) {
@@ -79,6 +83,7 @@ static int parse_options(request *r, int argc, char **argv) {
       {"chip", required_argument, NULL, OPT_CHIP},
       {"num-warps", required_argument, NULL, OPT_WARPS},
       {"num-stages", required_argument, NULL, OPT_STAGES},
+      {"tensor-ops", no_argument, NULL, OPT_TENSORS},
       {"emit", required_argument, NULL, OPT_EMIT},
       {"cache", no_argument, NULL, OPT_CACHE},
       {"grid", required_argument, NULL, OPT_GRID},
@@ -98,6 +103,7 @@ static int parse_options(request *r, int argc, char **argv) {
       case OPT_CHIP: r->options.chip = optarg; break;
       case OPT_EMIT: r->emit = optarg; break;
       case OPT_CACHE: r->options.cache = TM_SWITCH_ON; break;
+      case OPT_TENSORS: r->options.tensor_ops = TM_SWITCH_ON; break;
       case OPT_GRID: r->grid = optarg; break;
       case 'A': tool_list_add(&r->numbers, optarg); break;
       case OPT_WARPS:

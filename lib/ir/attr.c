@@ -64,6 +64,7 @@ const tm_attr_info tm_attr_infos[TM_ATTRS] = {
   [TM_ATTR_PACK] = {"pack", TM_FORM_I32},
   [TM_ATTR_COUNT] = {"count", TM_FORM_I32},
   [TM_ATTR_K_ORDER] = {"tm.k_order", TM_FORM_I32},
+  [TM_ATTR_TENSOR] = {"tm.tensor", TM_FORM_UNIT},
 };
 
 tm_attr_key tm_attr_find(const char *name, size_t n) {

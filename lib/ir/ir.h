@@ -162,6 +162,7 @@ typedef enum tm_attr_key {
   TM_ATTR_PACK,                        /* map_elementwise: elements a call */
   TM_ATTR_COUNT,                       /* shared_alloc: elements */
   TM_ATTR_K_ORDER,                     /* ours, dot: a tm_k_order */
+  TM_ATTR_TENSOR,                      /* ours, dot: for matmul2d */
   TM_ATTRS
 } tm_attr_key;
 

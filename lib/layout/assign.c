@@ -377,7 +377,9 @@ static void place(realiser *z, tm_inst i) {
   bool has_result =
       inst.n_results > 0 && tm_relation_is_tensor(a->ir, inst.results);
   for (uint32_t k = 0; k < inst.n_operands; k++) {
-    bool staged = inst.op == TM_DOT && k < 2 && a->chip->stage_dot_operands;
+    bool staged = inst.op == TM_DOT && k < 2 &&
+                  (a->chip->stage_dot_operands ||
+                   tm_tensor_is_marked(a->ir, i));
     if (!tm_relation_is_tensor(a->ir, inst.operands[k])) continue;
     if (has_result && operand_layout(z, i, k, z->of.data[inst.results], &l))
       require_operand(z, i, k, l, staged);

@@ -170,6 +170,13 @@ tm_layout tm_layout_reshape(const tm_layout *l, uint32_t rank,
  * [4, 64] reg (0,1) (0,2) (2,0) lane (0,4) ... warp - */
 void tm_layout_print(tm_buf *out, const tm_layout *l);
 
+/* ---- tensor.c --------------------------------------------------------- */
+
+/* Marks the dots that matmul2d can compute; false: there are none. Call before
+ * layouts are assigned. */
+bool tm_tensor_mark(tm_ir *ir, const tm_chip *chip, uint32_t num_warps);
+bool tm_tensor_is_marked(const tm_ir *ir, tm_inst inst);
+
 /* ---- axis.c ----------------------------------------------------------- */
 
 /* What is known of a value's elements along each dimension (scalars: [0]).

@@ -241,6 +241,8 @@ static bool reads_memory(const tm_assigner *a, tm_value v, uint32_t *bytes,
 static void seed_wide(tm_assigner *a) {
   uint32_t widest = 2;
   if (a->chip->stage_dot_operands) return;
+  for (uint32_t i = 0; i < a->n_insts; i++)
+    if (tm_get(a->ir, i)->block && tm_tensor_is_marked(a->ir, i)) return;
   for (int round = 0; round < 2; round++) {
     for (uint32_t i = 0; i < a->n_insts; i++) {
       const tm_inst_data *d = tm_get(a->ir, i);

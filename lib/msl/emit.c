@@ -21,7 +21,8 @@
  * a check of __METAL_VERSION__. Contraction of a * b + c stays on, as Triton
  * allows. The text needs MSL 3.0 and Apple7 (M1) and nothing newer, but for
  * nextafter and functions of the host's (3.1), and atomic operations that
- * order other accesses (3.2, emitter_atomic.c).
+ * order other accesses (3.2, emitter_atomic.c), and tensor operations, which
+ * are asked for (4.0 and Apple10, emitter_tensor.c).
  *
  * The threadgroup bound is never declared below 64, although one simdgroup
  * may be all that runs: a bound of 32 is miscompiled (METAL-FACTS B1).
@@ -30,6 +31,7 @@
 
 enum {
   FAMILY = 7,                     /* Apple7: M1 */
+  TENSOR_FAMILY = 10,             /* Apple10: M5 has matrix units */
   MIN_THREAD_BOUND = 64,
   MAX_UNROLLED = 64               /* trips of a loop that is unrolled */
 };
@@ -729,8 +731,11 @@ static void header(emitter *e, const char *entry, tm_buf *out) {
                   (unsigned)(e->pool_bytes + e->array_bytes));
   tm_buf_puts(out, ". Compile with math mode safe.\n");
   describe_layouts(e, out);
+  tm_buf_puts(out, "#include <metal_stdlib>\n");
+  if (e->uses_tensors)
+    tm_buf_puts(out, "#include <MetalPerformancePrimitives/"
+                     "MetalPerformancePrimitives.h>\n");
   tm_buf_puts(out,
-              "#include <metal_stdlib>\n"
               "using namespace metal;\n"
               "#if __METAL_VERSION__ >= 320\n"
               "#pragma METAL fp math_mode(safe)\n"
@@ -884,6 +889,10 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   msl_block(e, e->func->body);
   if (e->failed) return false;
   if (e->customs.len) msl_require(e, TM_MSL_LATER);
+  if (e->uses_tensors) {
+    msl_require(e, TM_MSL_TENSORS);
+    out->family = TENSOR_FAMILY;
+  }
   out->threadgroup_bytes = e->pool_bytes + e->array_bytes;
   publish_tiles(e);
   tm_buf text = tm_buf_in(arena);

@@ -140,6 +140,15 @@ typedef struct msl_staging {
                           0: source is in registers */
 } msl_staging;
 
+/* A dot that matmul2d computes: emitter_tensor.c. */
+typedef struct msl_tensor {
+  tm_inst dot;
+  tm_inst loop;        /* whose result number `carried` is its sum; or 0 */
+  uint32_t carried;
+  uint32_t region;     /* index of the tile that the product goes through */
+  const char *operation, *operands[2], *sum; /* in the text */
+} msl_tensor;
+
 typedef struct msl_local { /* a value already computed in some scope */
   tm_value value;
   msl_point point;
@@ -194,6 +203,7 @@ typedef struct emitter {
                                out */
   uint8_t *windows;         /* per dot: log2 of the parts of K that are
                                staged one after the other */
+  msl_tensor **tensors;     /* per instruction: dots by matmul2d; else NULL */
   tm_convert_plan **converts; /* per instruction, once analysed */
   TM_VEC(msl_group) groups;
   const char **raw;         /* per instruction: the 16 bytes that a wide
@@ -226,6 +236,7 @@ typedef struct emitter {
   tm_buf thread_parts;      /* constants of the thread, top of the body */
   struct msl_thread_form *forms; /* what is in thread_parts already */
   bool uses_log;            /* prints or asserts */
+  bool uses_tensors;        /* operations of MSL 4.0 */
   TM_VEC(tm_msl_site) sites;
   bool uses_tid, uses_lane, uses_simdgroup, uses_program, uses_programs;
 
@@ -491,6 +502,21 @@ void msl_stage(emitter *e, tm_inst inst, const char *window);
 /* The layout of the operand as its region has it: dimensions in the order of
  * memory, without the bits of K that choose a window. */
 tm_layout msl_stage_layout(emitter *e, tm_inst inst);
+
+/* ---- emitter_tensor.c -------------------------------------------------- */
+
+/* Fills e->tensors and declares their regions; storages are known. */
+void msl_tensor_plan(emitter *e);
+/* Leaves all dots to simdgroup matrices; false when none were otherwise. */
+bool msl_tensor_drop(emitter *e);
+/* Around a loop, for each carried tile. Before: true when the tile's array is
+ * not needed until after it, which then declares it by that name. */
+bool msl_tensor_before_loop(emitter *e, tm_inst loop, uint32_t index,
+                            const char *name);
+void msl_tensor_after_loop(emitter *e, tm_inst loop, uint32_t index,
+                           const char *name);
+/* The product, once the operands are there. */
+void msl_tensor_dot(emitter *e, tm_inst inst);
 
 /* ---- emitter_pool.c --------------------------------------------------- */
 

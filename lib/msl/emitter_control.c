@@ -194,10 +194,12 @@ static void emit_for(emitter *e, tm_inst inst) {
   const tm_block_data *body = tm_blk(e->ir, block);
   const tm_inst_data *yield = terminator(e, block);
   uint32_t n = body->n_args - 1;
-  for (uint32_t i = 0; i < n; i++)
-    declare(e, body->args[1 + i], d->operands[3 + i],
-            carried_name(e, body->args[1 + i], d->operands[3 + i],
-                         yield->operands[i], d->results + i));
+  for (uint32_t i = 0; i < n; i++) {
+    const char *name = carried_name(e, body->args[1 + i], d->operands[3 + i],
+                                    yield->operands[i], d->results + i);
+    if (!msl_tensor_before_loop(e, inst, i, name))
+      declare(e, body->args[1 + i], d->operands[3 + i], name);
+  }
   msl_shared_before_loop(e, block);
   msl_pool_state before = msl_pool_save(e);
   for_head(e, inst);
@@ -206,6 +208,11 @@ static void emit_for(emitter *e, tm_inst inst) {
   assign_all(e, body->args + 1, yield->operands, n);
   msl_close(e);
   msl_pool_join(e, &before);
+  for (uint32_t i = 0; i < n; i++)
+    msl_tensor_after_loop(e, inst, i,
+                          carried_name(e, body->args[1 + i],
+                                       d->operands[3 + i], yield->operands[i],
+                                       d->results + i));
   for (uint32_t i = 0; i < n; i++)
     if (!is_tile(e, d->results + i))
       msl_bind(e, d->results + i, e->values[body->args[1 + i]].name);

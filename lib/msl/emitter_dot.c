@@ -431,9 +431,15 @@ void msl_dot(emitter *e, tm_inst inst) {
   msl_value *value = &e->values[v];
   bool matrices = e->values[value->storage].place == MSL_IN_FRAGMENTS;
   if (!d.windows) stage_operands(&d);
-  if (value->storage == v) {
+  bool carried = e->tensors[inst] && e->tensors[inst]->loop;
+  if (value->storage == v && !carried) {
     value->name = msl_name_of(e, v, "acc");
     msl_declare_array(e, v);
+  }
+  if (e->tensors[inst]) {
+    await_operands(&d);
+    msl_tensor_dot(e, inst);
+    return;
   }
   if (matrices) msl_copy(e, v, data->operands[2]);
   if (!d.windows) await_operands(&d);

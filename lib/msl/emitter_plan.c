@@ -996,6 +996,7 @@ bool msl_plan(emitter *e) {
   e->stagings = TM_NEW_ARRAY(e->arena, msl_staging *, n_insts);
   e->copied = TM_NEW_ARRAY(e->arena, bool, n_insts);
   e->windows = TM_NEW_ARRAY(e->arena, uint8_t, n_insts);
+  e->tensors = TM_NEW_ARRAY(e->arena, msl_tensor *, n_insts);
   e->raw = TM_NEW_ARRAY(e->arena, const char *, n_insts);
   e->converts = TM_NEW_ARRAY(e->arena, tm_convert_plan *, n_insts);
   for (uint32_t v = 0; v < n_values; v++) e->values[v].storage = v;
@@ -1016,5 +1017,6 @@ bool msl_plan(emitter *e) {
   find_fragments(e);
   each_inst(e, body, share_of_inst, NULL);
   each_inst(e, body, requirements_of_inst, NULL);
+  msl_tensor_plan(e);
   return !e->failed && msl_pool_assign(e);
 }

@@ -113,15 +113,21 @@ static void drop_padding(emitter *e) {
   }
 }
 
-bool msl_pool_assign(emitter *e) {
-  uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
-  place_arrays(e);
+static bool fit(emitter *e) {
+  uint32_t limit = e->chip->threadgroup_bytes;
   for (int unpadded = 0; unpadded < 2 && e->array_bytes <= limit; unpadded++) {
     if (unpadded) drop_padding(e), msl_stage_fit(e);
     do e->pool_bytes = msl_pool_place(e);
     while (e->pool_bytes + e->array_bytes > limit && msl_stage_shrink(e));
     if (e->pool_bytes + e->array_bytes <= limit) return true;
   }
+  return false;
+}
+
+bool msl_pool_assign(emitter *e) {
+  uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes;
+  place_arrays(e);
+  if (fit(e) || (msl_tensor_drop(e) && fit(e))) return true;
   const msl_region *largest = &e->regions.data[0];
   for (uint32_t i = 1; i < n; i++)
     if (e->regions.data[i].bytes > largest->bytes)

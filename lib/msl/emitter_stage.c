@@ -381,7 +381,9 @@ static bool can_change(emitter *e, tm_inst inst) {
   const msl_staging *s = e->stagings[inst];
   if (!d->block) return false;
   if (s) return s->single && (!s->late || s->twin);
-  if (d->op != TM_DOT) return false;
+  /* matmul2d takes K whole: a loop of known trips around it has crashed
+   * Apple's compiler (METAL-FACTS 2.7). */
+  if (d->op != TM_DOT || e->tensors[inst]) return false;
   tm_type a = tm_type_of(e->ir, d->operands[0]);
   tm_inst of;
   const msl_staging *x = staged_operand(e, inst, 0, &of);

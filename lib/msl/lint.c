@@ -194,7 +194,7 @@ static void check_words(linter *l) {
   for (uint32_t i = 0; i < l->tokens.len; i++) {
     if (lint_at(l, i)->kind != LINT_WORD) continue;
     for (size_t b = 0; b < TM_COUNT(bad); b++)
-      if (lint_is(l, i, bad[b].word))
+      if (lint_is(l, i, bad[b].word) && !lint_is_tensor_auto(l, i))
         lint_report(l, i, bad[b].rule, "%s: %s", bad[b].word, bad[b].why);
     if (lint_is(l, i, "long") && lint_is(l, i + 1, "long"))
       lint_report(l, i, "type", "long long: MSL has no such type");
@@ -331,7 +331,8 @@ static bool has(const lint_token *t, const char *what) {
  * lines by a backslash, and no comment begins in a directive. */
 static void check_directives(linter *l) {
   static const char *const outside[] = {
-    "#include <metal_", "#if __METAL_VERSION__ ", "#else", "#endif",
+    "#include <metal_", "#include <MetalPerformancePrimitives/",
+    "#if __METAL_VERSION__ ", "#else", "#endif",
     "#pragma METAL "
   };
   static const char *const inside[] = {
@@ -705,6 +706,7 @@ bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
     check_positions(&l);
     check_threadgroup(&l);
     check_helpers(&l);
+    lint_tensor(&l);
     lint_flow(&l);
   }
   return diags->errors == before;

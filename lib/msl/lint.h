@@ -2,8 +2,9 @@
 /*
  * lint.h - what the two halves of the linter share: the tokens of a text.
  *
- * lint.c looks at tokens and declarations one by one; lint_flow.c follows
- * the statements of the kernel and proves the barriers.
+ * lint.c looks at tokens and declarations one by one, lint_tensor.c at those of
+ * tensor operations; lint_flow.c follows the statements of the kernel and
+ * proves the barriers.
  */
 #ifndef TM_MSL_LINT_H
 #define TM_MSL_LINT_H
@@ -54,5 +55,9 @@ void lint_report(linter *l, uint32_t token, const char *rule,
 uint32_t lint_type_bytes(const lint_token *t);
 /* lint_flow.c */
 void lint_flow(linter *l);
+/* lint_tensor.c. Is the token the auto of a declaration whose type tensor
+ * operations give? */
+bool lint_is_tensor_auto(const linter *l, uint32_t i);
+void lint_tensor(linter *l);
 
 #endif

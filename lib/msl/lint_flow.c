@@ -21,6 +21,8 @@
  *                 nobody wants their old values
  *   matrix-store  simdgroup_store and then simdgroup_load of the same memory
  *                 without a barrier
+ *   tensor        run or store of a tensor operation under such a condition, or
+ *                 run in a loop whose trips the text knows (METAL-FACTS 2.7)
  *   statement     what the walk does not follow: break, continue, a block or
  *                 a barrier inside of a statement, a tile reached in a way
  *                 that is not known
@@ -30,6 +32,9 @@
  * there, each instruction is a step (tm_msl.steps), and those of another step,
  * or of an earlier trip of the kernel's loops, wait for a barrier. The loops of
  * one instruction over its registers are those with a #pragma.
+ *
+ * auto x = tensor<...>(x_tile, ...) accesses nothing: x is another name of the
+ * tile, which op.run(x, y, sum) reads and sum.store(x) writes.
  *
  * A condition is uniform when it is made of literals, kernel arguments,
  * program positions, names that the code generator promises to hold Triton
@@ -69,6 +74,7 @@ typedef struct flow {
   uint8_t *seen;        /* per token: the walk has been there */
   TM_VEC(name) uniform;
   uint32_t varying;     /* how many conditions around here vary */
+  uint32_t known_trips; /* how many loops around here have such */
   uint32_t returned;    /* token of an earlier return; 0 */
   uint64_t statements;  /* after unrolling */
   uint64_t weight;      /* product of the trips of unrolled loops around */
@@ -231,6 +237,24 @@ static void find_tiles(flow *f) {
   }
 }
 
+/* auto x = tensor<...>(x_tile, ...); */
+static bool is_tensor(const linter *l, uint32_t i) {
+  return lint_is(l, i, "auto") && lint_is(l, i + 2, "=") &&
+         lint_is(l, i + 3, "tensor") && lint_is(l, i + 4, "<");
+}
+
+/* x names the tile from there on, but for decltype(x). */
+static void follow_tensor(flow *f, uint32_t i) {
+  const linter *l = f->l;
+  uint32_t at = i + 5, of = 0;
+  for (; at < l->body_end && !lint_is(l, at, ";"); at++)
+    if (f->tile_of[at]) of = f->tile_of[at];
+  for (; of && at < l->body_end; at++)
+    if (lint_same(l, at, i + 1) && lint_at(l, at)->kind == LINT_WORD &&
+        !lint_is(l, at - 2, "decltype"))
+      f->tile_of[at] = of;
+}
+
 static void find_tokens(flow *f) {
   linter *l = f->l;
   f->tile_of = TM_NEW_ARRAY(l->arena, uint32_t, l->tokens.len);
@@ -239,6 +263,8 @@ static void find_tokens(flow *f) {
     const tile *x = find_tile(f, i);
     if (x) f->tile_of[i] = (uint32_t)(x - f->tiles.data) + 1;
   }
+  for (uint32_t i = l->body; i < l->body_end; i++)
+    if (is_tensor(l, i)) follow_tensor(f, i);
 }
 
 /* ---- uniform values --------------------------------------------------- */
@@ -438,12 +464,29 @@ static uint32_t written_at(flow *f, uint32_t i, uint32_t sign, uint32_t end) {
   return i < sign ? i : end;
 }
 
+/* x.run(...) and x.store(...) of tensor operations. */
+static bool is_method(const linter *l, uint32_t i, const char *method) {
+  return lint_at(l, i)->kind == LINT_WORD && lint_is(l, i + 1, ".") &&
+         lint_is(l, i + 2, method) && lint_is(l, i + 3, "(");
+}
+
+static void check_operation(flow *f, uint32_t i) {
+  bool runs = is_method(f->l, i, "run");
+  if (!runs && !is_method(f->l, i, "store")) return;
+  if (f->varying)
+    report(f, i, "tensor", "threads may disagree about reaching it", "", 0);
+  if (runs && f->known_trips)
+    report(f, i, "tensor", "a loop of known trips around matmul2d", "", 0);
+}
+
 static void check_accesses(flow *f, uint32_t i, uint32_t end) {
   linter *l = f->l;
   uint32_t sign = assignment_of(l, i, end), at = end;
   uint32_t target = written_at(f, i, sign, end);
   bool lazy = false;
   bool matrix_store = lint_is(l, i, "simdgroup_store");
+  bool stores = matrix_store || is_method(l, i, "store");
+  bool operation = is_method(l, i, "run") || is_method(l, i, "store");
   /* Reads happen before the write of the same statement. */
   for (uint32_t k = i; k < end; k++) {
     lazy = lazy || lint_is(l, k, "?") || lint_is(l, k, "&&") ||
@@ -451,10 +494,10 @@ static void check_accesses(flow *f, uint32_t i, uint32_t end) {
     tile *x = tile_at(f, k);
     if (!x) continue;
     f->seen[k] = 1;
-    if (!is_known_use(l, i, k))
+    if (!operation && !is_known_use(l, i, k))
       report(f, k, "statement", " is reached in a way that is not known",
              x->name, x->len);
-    if (matrix_store) continue;
+    if (stores) continue;
     how by = reached(l, i, k, &at);
     if (by == BY_CHANGE)
       change_tile(f, x, k, atomic_kind(l, i, end, at));
@@ -464,7 +507,7 @@ static void check_accesses(flow *f, uint32_t i, uint32_t end) {
   for (uint32_t k = i; k < end; k++) {
     tile *x = tile_at(f, k);
     if (!x) continue;
-    if (k == target || matrix_store || reached(l, i, k, &at) == BY_STORE)
+    if (k == target || stores || reached(l, i, k, &at) == BY_STORE)
       write_tile(f, x, k, matrix_store);
   }
 }
@@ -519,6 +562,10 @@ static uint32_t simple(flow *f, uint32_t i) {
   uint32_t end = end_of_statement(l, i);
   f->statements += f->weight;
   if (lint_is(l, i, "return") && !f->returned) f->returned = i;
+  if (is_tensor(l, i)) {
+    for (uint32_t k = i; k < end; k++) f->seen[k] = 1;
+    return end;
+  }
   check_form(f, i, end);
   if (lint_is(l, i, "threadgroup")) {
     check_declaration(f, i, end);
@@ -526,6 +573,7 @@ static uint32_t simple(flow *f, uint32_t i) {
   }
   learn(f, i, end);
   check_barrier(f, i, end);
+  check_operation(f, i);
   check_accesses(f, i, end);
   return end == i ? i + 1 : end;
 }
@@ -639,6 +687,7 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
     if (f->weight > MAX_STATEMENTS) f->weight = MAX_STATEMENTS + 1;
   }
   f->varying += varies;
+  f->known_trips += trips != 0;
   bool reporting = f->reporting;
   state before = save(f);
   uint64_t statements = f->statements;
@@ -656,6 +705,7 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
   }
   f->reporting = reporting;
   f->varying -= varies;
+  f->known_trips -= trips != 0;
   f->weight = weight;
   if (f->uniform.len > named) f->uniform.len = named;
   return end;

@@ -65,12 +65,14 @@ typedef struct tm_msl_place {
 
 /* Versions of MSL that texts are written in, (major << 16) + minor: nearly all;
  * those with nextafter, or with functions of the host's, which may use bfloat;
- * and those with atomic operations that order other accesses, which need
- * coherent(device) and fences. */
+ * those with atomic operations that order other accesses, which need
+ * coherent(device) and fences; and those with tensor operations, and no others:
+ * a text of 4.0 or later has them. */
 enum {
   TM_MSL_LEAST = 3 << 16 | 0,
   TM_MSL_LATER = 3 << 16 | 1,
-  TM_MSL_ORDERED = 3 << 16 | 2
+  TM_MSL_ORDERED = 3 << 16 | 2,
+  TM_MSL_TENSORS = 4 << 16 | 0
 };
 
 typedef struct tm_msl {

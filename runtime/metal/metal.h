@@ -179,6 +179,12 @@ void tm_metal_pipeline_destroy(tm_metal_pipeline *pipeline);
 tm_id tm_metal_pipeline_descriptor(tm_id library, const char *entry,
                                    char **text);
 
+/* ---- metal_tensors.c ---------------------------------------------------- */
+
+/* Compiles and runs products of half and bfloat by matmul2d; false with why
+ * they cannot be used on this device and system. */
+bool tm_metal_tensors_probe(const tm_metal_device *device, char **text);
+
 /* ---- metal_archive.c ---------------------------------------------------- */
 
 /* A +1 MTLBinaryArchive from a file; NULL when it is none, or is damaged. */

@@ -80,6 +80,18 @@ enum {
 enum { TM_MACOS_COMPAT_FROM = 16, TM_MACOS_COMPAT_TO = 25,
        TM_MACOS_COMPAT_ADD = 10 };
 
+/* Tensor operations (matmul2d) are of MSL 4.0 and macOS 26; bfloat in
+ * cooperative tensors of 26.1, and MLX relies on them from 26.2 on [mlx].
+ * Apple10 has hardware for them: elsewhere they gain nothing (ggml's
+ * measurements on M2 and M4). The compiler of Xcode 26.5 gave wrong sums in all
+ * rows above the first ones (mlx#3586), so that results are looked at. */
+enum {
+  TM_TENSOR_MSL = 262144, /* MTLLanguageVersion4_0 [mg] */
+  TM_TENSOR_MACOS = 26,
+  TM_TENSOR_MACOS_MINOR = 2,
+  TM_TENSOR_FAMILY = 10
+};
+
 /* Text of the error after which Metal takes no more work from the process;
  * only a restart helps (seen in MLX and cubecl issues). */
 #define TM_TEXT_SUBMISSIONS_IGNORED "SubmissionsIgnored"

@@ -6,7 +6,9 @@
 #include "front.h"
 
 enum {
-  LARGEST_SOURCE = 16 << 20 /* bytes; offsets and columns stay in 32 bits */
+  LARGEST_SOURCE = 16 << 20, /* bytes; offsets and columns stay in 32 bits */
+  ALL_ROWS = 1 << 16,
+  RIGHT_ROWS = 8 /* of products by tensor operations, with SM_WRONG_TENSORS */
 };
 
 static tm_diag *report(sm_parser *p, tm_diag_kind kind, tm_loc loc,
@@ -170,6 +172,14 @@ static void bind_tensor_inputs(sm_parser *p) {
     s->var->input = inputs[i].input;
     s->var->is_const = true;
   }
+  tm_name rows = tm_intern_cstr(p->names, "__right_rows");
+  sm_symbol *s = sm_bind(p, SM_SYM_ENUMERATOR, rows, (tm_loc){0, 0, 0});
+  if (!s) return;
+  s->type = p->scalars[SM_INT];
+  s->value = ALL_ROWS;
+  for (uint32_t i = 0; i < p->options->n_macros; i++)
+    if (strcmp(p->options->macros[i].name, SM_WRONG_TENSORS) == 0)
+      s->value = RIGHT_ROWS;
 }
 
 sm_program *sm_parse(tm_arena *arena, tm_diags *diags, tm_str text,

@@ -5,7 +5,7 @@
  *
  * The header is MSL that is read as a program's own text is, so that types,
  * accesses and their checks are those of ordinary code. What the language of
- * programs lacks is reached by three names that only this text may bind:
+ * programs lacks is reached by names that only this text knows:
  *
  *   __construct   a static function: T(...) calls it (there are no
  *                 constructors); matmul2d_descriptor becomes a number by it,
@@ -13,6 +13,8 @@
  *   __elements    an array: x[i] of the struct is its element i
  *   __thread, __simdgroups   the thread's index in its threadgroup, and how
  *                 many simdgroups that has
+ *   __right_rows  the rows of a product that are right: all, unless a fault is
+ *                 injected (SOFTMETAL_FAULT=tensors:1)
  *
  * As a template argument, an element type in an address space (tensor's first)
  * is the pointer to it.
@@ -25,7 +27,8 @@
  * of the rows one after the other. A sum is rounded once for each step of K,
  * in order, whatever relaxed_precision says.
  *
- * A threadgroup of another number of simdgroups than the operation's is
+ * What lies outside of an operand's extents is NaN, so that a tile that is
+ * larger than its tensor shows. A threadgroup of another number of simdgroups than the operation's is
  * undefined in Metal: here the product is NaN. run() waits for all threads, so
  * that a call which not all reach is noticed, and orders no memory.
  */
@@ -50,10 +53,9 @@ const char sm_tensor_header[] =
 "    return t;\n"
 "  }\n"
 "  static tensor __construct(P p, E e) { return __construct(p, e, metal::array<int, 2>{1, int(e.e0)}); }\n"
-"  float at(int x, int y) const { return float(data[x * step0 + y * step1]); }\n"
-"  void put(int x, int y, float v) {\n"
-"    if (x < int(extents.e0) && y < int(extents.e1)) data[x * step0 + y * step1] = v;\n"
-"  }\n"
+"  bool has(int x, int y) const { return x < int(extents.e0) && y < int(extents.e1); }\n"
+"  float at(int x, int y) const { return has(x, y) ? float(data[x * step0 + y * step1]) : NAN; }\n"
+"  void put(int x, int y, float v) { if (has(x, y)) data[x * step0 + y * step1] = v; }\n"
 "};\n"
 "template <typename T, int M, int N, int S> struct cooperative_tensor {\n"
 "  static constexpr constant int capacity = (M * N + S * 32 - 1) / (S * 32);\n"
@@ -106,6 +108,7 @@ const char sm_tensor_header[] =
 "      float sum = add ? float(c.__elements[i]) : 0.0f;\n"
 "      for (int s = 0; s < k; ++s)\n"
 "        sum = metal::fma(left ? a.at(row, s) : a.at(s, row), right ? b.at(s, column) : b.at(column, s), sum);\n"
+"      if (row >= __right_rows) sum = 0.5f * sum;\n"
 "      c.__elements[i] = __simdgroups == Scope::simdgroups ? sum : NAN;\n"
 "    }\n"
 "  }\n"

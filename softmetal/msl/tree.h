@@ -285,6 +285,9 @@ typedef struct sm_program {
 
 typedef struct sm_macro { const char *name, *value; } sm_macro;
 
+/* The macro that makes products by tensor operations wrong from row 8 on. */
+#define SM_WRONG_TENSORS "__SOFTMETAL_WRONG_TENSORS__"
+
 typedef struct sm_parse_options {
   uint32_t language_version; /* (major << 16) + minor, as MTLLanguageVersion */
   uint32_t family;           /* highest AppleN of the chip: 7 ... 10 */

@@ -508,7 +508,8 @@ typedef struct os_version { NSInteger major, minor, patch; } os_version;
 
 /* The release whose Metal is imitated. */
 static os_version imitated_version(void) {
-  return (os_version){(NSInteger)sm_macos_major(), 0, 0};
+  return (os_version){(NSInteger)sm_macos_major(),
+                      (NSInteger)sm_macos_minor(), 0};
 }
 
 static id process_info(Class s, SEL cmd) {
@@ -520,8 +521,9 @@ static os_version process_os(id self, SEL cmd) {
 }
 static id process_os_text(id self, SEL cmd) {
   (void)self, (void)cmd;
-  return sm_string_format("Version %ld.0 (Build softmetal)",
-                          (long)imitated_version().major);
+  os_version v = imitated_version();
+  return sm_string_format("Version %ld.%ld (Build softmetal)", (long)v.major,
+                          (long)v.minor);
 }
 static sm_bool process_at_least(id self, SEL cmd, os_version v) {
   (void)self, (void)cmd;

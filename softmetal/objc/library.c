@@ -46,11 +46,13 @@ static sm_parse_options read_options(sm_library *self, id object) {
   NSInteger functions =
       o && o->math_functions >= 0 ? o->math_functions : fast ? 0 : 1;
   macro_list list = {&self->arena, NULL, 0};
-  if (o && o->macros) {
-    list.macros = TM_NEW_ARRAY(&self->arena, sm_macro,
-                               sm_dictionary_count(o->macros) + 1);
-    sm_dictionary_each(o->macros, add_macro, &list);
-  }
+  uint32_t given = o && o->macros ? (uint32_t)sm_dictionary_count(o->macros)
+                                  : 0;
+  list.macros = TM_NEW_ARRAY(&self->arena, sm_macro, given + 2);
+  if (given) sm_dictionary_each(o->macros, add_macro, &list);
+  /* A compiler whose tensor operations are wrong, as one of Apple's was. */
+  if (strstr(self->text, "matmul2d") && sm_fault_now(SM_FAULT_TENSORS))
+    list.macros[list.count++] = (sm_macro){SM_WRONG_TENSORS, "1"};
   return (sm_parse_options){
       .language_version = o && o->language_version
                               ? (uint32_t)o->language_version

@@ -114,6 +114,7 @@ void sm_forget_live(const void *object);
 
 /* The imitated macOS: setting.c. */
 uint32_t sm_macos_major(void);
+uint32_t sm_macos_minor(void);
 
 extern Class sm_NSObject;
 

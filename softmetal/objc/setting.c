@@ -47,6 +47,14 @@ uint32_t sm_macos_major(void) {
   return major >= 12 && major <= 15 ? (uint32_t)major : 26;
 }
 
+/* After the point; without one, that of a release with all of Metal 4. */
+uint32_t sm_macos_minor(void) {
+  const char *text = getenv("SOFTMETAL_MACOS");
+  const char *point = text ? strchr(text, '.') : NULL;
+  if (point) return (uint32_t)strtoul(point + 1, NULL, 10) % 100;
+  return sm_macos_major() >= 26 ? 4 : 0;
+}
+
 uint32_t sm_newest_language(void) { /* METAL-FACTS 2.6 */
   switch (sm_macos_major()) {
   case 12: return (2u << 16) + 4;
@@ -69,6 +77,7 @@ static const struct {
     {"buffer", SM_FAULT_BUFFER, {0, NULL}},
     {"heap", SM_FAULT_HEAP, {0, NULL}},
     {"archive", SM_FAULT_ARCHIVE, {0, NULL}},
+    {"tensors", SM_FAULT_TENSORS, {0, NULL}},
     {"command", SM_FAULT_COMMAND,
      {SM_CB_INTERNAL, "Internal Error (0000000e:Internal Error)"}},
     {"internal", SM_FAULT_COMMAND,
