@@ -727,6 +727,44 @@ static void large_kernels_keep_loops_over_local_arrays(void **state) {
   sm_code_release(code);
 }
 
+/* Thousands of values that are all needed at the end: what does not fit the
+ * CPU's registers is spilled, on top of local variables. */
+static void spilled_registers_fit_the_stack(void **state) {
+  enum { VALUES = 2000, N = 64 };
+  static char text[128 << 10];
+  size_t at = (size_t)snprintf(text, sizeof(text), HEAD
+      "kernel void k(device float* out [[buffer(0)]],"
+      " uint i [[thread_position_in_grid]]) {\n  float x0 = float(i);\n");
+  for (int v = 1; v < VALUES; v++)
+    at += (size_t)snprintf(text + at, sizeof(text) - at,
+                           "  float x%d = x%d * 0.5f + %d.0f;\n", v, v - 1,
+                           v % 7);
+  at += (size_t)snprintf(text + at, sizeof(text) - at, "  float sum = 0;\n");
+  for (int v = 0; v < VALUES; v++)
+    at += (size_t)snprintf(text + at, sizeof(text) - at,
+                           "  sum = x%d - sum;\n", v);
+  snprintf(text + at, sizeof(text) - at, "  out[i] = sum;\n}\n");
+  static float out[N];
+  for (int level = 0; level < 2; level++) {
+    setenv("SOFTMETAL_CODEGEN", level ? "1" : "0", 1);
+    sm_code *code = compile(text);
+    unsetenv("SOFTMETAL_CODEGEN");
+    sm_dispatch d = grid(code, N, 64);
+    memset(out, 0, sizeof(out));
+    bind(&d, 0, out, sizeof(out));
+    run_ok(&d);
+    sm_code_release(code);
+    for (int i = 0; i < N; i++) {
+      float x = (float)i, sum = x;
+      for (int v = 1; v < VALUES; v++) {
+        x = fmaf(x, 0.5f, (float)(v % 7));
+        sum = x - sum;
+      }
+      assert_true(fabsf(out[i] - sum) <= 1e-3f * fabsf(sum) + 1e-3f);
+    }
+  }
+}
+
 static int ref_ints(int a, int b, int i) {
   int lo = a < b ? a : b, hi = a > b ? a : b;
   uint32_t u = (uint32_t)a;
@@ -1395,6 +1433,7 @@ int main(void) {
       cmocka_unit_test(special_values_of_exp_and_log),
       cmocka_unit_test(exp_at_the_ends_of_floats),
       cmocka_unit_test(large_kernels_keep_loops_over_local_arrays),
+      cmocka_unit_test(spilled_registers_fit_the_stack),
       cmocka_unit_test(integer_functions_match_c),
       cmocka_unit_test(simd_functions_on_full_and_partial_masks),
       cmocka_unit_test(barrier_reduction_over_simdgroups),

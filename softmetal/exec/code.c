@@ -312,6 +312,12 @@ static uint64_t cpu_bits(void) {
   return tm_hash_bytes(r, sizeof(r), 0);
 }
 
+unsigned sm_code_level(void) {
+  const char *text = getenv("SOFTMETAL_CODEGEN");
+  return text && *text >= '0' && *text <= '3' && !text[1]
+             ? (unsigned)(*text - '0') : 1;
+}
+
 static void fill_target(void) {
 #if defined(__x86_64__)
   const char *machine = "x86-64";
@@ -324,9 +330,9 @@ static void fill_target(void) {
   uint64_t bits = cpu_bits();
   if (cpu) bits ^= tm_hash_bytes(cpu, strlen(cpu), 1);
   snprintf(target_text, sizeof(target_text),
-           "%s-%016llx llvm-%.8s abi-%u%s%.12s", machine,
-           (unsigned long long)bits, llvm ? llvm : "any", SM_FRAME_ABI,
-           sm_rt_vector_math("sin", 8) ? " mvec" : "",
+           "%s-%016llx llvm-%.8s level-%u abi-%u%s%.12s", machine,
+           (unsigned long long)bits, llvm ? llvm : "any", sm_code_level(),
+           SM_FRAME_ABI, sm_rt_vector_math("sin", 8) ? " mvec" : "",
            barriers ? barriers : "");
 }
 

@@ -4,9 +4,10 @@
  *
  * One or two entries are emitted (frame.h). They go through a short
  * pass pipeline: locals to registers, then the scalar clean-ups; loops and
- * vectors are already as they should be. Everything LLVM owns is freed
- * before returning, also when memory runs out or the kernel is refused: both
- * leave through the same jump.
+ * vectors are already as they should be. LLVM reports the frames that it
+ * made, and the stack in the object's sm_kernel_meta is made to hold them.
+ * Everything LLVM owns is freed before returning, also when memory runs out or
+ * the kernel is refused: both leave through the same jump.
  */
 #define _GNU_SOURCE
 #include "emit.h"
@@ -66,6 +67,7 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   }
   add_text(e, e->function, "denormal-fp-math-f32",
            "preserve-sign,preserve-sign");
+  add_text(e, e->function, "warn-stack-size", "0"); /* hear() wants it */
   e->entry = sm_block(e);
   LLVMBasicBlockRef body = sm_block(e);
   sm_here(e, body);
@@ -92,26 +94,28 @@ static void emit_entry(sm_emit *e, const char *name, bool line) {
   LL.BuildBr(e->b, body);
 }
 
-static void emit_meta(sm_emit *e, uint64_t stack, bool has_line,
-                      bool has_any, uint32_t record_bytes) {
+static void emit_meta(sm_emit *e) {
+  const sm_meta *m = &e->meta;
   sm_val field[8] = {
-      sm_i32(e, SM_FRAME_ABI), sm_i32(e, (uint32_t)stack),
-      sm_i32(e, e->has_barrier), sm_i32(e, has_line),
-      sm_i32(e, e->options->check), sm_i32(e, e->options->counters),
-      sm_i32(e, has_any), sm_i32(e, record_bytes)};
-  sm_val chars[sizeof(((sm_meta *)0)->name)];
-  size_t n = sizeof(chars) / sizeof(chars[0]);
-  size_t length = strlen(e->kernel->name);
-  for (size_t i = 0; i < n; i++)
-    chars[i] = sm_int(e, e->i8, i < length && i + 1 < n
-                                    ? (unsigned char)e->kernel->name[i] : 0);
+      sm_i32(e, m->abi), sm_i32(e, m->stack_bytes), sm_i32(e, m->has_barrier),
+      sm_i32(e, m->has_line), sm_i32(e, m->checked), sm_i32(e, m->counted),
+      sm_i32(e, m->has_any), sm_i32(e, m->record_bytes)};
+  sm_val chars[sizeof(m->name)];
+  for (size_t i = 0; i < sizeof(m->name); i++)
+    chars[i] = sm_int(e, e->i8, (unsigned char)m->name[i]);
   sm_val parts[2] = {LL.ConstArray(e->i32, field, 8),
-                     LL.ConstArray(e->i8, chars, (unsigned)n)};
+                     LL.ConstArray(e->i8, chars, sizeof(m->name))};
   sm_val all = LL.ConstStructInContext(e->context, parts, 2, false);
   sm_val g = LL.AddGlobal(e->module, LL.TypeOf(all), "sm_kernel_meta");
   LL.SetInitializer(g, all);
   LL.SetGlobalConstant(g, true);
   LL.SetAlignment(g, 8);
+}
+
+/* What a stack holds: frames, the records of simdgroups, and what functions
+ * of the runtime take. */
+static uint64_t stack_for(uint64_t frames, uint32_t record) {
+  return frames + (uint64_t)record * SM_MOST_SIMDGROUPS + 65536;
 }
 
 /* ---- LLVM's part ------------------------------------------------------ */
@@ -129,6 +133,13 @@ static const char *pipeline(void) {
          "adce)";
 }
 
+static LLVMCodeGenOptLevel level(void) {
+  static const LLVMCodeGenOptLevel levels[] = {
+      LLVMCodeGenLevelNone, LLVMCodeGenLevelLess, LLVMCodeGenLevelDefault,
+      LLVMCodeGenLevelAggressive};
+  return levels[sm_code_level()];
+}
+
 static LLVMTargetMachineRef make_machine(char **error) {
   char *triple = LL.GetDefaultTargetTriple(), *message = NULL;
   LLVMTargetRef target;
@@ -139,7 +150,7 @@ static LLVMTargetMachineRef make_machine(char **error) {
   } else {
     machine = LL.CreateTargetMachine(
         target, triple, sm_llvm_cpu(), sm_llvm_features(),
-        LLVMCodeGenLevelLess, LLVMRelocPIC, LLVMCodeModelSmall);
+        level(), LLVMRelocPIC, LLVMCodeModelSmall);
     if (!machine) *error = strdup("LLVM cannot make code for this machine");
   }
   LL.DisposeMessage(triple);
@@ -236,37 +247,92 @@ static void emit_module(sm_emit *e, LLVMTargetMachineRef machine) {
   }
   if (stack < e->local_bytes) stack = e->local_bytes;
   uint32_t record = form_regions(e, machine, entries, n);
-  stack += stack / 2 + (uint64_t)record * SM_MOST_SIMDGROUPS + 65536;
-  emit_meta(e, stack, line, any, record);
+  stack = stack_for(stack, record);
+  e->meta = (sm_meta){
+      .abi = SM_FRAME_ABI,
+      .stack_bytes = stack < UINT32_MAX ? (uint32_t)stack : UINT32_MAX,
+      .has_barrier = e->has_barrier, .has_line = line,
+      .checked = e->options->check, .counted = e->options->counters,
+      .has_any = any, .record_bytes = record};
+  snprintf(e->meta.name, sizeof(e->meta.name), "%s", e->kernel->name);
+  emit_meta(e);
+}
+
+/* ---- the frames that LLVM made ---------------------------------------- */
+
+typedef struct remarks { /* of LLVM while it makes code */
+  uint64_t frames; /* bytes of all functions' */
+  char *error;     /* malloc'ed: the first one */
+} remarks;
+
+/* "stack frame size (1234) exceeds limit (0) in function ...": what the
+ * attribute warn-stack-size makes LLVM say is all it tells a caller in C about
+ * frames. Without a handler it would be printed, and an error would end the
+ * process. */
+static void hear(LLVMDiagnosticInfoRef info, void *payload) {
+  remarks *r = payload;
+  LLVMDiagnosticSeverity severity = LL.GetDiagInfoSeverity(info);
+  if (severity != LLVMDSWarning && severity != LLVMDSError) return;
+  char *text = LL.GetDiagInfoDescription(info);
+  const char *frame = strstr(text, "stack frame size (");
+  if (frame) r->frames += strtoull(strchr(frame, '(') + 1, NULL, 10);
+  else if (severity == LLVMDSError && !r->error) r->error = strdup(text);
+  LL.DisposeMessage(text);
+}
+
+/* Spilled registers come on top of local variables, and how many there are is
+ * known only when sm_kernel_meta has been emitted. */
+static bool fit_stack(sm_emit *e, uint64_t frames, char *object, size_t size,
+                      char **error) {
+  uint64_t need = stack_for(frames, e->meta.record_bytes);
+  if (need <= e->meta.stack_bytes) return true;
+  char *at = memmem(object, size, &e->meta, sizeof(e->meta));
+  if (!at || need > UINT32_MAX) {
+    *error = strdup("the kernel's registers do not fit any stack");
+    return false;
+  }
+  uint32_t bytes = (uint32_t)need;
+  memcpy(at + offsetof(sm_meta, stack_bytes), &bytes, sizeof(bytes));
+  return true;
+}
+
+static bool emit_object(sm_emit *e, LLVMTargetMachineRef machine,
+                        void **object, size_t *size, char **error) {
+  remarks heard = {0, NULL};
+  LLVMMemoryBufferRef buffer = NULL;
+  char *message = NULL;
+  LL.ContextSetDiagnosticHandler(e->context, hear, &heard);
+  if (LL.TargetMachineEmitToMemoryBuffer(machine, e->module, LLVMObjectFile,
+                                         &message, &buffer)) {
+    *error = strdup(message ? message : "LLVM cannot emit the kernel");
+    LL.DisposeMessage(message);
+    free(heard.error);
+    return false;
+  }
+  *error = heard.error;
+  if (!*error) {
+    *size = LL.GetBufferSize(buffer);
+    *object = malloc(*size);
+    if (*object) memcpy(*object, LL.GetBufferStart(buffer), *size);
+    else *error = strdup("out of memory");
+  }
+  LL.DisposeMemoryBuffer(buffer);
+  if (*object && fit_stack(e, heard.frames, *object, *size, error))
+    return true;
+  free(*object);
+  *object = NULL;
+  return false;
 }
 
 static bool to_object(sm_emit *e, LLVMTargetMachineRef machine,
                       void **object, size_t *size, char **error) {
-  LLVMModuleRef module = e->module;
-  dump(module, "before");
-  bool ok = optimize(module, machine, pipeline(), error);
-  if (ok) {
-    sm_compute_once(e);
-    sm_join_products(e);
-    sm_pair_halves(e);
-    dump(module, "after");
-    LLVMMemoryBufferRef buffer = NULL;
-    char *message = NULL;
-    if (LL.TargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile,
-                                           &message, &buffer)) {
-      *error = strdup(message ? message : "LLVM cannot emit the kernel");
-      LL.DisposeMessage(message);
-      ok = false;
-    } else {
-      *size = LL.GetBufferSize(buffer);
-      *object = malloc(*size);
-      if (*object) memcpy(*object, LL.GetBufferStart(buffer), *size);
-      else *error = strdup("out of memory");
-      ok = *object != NULL;
-      LL.DisposeMemoryBuffer(buffer);
-    }
-  }
-  return ok;
+  dump(e->module, "before");
+  if (!optimize(e->module, machine, pipeline(), error)) return false;
+  sm_compute_once(e);
+  sm_join_products(e);
+  sm_pair_halves(e);
+  dump(e->module, "after");
+  return emit_object(e, machine, object, size, error);
 }
 
 /* ---- the door --------------------------------------------------------- */

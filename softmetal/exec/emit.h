@@ -154,6 +154,7 @@ typedef struct sm_emit {
   bool has_barrier;
   bool large;             /* sm_is_large */
   uint64_t local_bytes;   /* of allocas */
+  sm_meta meta;           /* as it was emitted */
   sm_class *classes;      /* by variable id */
   bool *result_varies;    /* by function index */
   tm_map facts;           /* SM_F_ flags by statement or function */

@@ -82,9 +82,13 @@ typedef bool sm_code_maker(void *context, void **object, size_t *size,
 void sm_code_set_maker(sm_code *code, sm_code_maker *make, void *context,
                        void (*release)(void *context));
 
-/* The CPU that objects are for: part of the key of anything that stores
- * objects. Needs no LLVM. */
+/* The CPU that objects are for and how they are made: part of the key of
+ * anything that stores objects. Needs no LLVM. */
 const char *sm_code_target(void);
+
+/* LLVM's level of code generation, 0 to 3, from SOFTMETAL_CODEGEN; 1 when that
+ * is nothing of these. */
+unsigned sm_code_level(void);
 
 typedef struct sm_binding {
   void *pointer;   /* start of the bound range; NULL: not bound */

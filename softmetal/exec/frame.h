@@ -71,7 +71,7 @@ typedef struct sm_group {
 /* In every object, under the name sm_kernel_meta. */
 typedef struct sm_meta {
   uint32_t abi;
-  uint32_t stack_bytes; /* upper bound of local variables */
+  uint32_t stack_bytes; /* that its functions, and what they call, need */
   uint32_t has_barrier;
   uint32_t has_line;    /* sm_kernel_line exists */
   uint32_t checked;

@@ -46,7 +46,9 @@
 /* Every LLVM function that is used, without its LLVM prefix. */
 #define SM_LLVM_FUNCTIONS(X) \
   SM_LLVM_TARGET(X) \
-  X(ContextCreate) X(ContextDispose) X(ModuleCreateWithNameInContext) \
+  X(ContextCreate) X(ContextDispose) X(ContextSetDiagnosticHandler) \
+  X(GetDiagInfoDescription) X(GetDiagInfoSeverity) \
+  X(ModuleCreateWithNameInContext) \
   X(DisposeModule) X(SetTarget) X(SetModuleDataLayout) \
   X(PrintModuleToString) X(DisposeMessage) X(VerifyModule) \
   X(CreateBuilderInContext) X(DisposeBuilder) X(PositionBuilderAtEnd) \
