@@ -54,7 +54,7 @@ TM_SRC   := $(BASE_SRC) $(filter-out $(BASE_SRC),$(wildcard lib/*.c lib/*/*.c)) 
             $(wildcard cache/*.c runtime/*.c runtime/*/*.c)
 SM_SRC   := $(BASE_SRC) $(wildcard softmetal/*/*.c softmetal/*/*.S)
 TOOL_SRC := $(wildcard tools/*.c)
-TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c tests/random_kernels/*.c)
+TEST_SUPPORT_SRC := $(wildcard tests/oracle/*.c tests/support/*.c tests/random_kernels/*.c tests/op_sweep/*.c)
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 # Tests of softmetal have nothing to test on a Mac.
 ifeq ($(UNAME),Darwin)
@@ -333,6 +333,13 @@ random-kernels: $(SETUP) ## random kernels against the evaluator: SEEDS=first:co
 	  RANDOM_KERNELS=$(SEEDS) $(BUILD)/tests/test_random_kernels
 .PHONY: random-kernels
 SEEDS ?= 1:1000
+
+PART ?= 0/1
+op-sweep: $(SETUP) ## every operation in every type, rank and shape: PART=0/100 for a hundredth
+	+@$(SUBMAKE) $(BUILD)/tests/test_op_sweep $(SOFTMETAL)
+	TRITON_METAL_SOFTMETAL=$(CURDIR)/$(SOFTMETAL) SOFTMETAL_CACHE=0 OP_SWEEP=$(PART) \
+	  $(BUILD)/tests/test_op_sweep
+.PHONY: op-sweep
 
 fault-sweep: $(SETUP) ## every allocation, SQLite call and Metal message fails in turn
 	+@$(SUBMAKE) $(BUILD)/tests/test_fault_sweep $(SOFTMETAL)

@@ -969,29 +969,44 @@ static void histograms_count_what_has_a_bin(void **unused) {
 
 /* ---- 8-bit floats ----------------------------------------------------- */
 
-/* What a code of an 8-bit float with f fraction bits stands for: the OCP
- * 8-bit floating point specification 1.0. */
-static double eight_bits(int code, int f) {
-  int bias = f == 3 ? 7 : 15, m = code & 127;
+/* OCP 8-bit floating point specification 1.0, and the formats of AMD's GPUs,
+ * which have no infinity and no -0: its code is NaN. */
+typedef struct eight_bit_format {
+  const char *name;
+  int fraction, bias, top; /* top: the code of the largest number */
+  bool is_fnuz;
+} eight_bit_format;
+
+static const eight_bit_format eight_bit_formats[] = {
+    {"f8E5M2", 2, 15, 123, false},
+    {"f8E4M3FN", 3, 7, 126, false},
+    {"f8E4M3FNUZ", 3, 8, 127, true},
+    {"f8E5M2FNUZ", 2, 16, 127, true},
+};
+
+/* What a code stands for. */
+static double eight_bits(int code, const eight_bit_format *t) {
+  int f = t->fraction, m = code & 127;
   int exponent = m >> f, fraction = m & ((1 << f) - 1);
-  double x = exponent ? ldexp(fraction + (1 << f), exponent - bias - f)
-                      : ldexp(fraction, 1 - bias - f);
-  if (f == 3 && m == 127) x = NAN;
-  if (f == 2 && m == 124) x = INFINITY;
-  if (f == 2 && m > 124) x = NAN;
+  double x = exponent ? ldexp(fraction + (1 << f), exponent - t->bias - f)
+                      : ldexp(fraction, 1 - t->bias - f);
+  if (m > t->top) x = NAN;
+  if (f == 2 && m == t->top + 1) x = INFINITY;
+  if (t->is_fnuz && code == 128) return NAN;
   return code & 128 ? -x : x;
 }
 
 /* The nearest code of x, ties to even, saturating. */
-static int nearest_code(double x, int f) {
-  int best = 0, top = f == 3 ? 126 : 123;
-  for (int code = 1; code <= top; code++) {
-    double a = fabs(eight_bits(code, f) - fabs(x));
-    double b = fabs(eight_bits(best, f) - fabs(x));
+static int nearest_code(double x, const eight_bit_format *t) {
+  int best = 0;
+  for (int code = 1; code <= t->top; code++) {
+    double a = fabs(eight_bits(code, t) - fabs(x));
+    double b = fabs(eight_bits(best, t) - fabs(x));
     if (a < b || (a == b && code % 2 == 0)) best = code;
   }
-  if (fabs(x) >= eight_bits(top, f)) best = top;
-  if (isnan(x)) return f == 3 ? 127 : 126;
+  if (fabs(x) >= eight_bits(t->top, t)) best = t->top;
+  if (isnan(x)) return t->is_fnuz ? 128 : t->fraction == 3 ? 127 : 126;
+  if (t->is_fnuz && best == 0) return 0;
   return best | (signbit(x) ? 128 : 0);
 }
 
@@ -1009,42 +1024,42 @@ static kernel *cast_kernel(const char *from, const char *to, uint32_t warps) {
 }
 
 static void eight_bit_floats_are_exact(void **unused) {
-  static const char *const names[] = {"f8E5M2", "f8E4M3FN"};
-  for (int f = 2; f <= 3; f++)
+  for (size_t f = 0; f < TM_COUNT(eight_bit_formats); f++)
     EACH_WARPS(w) {
+      const eight_bit_format *t = &eight_bit_formats[f];
       uint8_t codes[1024], back[1024];
       float x[1024], y[1024];
       for (int i = 0; i < 1024; i++) codes[i] = (uint8_t)i;
-      kernel *k = cast_kernel(names[f - 2], "f32", w);
+      kernel *k = cast_kernel(t->name, "f32", w);
       array up[2] = {{codes, sizeof codes}, {y, sizeof y}};
       run(k, 1, 1, up, NULL);
       release(k);
       for (int i = 0; i < 256; i++) {
-        double want = eight_bits(i, f);
+        double want = eight_bits(i, t);
         assert_true(isnan(want) ? isnan(y[i])
                                 : (double)y[i] == want &&
                                       !signbit(y[i]) == !signbit(want));
       }
       int n = 0; /* all numbers, the middles between them, and around those */
-      for (int code = 0; code < 127; code++) {
-        double a = eight_bits(code, f), b = eight_bits(code + 1, f);
+      for (int code = 0; code < t->top; code++) {
+        double a = eight_bits(code, t), b = eight_bits(code + 1, t);
         float middle = (float)((a + b) / 2);
         float at[6] = {(float)a, middle, nextafterf(middle, 0),
                        nextafterf(middle, INFINITY), -middle, -(float)a};
         for (int i = 0; i < 6 && n < 1000; i++) x[n++] = at[i];
       }
       float more[] = {INFINITY, -INFINITY, NAN, 449, 464, 465, 1e30f, -1e30f,
-                      61440, 61441, 1e-30f, -1e-30f, -0.0f};
+                      61440, 61441, 240, 248, 249, 1e-30f, -1e-30f, -0.0f};
       for (int i = 0; n < 1024; i++)
         x[n++] = more[(size_t)i % (sizeof more / sizeof *more)];
-      k = cast_kernel("f32", names[f - 2], w);
+      k = cast_kernel("f32", t->name, w);
       array down[2] = {{x, sizeof x}, {back, sizeof back}};
       run(k, 1, 1, down, NULL);
       release(k);
       for (int i = 0; i < 1024; i++)
-        if (back[i] != nearest_code((double)x[i], f))
-          fail_msg("%s of %.9g is %02x, not %02x", names[f - 2],
-                   (double)x[i], back[i], nearest_code((double)x[i], f));
+        if (back[i] != nearest_code((double)x[i], t))
+          fail_msg("%s of %.9g is %02x, not %02x", t->name,
+                   (double)x[i], back[i], nearest_code((double)x[i], t));
     }
 }
 

@@ -19,10 +19,9 @@
  */
 #define _GNU_SOURCE /* setenv */
 #include "oracle/eval.h"
+#include "oracle/lowered.h"
 #include "random_kernels/generate.h"
 #include "support/device.h"
-
-#include "../lib/compile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -59,28 +58,6 @@ static void complain(const run *r, const char *what) {
          k->chip, (unsigned long long)k->layout_seed,
          (unsigned)k->optimization_level, body ? body : k->text);
   fflush(stdout);
-}
-
-/* TTIR as lowering makes it, or after the optimizer. */
-static tm_ir *lowered(tm_arena *arena, const random_kernel *k,
-                      bool optimized, const char **problem) {
-  tm_diags diags;
-  tm_diags_init(&diags, arena);
-  tm_modules *set = tm_modules_create(arena, &diags);
-  tm_module *module = tm_module_parse_text(set, "m", "k.py",
-                                           tm_cstr(k->text));
-  const tm_function_def *def = tm_module_kernel(module, "k");
-  tm_spec spec = {.n_args = def ? def->params.len : 0, .num_warps = 4,
-                  .num_stages = 3};
-  if (def)
-    spec.args = tm_signature_parse(arena, &diags, k->signature, def, NULL, 0);
-  tm_ir *ir = spec.args ? tm_lower(arena, &diags, module, "k", &spec) : NULL;
-  const char *skip = k->optimization_level < 2 ? "cse,licm" : NULL;
-  if (ir && optimized && !tm_optimize(ir, &diags, skip, NULL, NULL)) ir = NULL;
-  tm_buf text = tm_buf_in(arena);
-  if (!ir) tm_diags_render_all(&diags, &text);
-  *problem = tm_buf_text(&text);
-  return ir;
 }
 
 /* t: NULL for arrays that no device sees. */
@@ -166,7 +143,9 @@ static bool evaluate(run *r, void *const *data, bool optimized) {
   tm_eval_options options = {.grid = {r->k.grid[0], r->k.grid[1], 1},
                              .max_steps = 100000000};
   const char *problem = NULL;
-  tm_ir *ir = lowered(&arena, &r->k, optimized, &problem);
+  const char *skip = r->k.optimization_level < 2 ? "cse,licm" : NULL;
+  tm_ir *ir = eval_lowered(&arena, r->k.text, r->k.signature, optimized, skip,
+                           &problem);
   if (ir) {
     for (uint32_t i = 0; i < r->k.n_buffers; i++) r->eval[i].data = data[i];
     problem = tm_eval_run(ir, r->eval, r->k.n_buffers + 2, &options).error;

@@ -360,7 +360,9 @@ static msl_expr cut_off(const ops *o) {
     {TM_F16, "0xffffe000u, 6.103515625e-05f, 16777216.0f, 65504.0f"},
     {TM_BF16, "0xffff0000u, 0.0f, 1.0f, as_type<float>(0x7f7f0000u)"},
     {TM_FP8E4NV, "0xfff00000u, 0.015625f, 512.0f, 448.0f"},
-    {TM_FP8E5, "0xffe00000u, 6.103515625e-05f, 65536.0f, 57344.0f"}};
+    {TM_FP8E5, "0xffe00000u, 6.103515625e-05f, 65536.0f, 57344.0f"},
+    {TM_FP8E4B8, "0xfff00000u, 0.0078125f, 1024.0f, 240.0f"},
+    {TM_FP8E5B16, "0xffe00000u, 3.0517578125e-05f, 131072.0f, 57344.0f"}};
   msl_expr x = o->x[0];
   if (o->from == TM_F16)
     x = convert_to(o, msl_type(e, TM_F32, x.lanes), x);

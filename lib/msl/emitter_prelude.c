@@ -205,6 +205,73 @@ static const msl_helper_text helpers[MSL_H_LIBDEVICE] = {
     "a >= 6.103515625e-05f);\n"
     "  return select(copysign(y, x), x, isnan(x));\n"
     "}\n"},
+  /* The 8-bit floats of AMD's GPUs: the code of -0 is NaN. */
+  [MSL_H_E4B8_LOAD] = {"e4b8_to_float", {0},
+    "// An 8-bit float without -0 and infinity.\n"
+    "METAL_FUNC $F e4b8_to_float($T x) {\n"
+    "  const $U u = $U(x), m = u & 0x7fu;\n"
+    "  const $F far = as_type<$F>((m << 20u) + 0x3b800000u);\n"
+    "  const $F y = select(far, $F(m) * 0.0009765625f, m < 8u);\n"
+    "  const $F z = as_type<$F>(as_type<$U>(y) | (u & 0x80u) << 24u);\n"
+    "  return select(z, $F(NAN), u == 0x80u);\n"
+    "}\n"},
+  [MSL_H_E4B8_BITS] = {"e4b8_bits", {0},
+    "// x is exact in 8 bits: its bits.\n"
+    "METAL_FUNC $Y e4b8_bits($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U near = $U(fmin(a, $F(0.0078125f)) * 1024.0f);\n"
+    "  const $U far = (as_type<$U>(a) - 0x3b800000u) >> 20u;\n"
+    "  const $U z = select(near, far, a >= 0.0078125f);\n"
+    "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
+    "  const $U y = select(z | sign, $U(0u), z == 0u);\n"
+    "  return $Y(select(y, $U(0x80u), isnan(x)));\n"
+    "}\n"},
+  [MSL_H_E4B8_ROUND] = {"e4b8_round", {0},
+    "// To the nearest e4b8, ties to even, at most 240; NaN stays NaN.\n"
+    "METAL_FUNC $F e4b8_round($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U u = as_type<$U>(a);\n"
+    "  const $U even = u + 0x7ffffu + ((u >> 20u) & 1u);\n"
+    "  const $F far = as_type<$F>(even & 0xfff00000u);\n"
+    "  const $F near = rint(a * 1024.0f) * 0.0009765625f;\n"
+    "  const $F y = select(near, fmin(far, $F(240.0f)), "
+    "a >= 0.0078125f);\n"
+    "  const $F z = select(copysign(y, x), y, y == 0.0f);\n"
+    "  return select(z, x, isnan(x));\n"
+    "}\n"},
+  [MSL_H_E5B16_LOAD] = {"e5b16_to_float", {0},
+    "// An 8-bit float without -0 and infinity.\n"
+    "METAL_FUNC $F e5b16_to_float($T x) {\n"
+    "  const $U u = $U(x), m = u & 0x7fu;\n"
+    "  const $F far = as_type<$F>((m << 21u) + 0x37800000u);\n"
+    "  const $F y = select(far, $F(m) * 7.62939453125e-06f, m < 4u);\n"
+    "  const $F z = as_type<$F>(as_type<$U>(y) | (u & 0x80u) << 24u);\n"
+    "  return select(z, $F(NAN), u == 0x80u);\n"
+    "}\n"},
+  [MSL_H_E5B16_BITS] = {"e5b16_bits", {0},
+    "// x is exact in 8 bits: its bits.\n"
+    "METAL_FUNC $Y e5b16_bits($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U near = $U(fmin(a, $F(3.0517578125e-05f)) * 131072.0f);\n"
+    "  const $U far = (as_type<$U>(a) - 0x37800000u) >> 21u;\n"
+    "  const $U z = select(near, far, a >= 3.0517578125e-05f);\n"
+    "  const $U sign = as_type<$U>(x) >> 24u & 0x80u;\n"
+    "  const $U y = select(z | sign, $U(0u), z == 0u);\n"
+    "  return $Y(select(y, $U(0x80u), isnan(x)));\n"
+    "}\n"},
+  [MSL_H_E5B16_ROUND] = {"e5b16_round", {0},
+    "// To the nearest e5b16, ties to even, at most 57344; NaN stays NaN.\n"
+    "METAL_FUNC $F e5b16_round($F x) {\n"
+    "  const $F a = fabs(x);\n"
+    "  const $U u = as_type<$U>(a);\n"
+    "  const $U even = u + 0xfffffu + ((u >> 21u) & 1u);\n"
+    "  const $F far = as_type<$F>(even & 0xffe00000u);\n"
+    "  const $F near = rint(a * 131072.0f) * 7.62939453125e-06f;\n"
+    "  const $F y = select(near, fmin(far, $F(57344.0f)), "
+    "a >= 3.0517578125e-05f);\n"
+    "  const $F z = select(copysign(y, x), y, y == 0.0f);\n"
+    "  return select(z, x, isnan(x));\n"
+    "}\n"},
   /* Coefficients: least squares on Chebyshev nodes, reweighted to the
    * smallest relative error, in double; the float result was compared with
    * the C library's erf on 130,000 points. */
@@ -303,14 +370,15 @@ const char *msl_use(emitter *e, msl_helper_id id, const char *scalar,
 
 const char *msl_use_codec(emitter *e, tm_scalar scalar, msl_codec which,
                           uint32_t lanes) {
-  static const msl_helper_id ids[3][3] = {
-    {MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND},
-    {MSL_H_E4M3_LOAD, MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND},
-    {MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS, MSL_H_E5M2_ROUND},
+  static const msl_helper_id ids[TM_SCALARS][3] = {
+    [TM_BF16] = {MSL_H_BF16_LOAD, MSL_H_BF16_BITS, MSL_H_BF16_ROUND},
+    [TM_FP8E4NV] = {MSL_H_E4M3_LOAD, MSL_H_E4M3_BITS, MSL_H_E4M3_ROUND},
+    [TM_FP8E5] = {MSL_H_E5M2_LOAD, MSL_H_E5M2_BITS, MSL_H_E5M2_ROUND},
+    [TM_FP8E4B8] = {MSL_H_E4B8_LOAD, MSL_H_E4B8_BITS, MSL_H_E4B8_ROUND},
+    [TM_FP8E5B16] = {MSL_H_E5B16_LOAD, MSL_H_E5B16_BITS, MSL_H_E5B16_ROUND},
   };
-  int row = scalar == TM_BF16 ? 0 : scalar == TM_FP8E4NV ? 1 : 2;
-  const char *code = row == 0 ? "ushort" : "uchar";
-  return msl_use(e, ids[row][which],
+  const char *code = scalar == TM_BF16 ? "ushort" : "uchar";
+  return msl_use(e, ids[scalar][which],
                  which == MSL_LOAD_CODE ? code : "float", lanes);
 }
 

@@ -10,10 +10,10 @@
  *                                       conversions, and as_type on it has
  *                                       been miscompiled. A register always
  *                                       holds a value that bf16 can hold.
- *   e4m3, e5m2    float         uchar       MSL has no 8-bit floats
+ *   8-bit floats  float         uchar       MSL has none
  *   i8 .. i64, f16, f32    as in MSL    char, short, int, long, half, float
  *
- * f64 and the other 8-bit floats are refused.
+ * f64 and float8e4b15 are refused.
  */
 #include "emitter.h"
 
@@ -32,7 +32,8 @@ static const char *base_type(tm_scalar scalar) {
     case TM_I32: case TM_INDEX: return "int";
     case TM_I64: return "long";
     case TM_F16: return "half";
-    case TM_BF16: case TM_FP8E4NV: case TM_FP8E5: case TM_F32: return "float";
+    case TM_BF16: case TM_FP8E4NV: case TM_FP8E5: case TM_FP8E4B8:
+    case TM_FP8E5B16: case TM_F32: return "float";
     default: return NULL;
   }
 }
@@ -53,7 +54,8 @@ const char *msl_memory_type(emitter *e, tm_scalar scalar, uint32_t lanes) {
 }
 
 bool msl_is_coded(tm_scalar scalar) {
-  return scalar == TM_BF16 || scalar == TM_FP8E4NV || scalar == TM_FP8E5;
+  return scalar == TM_BF16 || scalar == TM_FP8E4NV || scalar == TM_FP8E5 ||
+         scalar == TM_FP8E4B8 || scalar == TM_FP8E5B16;
 }
 
 uint32_t msl_register_bytes(tm_scalar scalar) {
@@ -72,7 +74,6 @@ static const char *reason_for(tm_scalar scalar, const char **hint) {
               "use tl.float32, two of them (a sum and its rounding error) "
               "where that is too little";
       return "Metal has no 64-bit floating point type";
-    case TM_FP8E4B8: case TM_FP8E5B16:
     case TM_FP8E4B15:
       *hint = "load the bytes as tl.uint8 and decode them, or use tl.float16";
       return "this 8-bit floating point type is not supported";

@@ -13,7 +13,8 @@ static const struct {
     {"u8", TM_I8},     {"u16", TM_I16},   {"u32", TM_I32},
     {"u64", TM_I64},   {"fp16", TM_F16},  {"bf16", TM_BF16},
     {"fp32", TM_F32},  {"fp64", TM_F64},  {"fp8e4nv", TM_FP8E4NV},
-    {"fp8e5", TM_FP8E5},
+    {"fp8e5", TM_FP8E5},   {"fp8e4b8", TM_FP8E4B8},
+    {"fp8e5b16", TM_FP8E5B16},
 };
 
 tm_scalar eval_scalar_named(const char *name) {
