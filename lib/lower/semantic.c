@@ -31,6 +31,9 @@ static tm_lv float_constant(tm_low *l, double f, tm_ltype scalar) {
     wide = tm_lv_run(l, tm_build_float(&l->b, wide->type->ir, f), wide->type);
     return tm_sem_cast(l, wide, scalar);
   }
+  /* Triton's front end hands numbers on as floats: what is narrower is made
+   * of that, rounded again. */
+  if (tm_lt_bits(scalar) < 32) f = (double)(float)f;
   return tm_lv_run(l, tm_build_float(&l->b, scalar->ir, f), scalar);
 }
 
