@@ -44,7 +44,9 @@
  */
 #include "lint.h"
 
-enum { MAX_DEPTH = 200, MAX_STATEMENTS = 100000, NO_STEP = UINT32_MAX };
+enum { MAX_DEPTH = 200, MAX_STATEMENTS = 100000 };
+
+static const uint32_t NO_STEP = UINT32_MAX;
 
 /* Atomic operations: those of a kind above MIXED may be in any order. */
 enum { NO_ATOMIC = 0, MIXED = 1 };
