@@ -234,7 +234,9 @@ typedef struct tm_context_options {
                             "debug_level". Default 0 */
   uint32_t threadgroup_size; /* threads of a program when num_warps is not
                             given: 32 to 1024, a power of two.
-                            "preferred_threadgroup_size". Default 128 */
+                            "preferred_threadgroup_size". Default: chosen for
+                            each kernel by its tiles and the chip; 128 for
+                            most */
   uint32_t max_threadgroup_bytes; /* refuse kernels that need more
                             threadgroup memory. "max_shared_memory".
                             Default: the chip's limit */
@@ -785,7 +787,9 @@ typedef struct tm_compile_options {
   size_t n_defines;
   const char *chip;      /* "m1" ... "m5-max"; NULL: the context's */
   uint32_t num_warps;    /* simdgroups of a program: a power of two up to 32;
-                            0: by threadgroup_size of the context */
+                            0: by threadgroup_size of the context, and
+                            when that is not set by the kernel's tiles and
+                            the chip: 4 for most */
   uint32_t num_stages;   /* 0: 3, as Triton; from 4 on loops around tl.dot
                             load their next tiles early, where tiles are
                             staged in threadgroup memory (M1, M2) */
@@ -1303,9 +1307,15 @@ typedef struct tm_estimate {
   double matrix_seconds, threadgroup_seconds;
   double seconds;           /* the longest of them */
   const char *bound;        /* which: "memory bandwidth", ... ; static */
+  uint32_t threadgroups_per_core; /* that a GPU core holds at once, by the
+                               registers, threadgroup memory and threads of one.
+                               0: from M3 on a core divides one memory among
+                               them while it runs */
+  const char *occupancy_limit; /* what there is no more of: "registers",
+                               "threadgroup memory", "threads"; static */
 } tm_estimate;
 #define TM_ESTIMATE_INIT \
-  { sizeof(tm_estimate), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+  { sizeof(tm_estimate), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL }
 
 /* Estimates the launch that tm_launch would make; of args only the integers
  * are looked at, so buffers may be tm_arg_none(). Needs no device. Compiles
@@ -1495,10 +1505,21 @@ typedef struct tm_function_options {
                                thread, launch one that was promised less (no
                                multiples of 16), which is compiled at once when
                                there is none. Default off */
+  const char *const *tiles; /* names of at most 4 compile-time parameters that
+                               only say how work is divided, such as BLOCK_M,
+                               BLOCK_N, BLOCK_K of a product, in that order:
+                               configurations are proposed for them, powers of
+                               two from what suits most kernels outwards, with
+                               num_warps by the compiler, instead of configs
+                               and the decorator's. No result may depend on
+                               them: the BLOCK of a softmax that has to cover a
+                               row is none. 8 are measured unless model_keep
+                               says otherwise. Launches need grid_of. Copied */
+  size_t n_tiles;
 } tm_function_options;
 #define TM_FUNCTION_OPTIONS_INIT                                             \
   { sizeof(tm_function_options), NULL, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0,  \
-    NULL, 0, 0, 0, NULL, NULL, 0, TM_SWITCH_DEFAULT }
+    NULL, 0, 0, 0, NULL, NULL, 0, TM_SWITCH_DEFAULT, NULL, 0 }
 
 typedef struct tm_launch_options {
   size_t struct_size;     /* set by TM_LAUNCH_OPTIONS_INIT */
@@ -1532,7 +1553,8 @@ static inline int64_t tm_define_int(const tm_define *values, size_t n,
 
 /* Makes a function of the kernel of that name. The function is the caller's.
  * Errors: TM_E_ARGUMENT (names that are no parameters, values that are no
- * compile-time values), TM_E_NOT_FOUND, TM_E_MEMORY.
+ * compile-time values, configs and tiles), TM_E_LIMIT (too many of either),
+ * TM_E_NOT_FOUND, TM_E_MEMORY.
  * Threads: any. Since: 0.1 */
 TM_API tm_status tm_function_create(tm_function **function,
                                     tm_context *context,

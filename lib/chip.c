@@ -20,6 +20,10 @@
  * Peak and bandwidth only rank choices (autotuner, roofline): no result
  * depends on them.
  *
+ * What a core has for its threadgroups is metal-benchmarks' for M1 and M2;
+ * from Apple9 on it is one memory, divided while it runs (Apple's "Explore GPU
+ * advancements in M3 and A17 Pro").
+ *
  * Staging of dot operands: before Apple9 loads are limited by issue rate, so
  * tiles are loaded once per threadgroup and shared; from Apple9 the caches
  * serve simdgroups that read the same tile (metal-flash-attention measured
@@ -37,7 +41,10 @@
 #define FAMILY(n)                                                       \
   .family = (n), .max_threads = 1024, .threadgroup_bytes = 32768,       \
   .max_buffers = 31, .native_bf16 = (n) >= 9,                           \
-  .stage_dot_operands = (n) < 9, .atomic_ulong_minmax = (n) >= 8, \
+  .core_register_bytes = (n) < 9 ? 208 * 1024 : 0,                      \
+  .core_threadgroup_bytes = (n) < 9 ? 60 * 1024 : 0,                    \
+  .core_threads = (n) < 9 ? 3072 : 0,                                   \
+  .stage_dot_operands = (n) < 9, .atomic_ulong_minmax = (n) >= 8,       \
   .matrix_unit = (n) >= 10
 
 #define CHIP(id, device, gen, var, fam, cores, tflops, gbs)             \

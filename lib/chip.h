@@ -23,6 +23,9 @@ typedef struct tm_chip {
   uint32_t max_threads;      /* per threadgroup */
   uint32_t threadgroup_bytes;/* per threadgroup */
   uint32_t max_buffers;      /* buffer slots of a kernel */
+  uint32_t core_register_bytes;    /* what the threadgroups on a core share; */
+  uint32_t core_threadgroup_bytes; /* 0 from Apple9 on, which divides one */
+  uint32_t core_threads;           /* memory among all while it runs */
   bool native_bf16;          /* bfloat arithmetic in hardware (Apple9) */
   bool stage_dot_operands;   /* copy dot tiles through threadgroup memory
                                 (before Apple9); else read device memory */

@@ -11,8 +11,7 @@
 #include <string.h>
 
 enum {
-  DEFAULT_WARPS = 4,  /* Triton's default num_warps */
-  DEFAULT_STAGES = 3, /* and num_stages */
+  DEFAULT_STAGES = 3,  /* Triton's default num_stages */
   PREFETCH_STAGES = 4, /* from so many on loops load their next tiles early */
   MAX_WARPS = 32      /* 1024 threads a threadgroup on every Apple GPU */
 };
@@ -90,7 +89,6 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
       tm_module_kernel(request->module, request->kernel);
   tm_loc loc = kernel ? kernel->loc : (tm_loc){0, 0, 0};
   if (!options_ok(request, loc, diags)) return false;
-  if (!own.spec.num_warps) own.spec.num_warps = DEFAULT_WARPS;
   if (!own.spec.num_stages) own.spec.num_stages = DEFAULT_STAGES;
 
   const char *ast = NULL;
@@ -108,6 +106,9 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
   if (!tm_optimize(ir, diags, request->skip_passes, request->print,
                    request->payload))
     return false;
+  if (!own.spec.num_warps)
+    own.spec.num_warps =
+        tm_choose_warps(ir, own.chip->stage_dot_operands || own.tensor_ops);
   if (!tm_compile_ir(arena, diags, &own, ir, out)) return false;
   out->ast = ast;
   return true;

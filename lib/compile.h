@@ -24,7 +24,8 @@ enum { /* stage texts to keep, bits of tm_request.keep */
 typedef struct tm_request {
   const tm_module *module;
   const char *kernel;
-  tm_spec spec;        /* spec.num_warps 0: 4; spec.num_stages 0: 3, as Triton */
+  tm_spec spec;        /* spec.num_warps 0: tm_choose_warps; spec.num_stages
+                          0: 3, as Triton */
   const tm_chip *chip; /* not NULL */
   uint32_t keep;
   const tm_cost_launch *launch; /* count what this would do; or NULL */
@@ -56,6 +57,13 @@ bool tm_compile_kernel(tm_arena *arena, tm_diags *diags,
  * are given. */
 bool tm_compile_ir(tm_arena *arena, tm_diags *diags,
                    const tm_request *request, tm_ir *ir, tm_result *out);
+
+/* ---- warps.c ---------------------------------------------------------- */
+
+/* Simdgroups for the program of TTIR that tm_optimize has seen, when nobody
+ * gives num_warps: a power of two up to 32. stages: tiles of products go
+ * through threadgroup memory. */
+uint32_t tm_choose_warps(const tm_ir *ir, bool stages);
 
 /* ---- signature.c ------------------------------------------------------ */
 

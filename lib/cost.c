@@ -526,6 +526,11 @@ static void live_block(const counter *c, lifetimes *t, tm_block block,
       live_block(c, t, d->regions[r], depth + 1);
     for (tm_value v = 1; d->n_regions && v < c->ir->values.len; v++)
       if (t->until[v] == inst) t->last[v] = t->n;
+    /* These results stand where what died here has stood: an accumulator is
+     * one, whatever it is called before, in and after a loop. */
+    if (d->n_regions || d->op == TM_DOT ||
+        tm_op_infos[d->op].flags & TM_ELEMENTWISE)
+      t->n++;
     for (uint32_t r = 0; r < d->n_results; r++)
       t->first[d->results + r] = t->last[d->results + r] = t->n;
   }

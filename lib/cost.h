@@ -53,6 +53,22 @@ tm_cost tm_cost_count(tm_ir *ir, const tm_layouts *layouts,
  * 80% of the memory bandwidth, 75% of the multiply-adds (cost.c). */
 tm_roofline tm_roofline_of(const tm_cost *cost, const tm_chip *chip);
 
+/* ---- occupancy.c ------------------------------------------------------ */
+
+typedef struct tm_occupancy {
+  uint32_t threadgroups; /* of the kernel that a core holds at once; 0: the
+                            chip divides its memory while it runs */
+  const char *limit;     /* what there is no more of: "registers", "threadgroup
+                            memory", "threads"; static */
+} tm_occupancy;
+
+/* For a kernel of so many 32-bit registers a thread, threads and bytes of
+ * threadgroup memory a threadgroup. */
+tm_occupancy tm_occupancy_of(uint32_t registers, uint32_t threads,
+                             uint32_t threadgroup_bytes, const tm_chip *chip);
+
+/* ---- cost.c ----------------------------------------------------------- */
+
 /* "memory bandwidth", "arithmetic", ... */
 const char *tm_bound_name(tm_bound bound);
 

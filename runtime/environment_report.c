@@ -70,10 +70,14 @@ static void write_settings(const tm_context *context, tm_buf *out) {
   const tmi_settings *s = &context->settings;
   tm_buf_printf(out, "settings        %s\n",
                 s->config_path ? s->config_path : "no home folder");
+  if (s->threadgroup_size)
+    tm_buf_printf(out, "                threadgroup of %u",
+                  (unsigned)s->threadgroup_size);
+  else
+    tm_buf_puts(out, "                threadgroup by the kernel");
   tm_buf_printf(out,
-                "                threadgroup of %u, optimisation %u, debug "
-                "level %u%s%s%s%s\n",
-                (unsigned)s->threadgroup_size, (unsigned)s->optimization_level,
+                ", optimisation %u, debug level %u%s%s%s%s\n",
+                (unsigned)s->optimization_level,
                 (unsigned)s->debug_level,
                 s->force_sync ? ", every launch waits" : "",
                 s->auto_tuning ? "" : ", no autotuning",

@@ -241,6 +241,7 @@ static bool fill_kernel(tm_kernel *kernel, const job *j,
                         const tm_program *program) {
   copy_program(&kernel->arena, program, &kernel->program);
   tmi_spec_copy(&kernel->arena, &j->spec, &kernel->spec);
+  kernel->spec.num_warps = program->num_warps; /* when the compiler chose */
   kernel->chip = j->chip;
   kernel->facts.struct_size = sizeof kernel->facts;
   kernel->facts.name = copy_text(&kernel->arena, j->name);
@@ -321,7 +322,7 @@ static tm_kernel *read_row(job *j, const void *value, size_t size) {
     tm_program program;
     bool no_memory;
     if (tm_program_read(&arena, value, size, &program) &&
-        program.num_warps == j->spec.num_warps)
+        (!j->spec.num_warps || program.num_warps == j->spec.num_warps))
       kernel = new_kernel(j, &program, &no_memory);
   }
   tm_arena_free(&arena);
@@ -789,8 +790,11 @@ static bool count_launch(tm_kernel *kernel, const tm_cost_launch *launch,
   return ok;
 }
 
-static tm_estimate estimate_of(const tm_cost *cost, const tm_chip *chip) {
-  tm_roofline r = tm_roofline_of(cost, chip);
+static tm_estimate estimate_of(const tm_cost *cost, const tm_kernel *kernel) {
+  tm_roofline r = tm_roofline_of(cost, kernel->chip);
+  tm_occupancy o = tm_occupancy_of(cost->registers, kernel->facts.threads,
+                                   kernel->facts.threadgroup_bytes,
+                                   kernel->chip);
   return (tm_estimate){
       .bytes_read = cost->read,
       .bytes_written = cost->written,
@@ -805,7 +809,9 @@ static tm_estimate estimate_of(const tm_cost *cost, const tm_chip *chip) {
       .matrix_seconds = r.seconds[TM_BOUND_MATRIX],
       .threadgroup_seconds = r.seconds[TM_BOUND_THREADGROUP],
       .seconds = r.seconds[r.bound],
-      .bound = tm_bound_name(r.bound)};
+      .bound = tm_bound_name(r.bound),
+      .threadgroups_per_core = o.threadgroups,
+      .occupancy_limit = o.limit};
 }
 
 tm_status tm_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
@@ -835,7 +841,7 @@ tm_status tmi_kernel_estimate(tm_estimate *estimate, tm_kernel *kernel,
     status = tmi_fail_memory(error); /* it did compile before */
   free(numbers);
   if (status) return status;
-  tm_estimate result = estimate_of(&cost, kernel->chip);
+  tm_estimate result = estimate_of(&cost, kernel);
   return tmi_facts(estimate, &result, sizeof result,
                    offsetof(tm_estimate, bytes_written), "estimate", error);
 }

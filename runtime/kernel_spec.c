@@ -292,6 +292,7 @@ tm_status tmi_spec_read(const tm_context *context,
                                     (uint32_t)o->n_defines);
     if (!spec->args) return tmi_fail_diags(error, diags);
   }
+  /* 0: tm_choose_warps */
   spec->num_warps = o->num_warps ? o->num_warps
                                  : context->settings.threadgroup_size / 32;
   spec->debug = context->settings.debug || function->is_debug;

@@ -35,10 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  LARGEST_FILE = 1 << 20, /* bytes of the settings file that are read */
-  DEFAULT_THREADS = 128   /* four simdgroups, Triton's default num_warps */
-};
+enum { LARGEST_FILE = 1 << 20 }; /* bytes of the settings file that are read */
 static const uint64_t default_cache_limit = (uint64_t)512 << 20;
 
 /* The state of reading: values and what went wrong on the way. */
@@ -406,7 +403,6 @@ tm_status tmi_settings_read(tmi_settings *out,
                             tm_error **error) {
   *out = (tmi_settings){.cache_limit = default_cache_limit,
                         .auto_tuning = true,
-                        .threadgroup_size = DEFAULT_THREADS,
                         .optimization_level = 2};
   reader r = {out, NULL, true, false};
   const char *home = getenv("HOME");

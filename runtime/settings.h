@@ -23,7 +23,7 @@ typedef struct tmi_settings {
   bool debug;           /* keep assertions of kernels */
   uint32_t check_handles; /* a tm_switch; DEFAULT: as handles.c has it */
   uint32_t debug_level; /* 0 to 3 */
-  uint32_t threadgroup_size;      /* threads: 32 to 1024 */
+  uint32_t threadgroup_size;      /* threads: 32 to 1024; 0: by the kernel */
   uint32_t max_threadgroup_bytes; /* 0: the chip's limit */
   uint32_t optimization_level;    /* 1 or 2 */
   char *dump_dir;       /* owned: where compiles are dumped; NULL: nowhere */

@@ -451,7 +451,7 @@ static void a_kernel_outlives_what_it_was_made_of(void **state) {
   tm_module *m = parse(vector_add);
   tm_kernel *k;
   tm_compile_options o = TM_COMPILE_OPTIONS_INIT;
-  o.signature = "*fp32:16, *fp32:16, *fp32:16, i32, 256";
+  o.signature = "*fp32:16, *fp32:16, *fp32:16, i32, 512";
   o.chip = "m3";
   assert_int_equal(tm_compile(&k, c, m, "add", &o, &error), TM_OK);
   tm_module_destroy(m);

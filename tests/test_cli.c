@@ -202,6 +202,8 @@ static void every_stage_can_be_shown(void **state) {
   assert_non_null(strstr(out, "tt.load"));
   assert_int_equal(tool(ADD ADD_SIGNATURE "--emit info"), 0);
   assert_non_null(strstr(out, "threads            128"));
+  assert_non_null(strstr(out, "registers          about "));
+  assert_non_null(strstr(out, "threadgroups a core, limited by "));
   assert_null(strstr(out, "predicted time"));
 }
 
@@ -211,6 +213,7 @@ static void compile_estimates_a_launch(void **state) {
                         "--grid 4 -A n_elements=1000"), 0);
   assert_non_null(strstr(out, "8000 bytes read, 4000 written"));
   assert_non_null(strstr(out, "bound              memory bandwidth"));
+  assert_non_null(strstr(out, "occupancy          divided by the chip"));
   assert_non_null(strstr(out, "predicted time"));
   static const char *const wrong[] = {
       "--grid 0", "--grid 1,2,3,4", "--grid x", "--grid 4 -A n_elements",

@@ -5,6 +5,8 @@
  */
 #include "support/device.h"
 
+#include "../lib/cost.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -95,6 +97,66 @@ static void loops_and_products_are_counted(void **state) {
   device_close(&t);
 }
 
+/* Mesa's table of registers and threads, measured on an M1, in halves of a
+ * register there; and how many groups 60 KB of threadgroup memory serve. */
+static void occupancy_follows_registers_and_threadgroup_memory(void **state) {
+  (void)state;
+  static const struct { uint32_t halves, threads; } mesa[] = {
+      {104, 1024}, {112, 896}, {128, 832}, {136, 768}, {144, 704},
+      {160, 640},  {184, 576}, {208, 512}, {232, 448}, {256, 384}};
+  const tm_chip *m1 = tm_chip_by_name("m1");
+  for (size_t i = 0; i < sizeof mesa / sizeof *mesa; i++) {
+    tm_occupancy o = tm_occupancy_of(mesa[i].halves / 2, 64, 0, m1);
+    assert_int_equal(o.threadgroups * 64, mesa[i].threads);
+    assert_string_equal(o.limit, "registers");
+  }
+  static const struct { uint32_t bytes, groups; } memory[] = {
+      {32768, 1}, {16384, 3}, {8192, 7}};
+  for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+    tm_occupancy o = tm_occupancy_of(16, 128, memory[i].bytes, m1);
+    assert_int_equal(o.threadgroups, memory[i].groups);
+    assert_string_equal(o.limit, "threadgroup memory");
+  }
+  tm_occupancy o = tm_occupancy_of(16, 1024, 0, m1);
+  assert_int_equal(o.threadgroups, 3);
+  assert_string_equal(o.limit, "threads");
+  o = tm_occupancy_of(500, 1024, 0, m1); /* spills */
+  assert_int_equal(o.threadgroups, 1);
+  o = tm_occupancy_of(128, 1024, 32768, tm_chip_by_name("m3"));
+  assert_int_equal(o.threadgroups, 0);
+}
+
+/* By hand. Sums: four floats of x, four of y. The product, staged: 64 x 64
+ * floats of 128 threads. The model adds 24 for addresses and fragments. */
+static void registers_are_those_that_tiles_take(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *kernel, *signature;
+    uint32_t tiles, groups; /* registers; threadgroups of 128 threads */
+  } kernels[] = {
+      {"vector_add.py", "add_kernel", "*fp32:16, *fp32:16, *fp32:16, i32:16, "
+       "512", 4 + 4, 13}, /* 32 registers: 1664 threads */
+      {"matmul.py", "matmul_kernel",
+       "*fp16:16, *fp16:16, *fp16:16, i32:16, i32:16, i32:16, i32:16, i32:1, "
+       "i32:16, i32:1, i32:16, i32:1, 64, 64, 32, 8, ''", 32, 6},
+  };
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+    device_test t = device_open(kernels[i].file, NULL);
+    tm_kernel *k = compile(&t, kernels[i].kernel, kernels[i].signature, "m1",
+                           4);
+    tm_arg args[9];
+    for (int a = 0; a < 9; a++) args[a] = tm_arg_none();
+    tm_estimate e = estimate(k, tm_grid_1d(1), args,
+                             tm_kernel_info(k)->n_args);
+    assert_in_range(e.registers, kernels[i].tiles + 24,
+                    kernels[i].tiles * 1.25 + 24);
+    assert_int_equal(e.threadgroups_per_core, kernels[i].groups);
+    assert_non_null(e.occupancy_limit);
+    tm_kernel_destroy(k);
+    device_close(&t);
+  }
+}
+
 /* What depends on memory is said to be a guess. */
 static void loops_bounded_by_memory_are_guesses(void **state) {
   (void)state;
@@ -138,6 +200,8 @@ int main(void) {
     cmocka_unit_test(masks_count_what_is_inside),
     cmocka_unit_test(masks_of_tiles_are_products),
     cmocka_unit_test(loops_and_products_are_counted),
+    cmocka_unit_test(occupancy_follows_registers_and_threadgroup_memory),
+    cmocka_unit_test(registers_are_those_that_tiles_take),
     cmocka_unit_test(loops_bounded_by_memory_are_guesses),
     cmocka_unit_test(wrong_questions_are_refused),
   };

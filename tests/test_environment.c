@@ -243,7 +243,7 @@ static void settings_and_their_warnings_are_shown(void **state) {
   assert_true(truth(settings, "force_sync"));
   assert_true(truth(settings, "archives"));
   assert_string_equal(text(settings, "dump_dir"), "/a\"b");
-  assert_int_equal(number(settings, "threadgroup_size"), 128);
+  assert_int_equal(number(settings, "threadgroup_size"), 0);
   assert_int_equal(cJSON_GetArraySize(field(root, "warnings")), 2);
   assert_int_equal(lines_with(root, "warnings", "TRITON_METAL_DEBUG=loud"), 1);
   assert_int_equal(lines_with(root, "warnings", "TRITON_METAL_CHIP=m0"), 1);

@@ -314,6 +314,68 @@ static const pair flow_pairs[] = {
    "    %z = arith.addi %x#0, %x#1 : i32\n" USE("z"), NULL},
 };
 
+/* ---- masks of loops over whole blocks ----------------------------------- */
+
+/* The number of elements, a loop over it, and what becomes of a mask in it. */
+#define BLOCKS(count, end, step, lines)                                       \
+  "    %z = arith.constant 0 : i32\n    %o = arith.constant 1 : i32\n"       \
+  "    %s = arith.constant 16 : i32\n    %t = arith.constant 15 : i32\n"     \
+  "    %h = arith.constant 8 : i32\n"                                         \
+  "    %l = arith.muli %n, %" count " : i32\n"                                \
+  "    %e = arith.addi %l, %t : i32\n    %d = arith.divsi %e, %s : i32\n"    \
+  "    scf.for %i = %z to %" end " step %" step "  : i32 {\n" lines           \
+  "      tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %x : "      \
+  "tensor<16xi1>\n    }\n"
+#define SPLAT16(to, v) \
+  "      %" to " = tt.splat %" v " : i32 -> tensor<16xi32>\n"
+#define RANGE16 \
+  "      %j = tt.make_range {start = 0 : i32, end = 16 : i32} : tensor<16xi32>\n"
+#define SUM_IS_BELOW(first, end)                                              \
+  RANGE16 SPLAT16("f", first) SPLAT16("g", end)                               \
+  "      %k = arith.addi %f, %j : tensor<16xi32>\n"                           \
+  "      %x = arith.cmpi slt, %k, %g : tensor<16xi32>\n"
+#define REST_IS_ABOVE                                                         \
+  "      %b = arith.muli %i, %s : i32\n      %c1 = arith.subi %l, %b : i32\n" \
+  RANGE16 SPLAT16("g", "c1")                                                  \
+  "      %x = arith.cmpi slt, %j, %g : tensor<16xi32>\n"
+#define BLOCK_SUM_IS_BELOW \
+  "      %b = arith.muli %i, %s : i32\n" SUM_IS_BELOW("b", "l")
+#define MASK_IS_TRUE "      %x = arith.constant dense<true> : tensor<16xi1>\n"
+
+static const pair loop_mask_pairs[] = {
+  {"fold dce", BLOCKS("s", "l", "s", SUM_IS_BELOW("i", "l")),
+   "    %z = arith.constant 0 : i32\n    %s = arith.constant 16 : i32\n"
+   "    %l = arith.muli %n, %s : i32\n"
+   "    scf.for %i = %z to %l step %s  : i32 {\n" MASK_IS_TRUE
+   "      tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %x : "
+   "tensor<16xi1>\n    }\n"},
+  {"fold dce", BLOCKS("s", "d", "o", REST_IS_ABOVE),
+   "    %z = arith.constant 0 : i32\n    %o = arith.constant 1 : i32\n"
+   "    %s = arith.constant 16 : i32\n    %t = arith.constant 15 : i32\n"
+   "    %l = arith.muli %n, %s : i32\n"
+   "    %e = arith.addi %l, %t : i32\n    %d = arith.divsi %e, %s : i32\n"
+   "    scf.for %i = %z to %d step %o  : i32 {\n" MASK_IS_TRUE
+   "      tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %x : "
+   "tensor<16xi1>\n    }\n"},
+  {"fold dce", BLOCKS("s", "d", "o", BLOCK_SUM_IS_BELOW),
+   "    %z = arith.constant 0 : i32\n    %o = arith.constant 1 : i32\n"
+   "    %s = arith.constant 16 : i32\n    %t = arith.constant 15 : i32\n"
+   "    %l = arith.muli %n, %s : i32\n"
+   "    %e = arith.addi %l, %t : i32\n    %d = arith.divsi %e, %s : i32\n"
+   "    scf.for %i = %z to %d step %o  : i32 {\n" MASK_IS_TRUE
+   "      tt.print \"x\" {hex = false, isSigned = array<i32: 0>} : %x : "
+   "tensor<16xi1>\n    }\n"},
+  /* the number is no multiple of the block; steps are smaller than it; the
+     loop begins inside of a block; the loop ends elsewhere */
+  {"fold", BLOCKS("h", "l", "s", SUM_IS_BELOW("i", "l")), NULL},
+  {"fold", BLOCKS("h", "d", "o", REST_IS_ABOVE), NULL},
+  {"fold", BLOCKS("h", "d", "o", BLOCK_SUM_IS_BELOW), NULL},
+  {"fold", BLOCKS("s", "l", "h", SUM_IS_BELOW("i", "l")), NULL},
+  {"fold", BLOCKS("s", "e", "s", SUM_IS_BELOW("i", "l")), NULL},
+  {"fold", BLOCKS("s", "l", "s", SUM_IS_BELOW("i", "n")), NULL},
+  {"fold", BLOCKS("s", "e", "o", REST_IS_ABOVE), NULL},
+};
+
 /* ---- cse, licm, dce --------------------------------------------------- */
 
 static const pair cse_pairs[] = {
@@ -634,6 +696,9 @@ static const pair prefetch_pairs[] = {
 
 static void fold_is_exact(void **state) { CHECK(fold_pairs); }
 static void fold_shapes(void **state) { CHECK(fold_shape_pairs); }
+static void fold_masks_of_whole_blocks(void **state) {
+  CHECK(loop_mask_pairs);
+}
 static void fold_control_flow(void **state) { CHECK(flow_pairs); }
 static void cse_merges_what_dominates(void **state) { CHECK(cse_pairs); }
 static void licm_moves_what_is_pure(void **state) { CHECK(licm_pairs); }
@@ -833,6 +898,7 @@ int main(void) {
     cmocka_unit_test(fold_is_exact),
     cmocka_unit_test(fold_shapes),
     cmocka_unit_test(fold_control_flow),
+    cmocka_unit_test(fold_masks_of_whole_blocks),
     cmocka_unit_test(cse_merges_what_dominates),
     cmocka_unit_test(licm_moves_what_is_pure),
     cmocka_unit_test(dce_keeps_effects),

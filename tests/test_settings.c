@@ -82,7 +82,7 @@ static void defaults_need_no_files(void **state) {
   assert_false(s.force_sync);
   assert_true(s.auto_tuning);
   assert_int_equal(s.debug_level, 0);
-  assert_int_equal(s.threadgroup_size, 128);
+  assert_int_equal(s.threadgroup_size, 0);
   assert_int_equal(s.max_threadgroup_bytes, 0);
   assert_int_equal(s.optimization_level, 2);
   assert_null(s.warnings);
@@ -193,7 +193,7 @@ static void wrong_values_are_warnings_and_change_nothing(void **state) {
   assert_warns(&s, "cache_dir");
   assert_warns(&s, "device");
   assert_int_equal(s.debug_level, 0);
-  assert_int_equal(s.threadgroup_size, 128);
+  assert_int_equal(s.threadgroup_size, 0);
   assert_int_equal(s.max_threadgroup_bytes, 0);
   assert_int_equal(s.optimization_level, 2);
   assert_int_equal(s.cache_limit, 512u << 20);
@@ -407,7 +407,7 @@ static const setting settings[] = {
     {"debug_level", "2", "4", "TRITON_METAL_DEBUG", "3", "4", give_level,
      bad_level, show_level, "0", "2", "3", "1"},
     {"preferred_threadgroup_size", "256", "100", NULL, NULL, NULL,
-     give_threads, bad_threads, show_threads, "128", "256", NULL, "512"},
+     give_threads, bad_threads, show_threads, "0", "256", NULL, "512"},
     {"max_shared_memory", "16384", "65536", NULL, NULL, NULL, give_bytes,
      bad_bytes, show_bytes, "0", "16384", NULL, "1024"},
     {"optimization_level", "1", "0", NULL, NULL, NULL, give_passes, bad_passes,

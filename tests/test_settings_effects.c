@@ -321,7 +321,8 @@ static void the_threadgroup_has_the_size_that_is_preferred(void **state) {
     o.threadgroup_size = sizes[i];
     world w = open_world(&o);
     tm_kernel *kernel = compile(&w, "add", add_signature);
-    uint32_t warps = (sizes[i] ? sizes[i] : 128) / 32;
+    /* 256 elements are four a thread of two simdgroups */
+    uint32_t warps = (sizes[i] ? sizes[i] : 64) / 32;
     assert_int_equal(tm_kernel_info(kernel)->num_warps, warps);
     tm_kernel_destroy(kernel);
     close_world(&w);

@@ -22,7 +22,7 @@ static const char usage[] =
     "  -D, --define NAME=VALUE set a constexpr by name instead\n"
     "      --chip CHIP         m1 ... m5, with -pro, -max, -ultra "
     "(default m1)\n"
-    "      --num-warps N       simdgroups of a program (default 4)\n"
+    "      --num-warps N       simdgroups of a program (default: by its tiles)\n"
     "      --num-stages N      as in Triton (default 3)\n"
     "      --tensor-ops        tl.dot by tensor operations (chips from m5)\n"
     "      --emit STAGE        ast, ttir, layout, msl (default) or info\n"
@@ -151,6 +151,15 @@ static void print_info(FILE *out, const tm_kernel_facts *facts) {
   }
 }
 
+static void print_occupancy(FILE *out, const tm_estimate *e) {
+  fprintf(out, "registers          about %u a thread\n", e->registers);
+  if (e->threadgroups_per_core)
+    fprintf(out, "occupancy          %u threadgroups a core, limited by %s\n",
+            e->threadgroups_per_core, e->occupancy_limit);
+  else
+    fprintf(out, "occupancy          %s\n", e->occupancy_limit);
+}
+
 /* NAME=NUMBER for the argument of that name. */
 static int take_number(const tm_kernel_facts *facts, const char *text,
                        tm_arg *args) {
@@ -202,7 +211,6 @@ static void print_estimate(FILE *out, const tm_estimate *e) {
           "products\n", e->flops, e->matrix_flops);
   fprintf(out, "threadgroup bytes  %.0f written and read\n",
           e->threadgroup_bytes);
-  fprintf(out, "registers          about %u a thread\n", e->registers);
   fprintf(out, "bound              %s\n", e->bound);
   fprintf(out, "predicted time     %.3g us at least (memory %.3g, arithmetic "
           "%.3g, products %.3g, threadgroup %.3g)\n", e->seconds * 1e6,
@@ -213,20 +221,22 @@ static void print_estimate(FILE *out, const tm_estimate *e) {
           "once, to be true\n", out);
 }
 
+/* Registers and occupancy of any launch; with a grid also what it does. */
 static int estimate(const request *r, tm_kernel *kernel, FILE *out) {
   const tm_kernel_facts *facts = tm_kernel_info(kernel);
   tm_arg *args = calloc(facts->n_args + 1, sizeof *args);
   if (!args) return tool_complain("out of memory");
-  tm_grid grid;
+  tm_grid grid = tm_grid_1d(1);
   tm_error *error = NULL;
-  int failed = read_grid(r->grid, &grid);
+  int failed = r->grid ? read_grid(r->grid, &grid) : EXIT_DONE;
   for (size_t i = 0; !failed && i < r->numbers.count; i++)
     failed = take_number(facts, r->numbers.items[i], args);
   tm_estimate e = TM_ESTIMATE_INIT;
   if (!failed &&
       tm_kernel_estimate(&e, kernel, grid, args, facts->n_args, &error))
     failed = tool_fail(error);
-  if (!failed) print_estimate(out, &e);
+  if (!failed) print_occupancy(out, &e);
+  if (!failed && r->grid) print_estimate(out, &e);
   free(args);
   return failed;
 }
@@ -250,7 +260,7 @@ static int print_stage(const request *r, tm_kernel *kernel) {
     fputs(text, out);
   else
     print_info(out, tm_kernel_info(kernel));
-  int failed = !text && r->grid ? estimate(r, kernel, out) : EXIT_DONE;
+  int failed = text ? EXIT_DONE : estimate(r, kernel, out);
   if (out != stdout ? fclose(out) : fflush(out))
     return tool_complain("cannot write %s", r->output ? r->output : "text");
   return failed;

@@ -263,6 +263,8 @@ typedef struct tm_ir {
   TM_VEC(tm_block_data) blocks;
   TM_VEC(tm_func) funcs;
   struct tm_type_table *types;
+  uint32_t asked_warps; /* num_warps that compile-time code has asked for and
+                           may rely on; 0: it has not */
 } tm_ir;
 
 /* An empty module in the arena. */

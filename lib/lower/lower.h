@@ -75,7 +75,8 @@ typedef struct tm_spec_arg {
 typedef struct tm_spec {
   const tm_spec_arg *args; /* one for each parameter, in order */
   uint32_t n_args;
-  uint32_t num_warps, num_stages; /* what tl.extra and friends may ask */
+  uint32_t num_warps, num_stages; /* what tl.extra and friends may ask;
+                              num_warps 0: not decided yet, they get 4 */
   bool debug;              /* keep tl.device_assert and assert, check for
                               overflow; @triton.jit(debug=True) sets it too */
   bool may_overlap;        /* two buffers of a launch may share memory */

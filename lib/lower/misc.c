@@ -24,6 +24,7 @@ tm_lv tm_fn_program_id(tm_low *l, const tm_builtin_call *c) {
 
 tm_lv tm_fn_warps(tm_low *l, const tm_builtin_call *c) {
   uint32_t warps = l->spec->num_warps ? l->spec->num_warps : 4;
+  l->ir->asked_warps = warps;
   return tm_lv_int(l, c->row->aux ? warps * 32 : warps);
 }
 

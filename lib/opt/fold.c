@@ -225,6 +225,7 @@ static tm_value fold_by_range(tm_ir *ir, tm_inst inst) {
     return x.hi <= y.lo ? i.operands[max ? 1 : 0] : 0;
   }
   int sure = decide((tm_cmpi)tm_inst_int(ir, inst, TM_ATTR_PREDICATE, 0), x, y);
+  if (!sure) sure = tm_loop_decides(ir, inst);
   if (!sure) return 0;
   tm_builder b = tm_build_before(ir, inst);
   return tm_build_int(&b, tm_type_of(ir, i.results), sure > 0);

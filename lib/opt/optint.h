@@ -52,6 +52,12 @@ tm_range tm_range_of(tm_ir *ir, tm_value v, bool assume);
 /* The whole range of a type. */
 tm_range tm_range_full(tm_scalar s);
 
+/* ---- loop_mask.c: masks of loops over whole blocks --------------------- */
+
+/* Do the bounds of a loop around the arith.cmpi make it true for all elements,
+ * whatever the numbers at run time are? */
+bool tm_loop_decides(tm_ir *ir, tm_inst comparison);
+
 /* ---- expand.c: values that are several values -------------------------- */
 
 enum { TM_MAX_PARTS = 2 + 3 * TM_MAX_RANK };

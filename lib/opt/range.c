@@ -148,8 +148,11 @@ static tm_range range_of_argument(tm_ir *ir, tm_value v, tm_range full,
   tm_range lower = ask(ir, loop->operands[0], assume, depth + 1);
   tm_range upper = ask(ir, loop->operands[1], assume, depth + 1);
   if (upper.hi <= full.lo) return full;
-  /* In an iteration that runs, lower <= i < upper. */
+  /* In an iteration that runs, lower <= i < upper, a number of steps from
+   * lower. */
   tm_range r = {lower.lo, upper.hi - 1};
+  if (lower.lo == lower.hi && lower.lo >= 0 && r.hi > r.lo)
+    r.hi -= (r.hi - r.lo) % step;
   return r.lo <= r.hi ? r : full;
 }
 

@@ -83,7 +83,8 @@ class FunctionOptions(ctypes.Structure):
                 ("reset_to_zero", ctypes.POINTER(ctypes.c_char_p)), ("n_reset_to_zero", ctypes.c_size_t),
                 ("restore_value", ctypes.POINTER(ctypes.c_char_p)), ("n_restore_value", ctypes.c_size_t),
                 ("warmup", ctypes.c_uint32), ("repetitions", ctypes.c_uint32), ("prune", ctypes.c_void_p),
-                ("payload", ctypes.c_void_p), ("model_keep", ctypes.c_uint32), ("background", ctypes.c_uint32)]
+                ("payload", ctypes.c_void_p), ("model_keep", ctypes.c_uint32), ("background", ctypes.c_uint32),
+                ("tiles", ctypes.POINTER(ctypes.c_char_p)), ("n_tiles", ctypes.c_size_t)]
 
 
 class TuningRow(ctypes.Structure):
@@ -128,7 +129,8 @@ class Estimate(ctypes.Structure):
         "bytes_read", "bytes_written", "bytes_asked", "flops", "matrix_flops", "threadgroup_bytes")],
                 ("registers", ctypes.c_uint32), ("is_exact", ctypes.c_uint32), *[(name, ctypes.c_double) for name in (
                     "memory_seconds", "arithmetic_seconds", "matrix_seconds", "threadgroup_seconds", "seconds")],
-                ("bound", ctypes.c_char_p)]
+                ("bound", ctypes.c_char_p), ("threadgroups_per_core", ctypes.c_uint32),
+                ("occupancy_limit", ctypes.c_char_p)]
 
 
 class KernelArg(ctypes.Structure):

@@ -3,6 +3,7 @@
  * function.h - the insides of a tm_function, as its files see them.
  *
  *   function_decl.c  what the declaration and the options say
+ *   propose.c        configurations when nobody gives any
  *   function.c       a launch: bind, fill, look up, go
  *   variants.c       the table: look-ups without a lock, one maker a key
  *   background.c     a variant that was promised less, while one is made
@@ -130,6 +131,14 @@ int tmi_function_param(const tm_function *f, const char *name);
 void tmi_print_value(tm_buf *out, const char *name, const tm_arg *value);
 /* A value that the host computed, as an argument. */
 tm_arg tmi_arg_of_const(const tm_const *value);
+
+/* ---- propose.c ------------------------------------------------------------ */
+
+/* Configurations for the tiles that the options name, in f's arena, and how
+ * many of them are to be measured. */
+tm_status tmi_propose_configs(tm_function *f, const tm_function_options *o,
+                              tmi_config **configs, uint32_t *n,
+                              tm_error **error);
 
 /* ---- function.c ---------------------------------------------------------- */
 

@@ -300,6 +300,13 @@ static tm_status read_given_config(tm_function *f, const tm_config *from,
   return TM_OK;
 }
 
+/* Instead of the decorator's, and of its pruning. */
+static void replace_configs(tm_function *f, tmi_config *configs, uint32_t n) {
+  take_configs(f, configs, n);
+  f->trouble = NULL;
+  f->tuning.prunes = false;
+}
+
 static tm_status read_given_configs(tm_function *f,
                                     const tm_function_options *options,
                                     tm_error **error) {
@@ -313,11 +320,20 @@ static tm_status read_given_configs(tm_function *f,
   for (uint32_t i = 0; i < n && !status; i++)
     status = read_given_config(f, &options->configs[i], &configs[i], error);
   if (status) return status;
-  take_configs(f, configs, n);
-  f->trouble = NULL;
-  f->tuning.prunes = false;
+  replace_configs(f, configs, n);
   f->tuning.keep = 0;
   f->tuning.keep_share = 0;
+  return TM_OK;
+}
+
+static tm_status read_proposed_configs(tm_function *f,
+                                       const tm_function_options *options,
+                                       tm_error **error) {
+  tmi_config *configs;
+  uint32_t n;
+  tm_status status = tmi_propose_configs(f, options, &configs, &n, error);
+  if (status) return status;
+  replace_configs(f, configs, n);
   return TM_OK;
 }
 
@@ -329,8 +345,10 @@ static tm_status read_tuning(tm_function *f, const tm_function_options *o,
   TMI_CHECK(o->reset_to_zero || !o->n_reset_to_zero, error);
   TMI_CHECK(o->restore_value || !o->n_restore_value, error);
   TMI_CHECK(o->background <= TM_SWITCH_OFF, error);
-  tm_status status =
-      o->configs ? read_given_configs(f, o, error) : TM_OK;
+  TMI_CHECK(o->tiles || !o->n_tiles, error);
+  tm_status status = o->tiles     ? read_proposed_configs(f, o, error)
+                     : o->configs ? read_given_configs(f, o, error)
+                                  : TM_OK;
   if (status) return status;
   const char *unknown = NULL;
   bool *marks[2] = {TM_NEW_ARRAY(&f->decorators, bool, f->n_params + 1),
