@@ -204,6 +204,7 @@ typedef struct emitter {
   uint8_t *windows;         /* per dot: log2 of the parts of K that are
                                staged one after the other */
   msl_tensor **tensors;     /* per instruction: dots by matmul2d; else NULL */
+  bool any_tensor;          /* there are such dots */
   tm_convert_plan **converts; /* per instruction, once analysed */
   TM_VEC(msl_group) groups;
   const char **raw;         /* per instruction: the 16 bytes that a wide

@@ -92,6 +92,7 @@ static void plan_dot(emitter *e, tm_inst dot) {
                  m * pitch * 4, n, pitch, at, at);
   e->regions.data[t->region].packed_bytes = m * n * 4;
   e->tensors[dot] = t;
+  e->any_tensor = true;
 }
 
 void msl_tensor_plan(emitter *e) {
@@ -115,7 +116,7 @@ bool msl_tensor_drop(emitter *e) {
 /* The dot whose sum result number `index` of the loop is; NULL: none. */
 static msl_tensor *carried_by(const emitter *e, tm_inst loop,
                               uint32_t index) {
-  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+  for (tm_inst i = 1; e->any_tensor && i < e->ir->insts.len; i++) {
     msl_tensor *t = e->tensors[i];
     if (t && t->loop == loop && t->carried == index) return t;
   }
