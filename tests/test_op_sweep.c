@@ -73,6 +73,33 @@ static void texts_do_not_grow_with_tiles(void **state) {
     sweep_check_lengths(sw, areas[i]);
 }
 
+/* 64 KB and more, of which 32 are threadgroup memory. */
+static void tiles_larger_than_threadgroup_memory_go_in_turns(void **state) {
+  (void)state;
+  static const struct {
+    const sweep_area *area;
+    const char *op, *type;
+    int rows, columns, axis;
+  } list[] = {
+      {&sweep_orders, "gather", "i32", 256, 256, 0},
+      {&sweep_orders, "gather", "i1", 256, 256, 1},
+      {&sweep_orders, "gather of one", "fp16", 512, 64, 1},
+      {&sweep_orders, "histogram of few bins", "u32", 16384, 0, 0},
+      {&sweep_shapes, "reshape of a permuted tile", "bf16", 128, 128, 0},
+      {&sweep_shapes, "interleave", "i64", 64, 256, 1},
+      {&sweep_shapes, "trans", "i1", 512, 128, 0},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    sweep_setting s = {.type = sweep_type_named(list[i].type),
+                       .rank = list[i].columns ? 2 : 1,
+                       .shape = {list[i].rows, list[i].columns},
+                       .axis = list[i].axis,
+                       .num_warps = i % 2 ? 8 : 4,
+                       .chip = i % 2 ? "m4" : "m1"};
+    sweep_run_row(sw, list[i].area, list[i].op, &s);
+  }
+}
+
 static int open_sweep(void **state) {
   (void)state;
   sw = sweep_open();
@@ -103,6 +130,7 @@ int main(void) {
       cmocka_unit_test(loops_and_branches_around_tiles),
       cmocka_unit_test(transposed_operands_are_not_copied),
       cmocka_unit_test(texts_do_not_grow_with_tiles),
+      cmocka_unit_test(tiles_larger_than_threadgroup_memory_go_in_turns),
       cmocka_unit_test(what_was_run_is_right),
   };
   cmocka_set_test_filter(getenv("OP_SWEEP_TESTS"));

@@ -110,6 +110,9 @@ typedef struct msl_region {
   uint32_t from, to;  /* live positions, both inclusive */
   uint32_t row, pitch;/* elements a row, and from row to row */
   uint32_t packed_bytes; /* without gaps between rows; 0: has none */
+  uint32_t elements;  /* of a tile that may go through in turns; or 0 */
+  uint32_t turns;     /* log2 of their number; emitter_turns.c */
+  const char *turn;   /* the variable that counts them, as printing goes on */
   bool written, read; /* since the last barrier, as printing goes on */
   bool is_array;      /* the kernel's own: ttm.shared_alloc */
   bool is_atomic;     /* ... of atomics, declared outside of the pool */
@@ -522,6 +525,21 @@ void msl_tensor_dot(emitter *e, tm_inst inst);
 /* ---- emitter_pool.c --------------------------------------------------- */
 
 /* Declares a region that lives from instruction `from` to `to`. */
+/* ---- emitter_turns.c -------------------------------------------------- */
+
+/* Halves the largest region of a tile that may go through in turns. */
+bool msl_turns_add(emitter *e);
+/* Around what stores and loads the tile: nothing when there is one turn. */
+void msl_turns_open(emitter *e, msl_region *region);
+void msl_turns_close(emitter *e, msl_region *region);
+/* An element's place in the region; *when: the condition that this is its
+ * turn, or NULL. */
+msl_expr msl_turns_place(emitter *e, const msl_region *region, msl_expr at,
+                         const char **when);
+/* to = what the region holds, when this is its turn. */
+void msl_turns_load(emitter *e, const char *type, const char *to,
+                    const char *from, const char *when);
+
 void msl_region_add(emitter *e, tm_inst inst, uint32_t operand,
                     const char *hint, const char *type, uint32_t bytes,
                     uint32_t row, uint32_t pitch, tm_inst from, tm_inst to);

@@ -33,6 +33,20 @@ tm_convert_kind msl_convert_kind(emitter *e, tm_inst inst) {
   return plan_of(e, inst)->kind;
 }
 
+/* The elements at a point of a layout, as memory of the region; *when: see
+ * msl_turns_place. */
+static const char *place_of(emitter *e, const msl_region *region,
+                            const tm_layout *layout, const msl_point *p,
+                            tm_scalar scalar, uint32_t width,
+                            const char **when) {
+  msl_expr at = msl_tile_index(e, layout, p, region->row, region->pitch);
+  at = msl_turns_place(e, region, at, when);
+  return width ? msl_text(e, "*(threadgroup %s *)(%s + %s)",
+                          tile_type(e, scalar, 1u << width), region->name,
+                          msl_paren(e, at, MSL_ADD))
+               : msl_text(e, "%s[%s]", region->name, at.text);
+}
+
 /* tile[...] = source, by the one thread of those with copies. */
 void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
                     const tm_layout *layout, uint32_t width) {
@@ -45,12 +59,10 @@ void msl_store_tile(emitter *e, const msl_region *region, tm_value source,
   if (scalar == TM_I1)
     x = msl_primary(msl_text(e, "%s(%s)", tile_type(e, scalar, 1u << width),
                              x.text), 1u << width);
-  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
-  const char *place =
-      width ? msl_text(e, "*(threadgroup %s *)(%s + %s)",
-                       tile_type(e, scalar, 1u << width), region->name,
-                       msl_paren(e, at, MSL_ADD))
-            : msl_text(e, "%s[%s]", region->name, at.text);
+  const char *when;
+  const char *place = place_of(e, region, layout, &p, scalar, width, &when);
+  if (when && guard) guard = msl_text(e, "%s && %s", guard, when);
+  else if (when) guard = when;
   if (guard) msl_line(e, "if (%s) %s = %s;", guard, place, x.text);
   else msl_line(e, "%s = %s;", place, x.text);
   if (var) msl_close(e);
@@ -83,8 +95,9 @@ bool msl_convert_plan(emitter *e, tm_inst inst) {
   if (plan->kind != TM_CONVERT_THREADGROUP) return true;
   msl_region_add(e, inst, 0, hint, element, plan->bytes, plan->pad_every,
                  plan->pad_every + plan->pad, inst, inst);
-  msl_region_of(e, inst, 0)->packed_bytes =
-      (uint32_t)tm_type_numel(type) * msl_register_bytes(scalar);
+  msl_region *region = msl_region_of(e, inst, 0);
+  region->elements = (uint32_t)tm_type_numel(type);
+  region->packed_bytes = region->elements * msl_register_bytes(scalar);
   return true;
 }
 
@@ -102,6 +115,7 @@ static void through_memory(emitter *e, tm_inst inst,
   msl_region *region = msl_region_of(e, inst, 0);
   tm_value from = d->operands[0], to = d->results;
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, to));
+  msl_turns_open(e, region);
   msl_region_write(e, region);
   msl_store_tile(e, region, from, msl_layout(e, from),
                  log2_of(plan->store_width));
@@ -113,15 +127,13 @@ static void through_memory(emitter *e, tm_inst inst,
   const char *var =
       msl_loop(e, width ? "c" : "r", 1u << (layout->n_reg - width));
   msl_point p = msl_point_all(var, layout->n_reg, width);
-  msl_expr at = msl_tile_index(e, layout, &p, region->row, region->pitch);
-  const char *x =
-      width ? msl_text(e, "*(threadgroup %s *)(%s + %s)",
-                       tile_type(e, scalar, 1u << width), region->name,
-                       msl_paren(e, at, MSL_ADD))
-            : msl_text(e, "%s[%s]", region->name, at.text);
+  const char *when;
+  const char *x = place_of(e, region, layout, &p, scalar, width, &when);
   if (scalar == TM_I1) x = msl_text(e, "%s != 0", x);
-  msl_line(e, "%s = %s;", msl_array_entry(e, to, &p), x);
+  msl_turns_load(e, msl_type(e, scalar, 1u << width),
+                 msl_array_entry(e, to, &p), x, when);
   if (var) msl_close(e);
+  msl_turns_close(e, region);
 }
 
 /* Source register and lane of destination register 0 and of each bit, if

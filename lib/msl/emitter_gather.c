@@ -18,6 +18,13 @@ static uint32_t numel_of(const tm_layout *layout) {
   return 1u << bits;
 }
 
+static void may_take_turns(emitter *e, tm_inst inst, uint32_t numel,
+                           uint32_t size) {
+  msl_region *region = msl_region_of(e, inst, 0);
+  region->elements = numel;
+  region->packed_bytes = numel * size;
+}
+
 bool msl_gather_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   tm_value source = d->operands[0];
@@ -26,6 +33,7 @@ bool msl_gather_plan(emitter *e, tm_inst inst) {
   if (d->op == TM_HISTOGRAM) {
     msl_region_add(e, inst, 0, "numbers", "int", numel * 4, numel, numel,
                    inst, inst);
+    may_take_turns(e, inst, numel, 4);
     return true;
   }
   if (scalar == TM_VOID) {
@@ -36,6 +44,7 @@ bool msl_gather_plan(emitter *e, tm_inst inst) {
   uint32_t size = msl_register_bytes(scalar);
   msl_region_add(e, inst, 0, "gathered_from", type, numel * size, numel,
                  numel, inst, inst);
+  may_take_turns(e, inst, numel, size);
   return true;
 }
 
@@ -54,6 +63,7 @@ void msl_gather(emitter *e, tm_inst inst) {
   msl_region *region = msl_region_of(e, inst, 0);
   e->values[d->results].name = msl_name_of(e, d->results, "gathered");
   msl_declare_array(e, d->results);
+  msl_turns_open(e, region);
   msl_region_write(e, region);
   msl_store_tile(e, region, source, from, 0);
   msl_region_read(e, region);
@@ -74,10 +84,15 @@ void msl_gather(emitter *e, tm_inst inst) {
     }
     msl_sum_add(&sum, shifted(e, x, shift));
   }
-  bool is_bool = msl_scalar_of(tm_type_of(e->ir, source)) == TM_I1;
-  msl_line(e, "%s = %s[%s]%s;", msl_array_entry(e, d->results, &p),
-           region->name, msl_sum_text(e, &sum).text, is_bool ? " != 0" : "");
+  tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, source));
+  const char *when;
+  msl_expr at = msl_turns_place(e, region, msl_sum_text(e, &sum), &when);
+  const char *element = msl_text(e, "%s[%s]%s", region->name, at.text,
+                                 scalar == TM_I1 ? " != 0" : "");
+  msl_turns_load(e, msl_type(e, scalar, 1),
+                 msl_array_entry(e, d->results, &p), element, when);
   if (var) msl_close(e);
+  msl_turns_close(e, region);
 }
 
 static void store_numbers(emitter *e, tm_inst inst, uint32_t bins) {
@@ -100,11 +115,27 @@ static void store_numbers(emitter *e, tm_inst inst, uint32_t bins) {
         e, "%s && %s", inside,
         msl_paren(e, msl_eval(e, d->operands[1], &p), MSL_EQUALITY));
   msl_line(e, "const bool %s = %s;", counts, inside);
+  const char *when;
+  at = msl_turns_place(e, region, at, &when);
   const char *text = msl_text(e, "%s[%s] = %s ? int(%s) : -1;", region->name,
                               at.text, counts, number);
+  if (when && guard) guard = msl_text(e, "%s && %s", guard, when);
+  else if (when) guard = when;
   if (guard) msl_line(e, "if (%s) %s", guard, text);
   else msl_line(e, "%s", text);
   if (var) msl_close(e);
+}
+
+/* How often a bin is among the numbers that the region holds. */
+static const char *count_bin(emitter *e, const msl_region *region,
+                             const char *bin) {
+  const char *count = msl_name(e, "count"), *i = msl_name(e, "i");
+  msl_line(e, "int %s = 0;", count);
+  msl_open(e, "for (int %s = 0; %s < %u; ++%s)", i, i,
+           (unsigned)(region->row >> region->turns), i);
+  msl_line(e, "%s += int(%s[%s] == %s);", count, region->name, i, bin);
+  msl_close(e);
+  return count;
 }
 
 void msl_histogram(emitter *e, tm_inst inst) {
@@ -112,25 +143,26 @@ void msl_histogram(emitter *e, tm_inst inst) {
   tm_value v = d->results;
   const tm_layout *to = msl_layout(e, v);
   msl_region *region = msl_region_of(e, inst, 0);
-  uint32_t bins = numel_of(to);
   e->values[v].name = msl_name_of(e, v, "histogram");
   msl_declare_array(e, v);
+  msl_turns_open(e, region);
   msl_region_write(e, region);
-  store_numbers(e, inst, bins);
+  store_numbers(e, inst, numel_of(to));
   msl_region_read(e, region);
   const char *type =
       msl_type(e, msl_scalar_of(tm_type_of(e->ir, v)), 1);
   const char *var = msl_loop(e, "r", 1u << to->n_reg);
   msl_point p = msl_point_all(var, to->n_reg, 0);
-  const char *bin = msl_name(e, "bin"), *count = msl_name(e, "count");
+  const char *bin = msl_name(e, "bin");
   msl_line(e, "const int %s = %s;", bin,
            msl_coordinate(e, to, &p, 0, to->dim_bits[0], 0).text);
-  msl_line(e, "int %s = 0;", count);
-  const char *i = msl_name(e, "i");
-  msl_open(e, "for (int %s = 0; %s < %u; ++%s)", i, i,
-           (unsigned)region->row, i);
-  msl_line(e, "%s += int(%s[%s] == %s);", count, region->name, i, bin);
-  msl_close(e);
-  msl_line(e, "%s = %s(%s);", msl_array_entry(e, v, &p), type, count);
+  const char *count = count_bin(e, region, bin);
+  const char *entry = msl_array_entry(e, v, &p);
+  if (region->turn)
+    msl_line(e, "%s = %s(%s) + (%s == 0 ? %s(0) : %s);", entry, type, count,
+             region->turn, type, entry);
+  else
+    msl_line(e, "%s = %s(%s);", entry, type, count);
   if (var) msl_close(e);
+  msl_turns_close(e, region);
 }

@@ -118,7 +118,8 @@ static bool fit(emitter *e) {
   for (int unpadded = 0; unpadded < 2 && e->array_bytes <= limit; unpadded++) {
     if (unpadded) drop_padding(e), msl_stage_fit(e);
     do e->pool_bytes = msl_pool_place(e);
-    while (e->pool_bytes + e->array_bytes > limit && msl_stage_shrink(e));
+    while (e->pool_bytes + e->array_bytes > limit &&
+           (msl_stage_shrink(e) || (unpadded && msl_turns_add(e))));
     if (e->pool_bytes + e->array_bytes <= limit) return true;
   }
   return false;

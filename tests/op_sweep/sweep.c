@@ -433,6 +433,20 @@ static void run_rows(sweep *sw, const sweep_area *area, size_t first,
   }
 }
 
+void sweep_run_row(sweep *sw, const sweep_area *area, const char *name,
+                   const sweep_setting *s) {
+  sw->area = area->name;
+  for (size_t i = 0; i < area->n_rows; i++) {
+    const sweep_row *row = &area->rows[i];
+    if (strcmp(row->name, name) != 0) continue;
+    sweep_kernel k;
+    sweep_write(&k, &row, 1, s);
+    assert_int_equal(sweep_run(sw, &k), SWEEP_EQUAL);
+    return;
+  }
+  fail_msg("no row %s", name);
+}
+
 static void run_setting(sweep *sw, const sweep_area *area,
                         const sweep_setting *s, uint32_t rarity) {
   for (size_t first = 0; first < area->n_rows; first += area->bundle) {

@@ -173,6 +173,9 @@ bool sweep_is_long(const sweep *sw);
 /* The MSL of each row of the area does not grow with the tile: from 4096 to
  * 65536 elements by a half at most. */
 void sweep_check_lengths(sweep *sw, const sweep_area *area);
+/* The row of that name at that setting alone; it must be equal. */
+void sweep_run_row(sweep *sw, const sweep_area *area, const char *name,
+                   const sweep_setting *s);
 void sweep_begin(sweep *sw, const char *area);
 /* Runs one kernel and counts its operations. The text is freed. */
 sweep_outcome sweep_run(sweep *sw, sweep_kernel *k);
