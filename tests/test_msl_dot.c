@@ -626,6 +626,113 @@ static void a_tile_for_a_product_alone_is_copied_16_bytes_at_once(
   device_close(&t);
 }
 
+/* ---- tiles that are carried to the next iteration ------------------------- */
+
+static const char carried_source[] =
+    "import triton\n"
+    "import triton.language as tl\n"
+    "@triton.jit\n"
+    "def k(A, B, C, n, OTHER: tl.constexpr, TRANS: tl.constexpr):\n"
+    "    m = tl.arange(0, 64)\n"
+    "    kk = tl.arange(0, 32)\n"
+    "    acc = tl.zeros((64, 64), tl.float32)\n"
+    "    for i in range(0, 3):\n"
+    "        a = tl.load(A + i * 2048 + m[:, None] * 32 + kk[None, :],\n"
+    "                    mask=kk[None, :] < n, other=OTHER)\n"
+    "        if TRANS:\n"
+    "            b = tl.load(B + i * 2048 + m[:, None] * 32 + kk[None, :],\n"
+    "                        mask=kk[None, :] < n, other=0.0).T\n"
+    "        else:\n"
+    "            b = tl.load(B + i * 2048 + kk[:, None] * 64 + m[None, :])\n"
+    "        acc = tl.dot(a, b, acc, input_precision='ieee')\n"
+    "    tl.store(C + m[:, None] * 64 + m[None, :], acc)\n";
+
+typedef struct carried {
+  tm_dtype type;
+  const char *pointer, *size; /* in the signature */
+  int n;                      /* of 32 along K the first n are loaded */
+  bool ones, trans;           /* others are 1, not 0 */
+  uint32_t warps;
+  int packed;                 /* arrays of 16 bytes an entry in the text */
+} carried;
+
+static void compare_carried(const carried *p, const numbers *a,
+                            const numbers *b, const float *c) {
+  for (int i = 0; i < 64 * 64; i++) {
+    double want = 0, size = 0;
+    for (int x = 0; x < 3 * 32; x++) {
+      int tile = x / 32 * 2048, k = x % 32;
+      bool there = k < p->n;
+      double u = there ? a->value[tile + i / 64 * 32 + k] : p->ones;
+      double v = !p->trans ? b->value[tile + k * 64 + i % 64]
+                 : there ? b->value[tile + i % 64 * 32 + k] : 0;
+      want += u * v;
+      size += fabs(u * v);
+    }
+    if (!(fabs((double)c[i] - want) <= 96 * 0x1p-23 * size))
+      fail_msg("%s, %d of 32, others %d, turned %d, %u simdgroups: element %d "
+               "is %.9g, not %.9g", p->pointer, p->n, p->ones, p->trans,
+               (unsigned)p->warps, i, (double)c[i], want);
+  }
+}
+
+static void check_carried(carried p) {
+  device_test t = device_open(NULL, carried_source);
+  numbers a = random_numbers(&t, 3 * 2048, p.type);
+  numbers b = random_numbers(&t, 3 * 2048, p.type);
+  tm_buffer *c = device_array(&t, 64 * 64, 4);
+  char signature[96];
+  snprintf(signature, sizeof signature, "*%s:16, *%s:16, *fp32:16, %s, %s, %s",
+           p.pointer, p.pointer, p.size, p.ones ? "1.0" : "0.0",
+           p.trans ? "true" : "false");
+  tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+  options.signature = signature;
+  options.chip = "m1";
+  options.num_stages = 4;
+  options.num_warps = p.warps;
+  tm_kernel *kernel = NULL;
+  assert_int_equal(
+      tm_compile(&kernel, t.context, t.module, "k", &options, NULL), TM_OK);
+  int packed = 0;
+  const char *text = tm_kernel_text(kernel, TM_STAGE_MSL);
+  for (const char *at = text; (at = strstr(at, "uint4 ")); at++) {
+    const char *end = at + strcspn(at, ";=(");
+    packed += *end == ';' && end[-1] == ']';
+  }
+  assert_int_equal(packed, p.packed);
+  tm_arg args[] = {tm_arg_buffer(a.buffer, 0), tm_arg_buffer(b.buffer, 0),
+                   tm_arg_buffer(c, 0), tm_arg_int(p.n)};
+  assert_int_equal(
+      tm_launch(t.stream, kernel, tm_grid_1d(1), args, 4, NULL), TM_OK);
+  assert_int_equal(tm_stream_synchronize(t.stream, TM_WAIT_FOREVER, NULL),
+                   TM_OK);
+  compare_carried(&p, &a, &b, tm_buffer_contents(c));
+  tm_kernel_destroy(kernel);
+  release(&a);
+  release(&b);
+  tm_buffer_destroy(c);
+  device_close(&t);
+}
+
+/* Three arrays a tile (before the loop, carried, loaded for the next one) hold
+ * 16 bytes an entry, unless elements have to be looked at: what stands behind
+ * a mask is not zero, or is decided for each of them. */
+static void carried_tiles_stay_as_memory_has_them(void **state) {
+  (void)state;
+  static const carried list[] = {
+      {F16, "fp16", "i32:16", 16, false, true, 4, 6},
+      {F16, "fp16", "i32:16", 32, false, false, 2, 6},
+      {BF16, "bf16", "i32:16", 16, false, true, 4, 6},
+      {BF16, "bf16", "i32:16", 16, true, false, 4, 3},
+      {F16, "fp16", "i32:16", 16, true, false, 4, 3},
+      {F16, "fp16", "i32", 19, false, true, 4, 0},
+      {F16, "fp16", "i32:16", 16, false, true, 8, 0}, /* one entry a tile */
+      {F32, "fp32", "i32:16", 16, false, true, 4, 0},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    check_carried(list[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_multiplies),
@@ -642,6 +749,7 @@ int main(void) {
       cmocka_unit_test(tiles_are_copied_with_what_stands_behind_their_masks),
       cmocka_unit_test(
           a_tile_for_a_product_alone_is_copied_16_bytes_at_once),
+      cmocka_unit_test(carried_tiles_stay_as_memory_has_them),
   };
   setenv("SOFTMETAL_CHIP", "m4", 0);
   setenv("TRITON_METAL_CHIP", "m1", 1);

@@ -359,8 +359,15 @@ static bool is_root(const emitter *e, tm_inst inst) {
   return false;
 }
 
+/* Is inst printed in the group's innermost loop? */
+static bool is_inside(const emitter *e, tm_inst inst) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  return is_root(e, inst) &&
+         !(d->op == TM_LOAD && e->values[d->results].packed);
+}
+
 /* log2 of the vectors in the group's widest accesses. */
-static uint32_t wide_bits(emitter *e, const msl_group *group) {
+uint32_t msl_group_wide_bits(emitter *e, const msl_group *group) {
   uint32_t wide = 0;
   for (uint32_t i = 0; i < group->insts.len; i++) {
     uint32_t bits = msl_wide_bits(e, group->insts.data[i]);
@@ -389,12 +396,7 @@ static void wide_accesses(emitter *e, const msl_group *group, uint32_t wide,
   }
 }
 
-void msl_emit_group(emitter *e, msl_group *group) {
-  bool any = false;
-  for (uint32_t i = 0; i < group->insts.len; i++)
-    any = any || is_root(e, group->insts.data[i]);
-  if (!any) return;
-  msl_order(e, group->insts.data, group->insts.len);
+static void declare_results(emitter *e, const msl_group *group) {
   for (uint32_t i = 0; i < group->insts.len; i++) {
     const tm_inst_data *d = tm_get(e->ir, group->insts.data[i]);
     for (uint32_t k = 0; k < d->n_results; k++) {
@@ -407,7 +409,35 @@ void msl_emit_group(emitter *e, msl_group *group) {
         msl_declare_array(e, v);
     }
   }
-  uint32_t wide = wide_bits(e, group);
+}
+
+static void group_inst(emitter *e, tm_inst inst, const msl_point *point) {
+  if (!is_inside(e, inst)) return;
+  msl_source(e, inst);
+  switch (tm_get(e->ir, inst)->op) {
+    case TM_LOAD:
+      if (msl_is_volatile(e, inst)) msl_atomic(e, inst, point);
+      else msl_load(e, inst, point);
+      break;
+    case TM_STORE: msl_store(e, inst, point); break;
+    case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
+    case TM_ATOMIC_STORE:
+      msl_atomic(e, inst, point);
+      break;
+    default: element_root(e, inst, point); break;
+  }
+}
+
+void msl_emit_group(emitter *e, msl_group *group) {
+  bool any = false, inside = false;
+  for (uint32_t i = 0; i < group->insts.len; i++) {
+    any = any || is_root(e, group->insts.data[i]);
+    inside = inside || is_inside(e, group->insts.data[i]);
+  }
+  if (!any) return;
+  msl_order(e, group->insts.data, group->insts.len);
+  declare_results(e, group);
+  uint32_t wide = msl_group_wide_bits(e, group);
   uint32_t trips = 1u << (group->n_reg - group->width - wide);
   const char *var = msl_loop(e, group->width ? "c" : "r", trips);
   msl_point point = msl_point_all(var, group->n_reg, group->width);
@@ -416,28 +446,15 @@ void msl_emit_group(emitter *e, msl_group *group) {
     e->outer = msl_point_component(&e->outer, 0);
     e->outer.var[1].n = 0;
     wide_accesses(e, group, wide, TM_LOAD);
+  }
+  if (wide && inside) {
     e->half_var = msl_loop(e, "h", 1u << wide);
     point = msl_point_nested(var, e->half_var, group->n_reg, group->width,
                              wide);
   }
-  for (uint32_t i = 0; i < group->insts.len && !e->failed; i++) {
-    tm_inst inst = group->insts.data[i];
-    if (!is_root(e, inst)) continue;
-    msl_source(e, inst);
-    switch (tm_get(e->ir, inst)->op) {
-      case TM_LOAD:
-        if (msl_is_volatile(e, inst)) msl_atomic(e, inst, &point);
-        else msl_load(e, inst, &point);
-        break;
-      case TM_STORE: msl_store(e, inst, &point); break;
-      case TM_ATOMIC_RMW: case TM_ATOMIC_CAS: case TM_ATOMIC_LOAD:
-      case TM_ATOMIC_STORE:
-        msl_atomic(e, inst, &point);
-        break;
-      default: element_root(e, inst, &point); break;
-    }
-  }
-  if (wide) {
+  for (uint32_t i = 0; i < group->insts.len && !e->failed; i++)
+    group_inst(e, group->insts.data[i], &point);
+  if (wide && inside) {
     msl_close(e);
     wide_accesses(e, group, wide, TM_STORE);
   }

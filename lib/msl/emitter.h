@@ -81,6 +81,8 @@ typedef struct msl_value {
   uint32_t roots;     /* pointers: a bit for each buffer it may point into */
   tm_value storage;   /* whose array it shares; itself normally */
   uint8_t width;      /* log2 of the vector width of its array */
+  bool packed;        /* its array holds 16 bytes an entry, as memory does:
+                         eight elements that are only copied */
   uint8_t depth;      /* expressions nested at its use, if AT_USE */
   uint8_t cost;       /* operations of the expression, if cheap */
   bool cheap;         /* only ranges, constants, scalars, integer arithmetic */
@@ -420,6 +422,7 @@ void msl_store(emitter *e, tm_inst inst, const msl_point *point);
  * the vectors in it, or 0. Its group walks them in an inner loop, between
  * the load and the store of all 16 bytes. */
 uint32_t msl_wide_bits(emitter *e, tm_inst inst);
+uint32_t msl_group_wide_bits(emitter *e, const msl_group *group); /* emit.c */
 void msl_load_wide(emitter *e, tm_inst inst, const msl_point *outer);
 /* Is what msl_load_wide leaves in raw eight elements of the load's result,
  * those behind its mask included? */
@@ -491,6 +494,8 @@ void msl_control(emitter *e, tm_inst inst);
 
 /* Fills e->stagings. */
 void msl_stage_find(emitter *e);
+/* Carried tiles whose registers stay as memory has them; once all is planned. */
+void msl_stage_pack(emitter *e);
 /* Declares the region of a staged conversion. */
 void msl_stage_plan(emitter *e, tm_inst inst);
 /* Makes staged tiles take less memory; false when nothing more helps. */

@@ -104,8 +104,8 @@ static msl_expr read_array(emitter *e, tm_value v, const msl_point *point) {
 }
 
 const char *msl_array_entry(emitter *e, tm_value v, const msl_point *point) {
-  return point->n_comp == 0 ? read_register(e, v, point).text
-                            : entry_text(e, v, point);
+  return point->n_comp == 0 && !e->values[v].packed
+             ? read_register(e, v, point).text : entry_text(e, v, point);
 }
 
 void msl_declare_array(emitter *e, tm_value v) {
@@ -113,7 +113,8 @@ void msl_declare_array(emitter *e, tm_value v) {
   uint32_t entries = 1u << (msl_reg_bits(e, v) - value->width);
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, v));
   const char *type =
-      value->place == MSL_IN_FRAGMENTS
+      value->packed ? "uint4"
+      : value->place == MSL_IN_FRAGMENTS
           ? msl_text(e, "simdgroup_%s8x8", msl_type(e, scalar, 1))
           : msl_type(e, scalar, 1u << value->width);
   if (entries > 1)
@@ -143,8 +144,21 @@ static bool fill_fragments(emitter *e, tm_value dst, const char *name,
   return true;
 }
 
+static void copy_packed(emitter *e, tm_value dst, const char *name,
+                        tm_value src) {
+  const msl_value *value = &e->values[dst];
+  const char *var = msl_loop(e, "c", 1u << (msl_reg_bits(e, dst) -
+                                            value->width));
+  msl_line(e, "%s[%s] = %s[%s];", name, var, e->values[src].name, var);
+  msl_close(e);
+}
+
 void msl_copy_as(emitter *e, tm_value dst, const char *name, tm_value src) {
   msl_value *value = &e->values[e->values[dst].storage];
+  if (value->packed) {
+    copy_packed(e, dst, name, src);
+    return;
+  }
   if (fill_fragments(e, dst, name, src)) return;
   uint32_t n_reg = msl_reg_bits(e, dst);
   bool whole = value->place == MSL_IN_ARRAY;

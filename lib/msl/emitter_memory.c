@@ -423,6 +423,12 @@ void msl_load_wide(emitter *e, tm_inst inst, const msl_point *outer) {
   if (!is_always_true(e, a.mask))
     mask = msl_paren(e, msl_eval(e, a.mask, outer), MSL_EQUALITY);
   const char *place = wide_place(e, &a, outer);
+  if (e->values[v].packed) {
+    const char *entry = msl_array_entry(e, v, outer);
+    if (mask) msl_line(e, "%s = %s ? %s : uint4(0u);", entry, mask, place);
+    else msl_line(e, "%s = %s;", entry, place);
+    return;
+  }
   tm_name name = tm_val(e->ir, v)->name;
   e->raw[inst] = msl_name(e, name ? msl_text(e, "%s_raw", name) : "raw");
   if (mask)

@@ -1018,5 +1018,7 @@ bool msl_plan(emitter *e) {
   each_inst(e, body, share_of_inst, NULL);
   each_inst(e, body, requirements_of_inst, NULL);
   msl_tensor_plan(e);
-  return !e->failed && msl_pool_assign(e);
+  if (e->failed || !msl_pool_assign(e)) return false;
+  msl_stage_pack(e);
+  return true;
 }

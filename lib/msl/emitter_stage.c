@@ -524,6 +524,8 @@ static const char *value_at(const store *t, const msl_point *p,
                             uint32_t width) {
   emitter *e = t->e;
   tm_inst load = t->s->load;
+  if (e->values[t->s->source].packed)
+    return msl_array_entry(e, t->s->source, p);
   if (load && width == 3 && msl_is_wide_copy(e, load)) {
     msl_point first = *p;
     first.n_comp = 0;
@@ -575,21 +577,76 @@ static void store_tile(store *t, uint32_t windows) {
   if (var) msl_close(e);
 }
 
-void msl_stage(emitter *e, tm_inst inst, const char *window) {
+static store store_of(emitter *e, tm_inst inst, const char *window) {
   const msl_staging *s = e->stagings[inst];
-  uint32_t windows = windows_of(e, s);
-  if (s->twin) return; /* it is there */
   store t = {.e = e, .s = s, .region = msl_region_of(e, inst, 0),
-             .to = drop_top(&s->layout, k_dim(s), windows),
-             .window = window, .guard = msl_one_copy(e, &s->layout)};
+             .to = drop_top(&s->layout, k_dim(s), windows_of(e, s)),
+             .window = window};
   for (uint32_t i = 0; i < s->layout.n_reg; i++)
     if (t.to.reg[i]) t.kept[t.n_kept++] = 1u << i;
+  return t;
+}
+
+void msl_stage(emitter *e, tm_inst inst, const char *window) {
+  const msl_staging *s = e->stagings[inst];
+  if (s->twin) return; /* it is there */
+  store t = store_of(e, inst, window);
+  t.guard = msl_one_copy(e, &s->layout);
   if (s->load) {
     msl_order(e, &s->load, 1);
     msl_source(e, s->load);
   }
   msl_region_write(e, msl_region_of(e, inst, 0));
-  store_tile(&t, windows);
+  store_tile(&t, windows_of(e, s));
+}
+
+/* ---- carried as memory has it ------------------------------------------- */
+
+/* v is loaded 16 bytes at a time, for the carried value alone. */
+static bool can_load_packed(emitter *e, tm_value v, tm_value carried) {
+  tm_inst load = tm_val(e->ir, v)->def;
+  const msl_value *value = &e->values[v];
+  return load && tm_get(e->ir, load)->op == TM_LOAD && e->group_of[load] &&
+         value->uses == 1 && value->place == MSL_IN_ARRAY &&
+         value->storage == v && msl_is_wide_copy(e, load) &&
+         tm_layout_equal(msl_layout(e, v), msl_layout(e, carried)) &&
+         msl_group_wide_bits(
+             e, &e->groups.data[e->group_of[load] - 1]) == 1;
+}
+
+static void pack(emitter *e, tm_value v) {
+  e->values[v].packed = true;
+  e->values[v].width = 3;
+}
+
+/* A tile that each iteration of a loop loads for the next one (prefetch.c) and
+ * that is then stored for a dot stands in registers as memory has it, if all
+ * move 16 bytes: nothing reads its elements. */
+static void pack_carried(emitter *e, tm_inst inst) {
+  const msl_staging *s = e->stagings[inst];
+  tm_value v = s->source;
+  tm_block block = tm_val(e->ir, v)->block;
+  if (tm_val(e->ir, v)->def || e->values[v].uses != 1 || s->twin ||
+      e->values[v].place != MSL_IN_ARRAY || msl_reg_bits(e, v) <= 3)
+    return;
+  tm_inst loop = tm_blk(e->ir, block)->parent;
+  if (!loop || tm_get(e->ir, loop)->op != TM_FOR) return;
+  const tm_inst_data *d = tm_get(e->ir, loop);
+  const tm_inst_data *yield = tm_get(e->ir, tm_blk(e->ir, block)->last);
+  uint32_t i = 0;
+  while (tm_blk(e->ir, block)->args[1 + i] != v) i++;
+  tm_value first = d->operands[3 + i], next = yield->operands[i];
+  store t = store_of(e, inst, NULL);
+  if (element_bytes(s) != 2 || store_bits(&t) != 3 ||
+      e->values[d->results + i].uses || !can_load_packed(e, first, v) ||
+      !can_load_packed(e, next, v))
+    return;
+  pack(e, v), pack(e, first), pack(e, next);
+}
+
+void msl_stage_pack(emitter *e) {
+  for (tm_inst i = 1; i < e->ir->insts.len; i++)
+    if (e->stagings[i] && tm_get(e->ir, i)->block) pack_carried(e, i);
 }
 
 /* ---- reading ------------------------------------------------------------ */
