@@ -62,6 +62,9 @@ tm_module *bench_module(const char *file); /* of examples/kernels */
 char *bench_read(const char *path, size_t *size);
 tm_kernel *bench_kernel(bench_gpu *gpu, tm_module *module, const char *name,
                         const char *signature, uint32_t num_warps);
+tm_kernel *bench_kernel_with(bench_gpu *gpu, tm_module *module,
+                             const char *name,
+                             const tm_compile_options *options);
 tm_buffer *bench_floats(bench_gpu *gpu, size_t count); /* random in [-1,1) */
 void bench_launch(bench_gpu *gpu, tm_kernel *kernel, tm_grid grid,
                   const tm_arg *args, size_t n); /* and wait */

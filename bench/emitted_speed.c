@@ -4,8 +4,8 @@
  * MSL of bench/msl, both on softmetal: what is measured is the text, as pair.c
  * says. The bar is 0.9 of the hand-written text's speed; beside plain C or
  * OpenBLAS it is 0.8 of what the hand-written text reaches there. Products for
- * a chip that stages tiles and for one that does not; the hand-written ones
- * read device memory.
+ * a chip that stages tiles, also with the next tile loaded ahead, and for one
+ * that does not; the hand-written ones read device memory.
  */
 #define _GNU_SOURCE
 #include "pair.h"
@@ -209,8 +209,10 @@ static void c_product(pair *p) {
   peer_matmul(p->c_data[0], p->c_data[1], out(p), SIDE, SIDE, SIDE);
 }
 
-static void product(const char *chip, const char *const *names) {
+static void product_of(const char *chip, const char *const *names,
+                       uint32_t stages) {
   pair p = pair_open(chip, own_module(), "gemm");
+  p.stages = stages;
   p.work = 2e-9 * SQUARE * SIDE, p.unit = "GFLOP/s";
   for (int i = 0; i < 2; i++)
     pair_fill(&p, pair_add_data(&p, SQUARE * 2, false), SQUARE, true);
@@ -228,6 +230,14 @@ static void product(const char *chip, const char *const *names) {
   for (int i = 0; i < 3; i++) give_and_bind(&p, i);
   pair_give_number(&p, SIDE);
   pair_finish(&p, names, SQUARE, 1e-3);
+}
+
+static void product(const char *chip, const char *const *names) {
+  product_of(chip, names, 0);
+}
+
+static void product_ahead(const char *chip, const char *const *names) {
+  product_of(chip, names, 4);
 }
 
 static void c_attention(pair *p) {
@@ -263,6 +273,8 @@ void bench_emitted(void) {
       {{"emitted layer norm", "  beside C: layer norm"}, "m1", layer_norm},
       {{"emitted sum", "  beside C: sum"}, "m1", sum},
       {{"emitted GEMM half, M1", "  beside C: GEMM, M1"}, "m1", product},
+      {{"emitted GEMM half, M1, 4 stages", "  beside C: GEMM, M1, 4 stages"},
+       "m1", product_ahead},
       {{"emitted GEMM half, M4", "  beside C: GEMM, M4"}, "m4", product},
       {{"emitted attention float, M1", "  beside C: attention, M1"}, "m1",
        attention},

@@ -46,18 +46,23 @@ tm_module *bench_module(const char *file) {
   return module;
 }
 
-tm_kernel *bench_kernel(bench_gpu *gpu, tm_module *module, const char *name,
-                        const char *signature, uint32_t num_warps) {
+tm_kernel *bench_kernel_with(bench_gpu *gpu, tm_module *module,
+                             const char *name,
+                             const tm_compile_options *options) {
   tm_kernel *kernel;
   tm_error *error = NULL;
+  bench_check(
+      tm_compile(&kernel, gpu->context, module, name, options, &error), error);
+  bench_check(tm_kernel_load(kernel, &error), error);
+  return kernel;
+}
+
+tm_kernel *bench_kernel(bench_gpu *gpu, tm_module *module, const char *name,
+                        const char *signature, uint32_t num_warps) {
   tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
   options.signature = signature;
   options.num_warps = num_warps;
-  bench_check(
-      tm_compile(&kernel, gpu->context, module, name, &options, &error),
-      error);
-  bench_check(tm_kernel_load(kernel, &error), error);
-  return kernel;
+  return bench_kernel_with(gpu, module, name, &options);
 }
 
 tm_buffer *bench_floats(bench_gpu *gpu, size_t count) {

@@ -89,7 +89,11 @@ void pair_launches(pair *p, const char *kernel, const char *signature,
                    msl_step step) {
   pair_launch *ours = &p->ours[p->n_launches];
   pair_step *theirs = &p->theirs[p->n_launches++];
-  ours->kernel = bench_kernel(&p->gpu, p->module, kernel, signature, warps);
+  tm_compile_options options = TM_COMPILE_OPTIONS_INIT;
+  options.signature = signature;
+  options.num_warps = warps;
+  options.num_stages = p->stages;
+  ours->kernel = bench_kernel_with(&p->gpu, p->module, kernel, &options);
   ours->grid = grid;
   theirs->step = step;
   theirs->step.pipeline = msl_pipeline(&p->metal, p->library, function);

@@ -40,6 +40,7 @@ typedef struct pair {
   pair_launch ours[PAIR_LAUNCHES];
   pair_step theirs[PAIR_LAUNCHES];
   size_t n_data, n_launches;
+  uint32_t stages;           /* of ours; 0: as they come */
   double work;               /* of one round, in units of `unit` */
   const char *unit;
   void (*c)(struct pair *p); /* in C, from data[..].metal[0] to the last
