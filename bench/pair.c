@@ -26,7 +26,7 @@
  * together, and of all rounds within a second the median counts: 0.945 to
  * 0.948 in three runs. softmetal's threads sleep when they wait, both sides
  * have as many threadgroups, so that on a quiet machine both ratios are the
- * same within 1%. Speeds are by the clock: theirs of that quarter of the rounds
+ * same within 2%. Speeds are by the clock: theirs of that quarter of the rounds
  * whose four runs together took least - a choice that knows no side - and ours
  * theirs times the ratio.
  *
