@@ -172,6 +172,21 @@ static void a_product_stands_where_it_is_added(void **state) {
   expect(&m, "a * b + 1.5f");
   expect_no(&m, "contract(off)");
   end(&m);
+  m = make(NULL, HEAD /* also when it has a name, as upstream contracts it */
+      "def k(x, y, c, d, BLOCK: tl.constexpr):\n"
+      "    i = tl.arange(0, BLOCK)\n"
+      "    a = tl.load(x + i)\n"
+      "    b = tl.load(y + i)\n"
+      "    product = a * b\n"
+      "    square = a * a\n"
+      "    scalar = c * d\n"
+      "    tl.store(y + i, (product + b) / (square + square * b)\n"
+      "             + (scalar + c))\n", "k",
+      "*fp32:16, *fp32:16, fp32, fp32, 512", "m1", 4);
+  expect(&m, "a * b + b");
+  expect(&m, "args.c * args.d + args.c");
+  expect(&m, " square = a * a;"); /* it is used twice */
+  end(&m);
 }
 
 /* ---- products ------------------------------------------------------------ */

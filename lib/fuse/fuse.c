@@ -165,8 +165,7 @@ static bool collect(fuser *f, tm_block block, uint32_t *part, bool nested) {
  * makes it one where the product has no other use. So a product must have as
  * many uses as in its kernel alone: passes may have made one of two equal ones
  * of several parts. For the same reason equal instructions are not looked for
- * again once values are passed, and what is passed has a name, by which the
- * emitter makes it a variable. */
+ * again once values are passed, and what is passed is a variable by itself. */
 static bool is_shared_product(const fuser *f, tm_value v, uint32_t part,
                               const uint32_t *part_of) {
   bool crossed = false;
@@ -297,7 +296,7 @@ static bool are_loads_covered(fuser *f, const access_list *list) {
 
 static void forward(fuser *f, const access *load, const access *store) {
   tm_value is = store->value;
-  /* A variable of its own: see shares_product. */
+  tm_val(f->ir, is)->is_apart = true; /* see shares_product */
   if (!tm_val(f->ir, is)->name)
     tm_val(f->ir, is)->name = tm_intern_cstr(
         &f->ir->names, f->request->params[store->param].label);

@@ -21,6 +21,7 @@ static tm_block clone_block(tm_ir *ir, tm_block from, tm_map *map,
     tm_value arg = tm_blk(ir, from)->args[a];
     tm_value copy = tm_block_add_arg(ir, to, tm_type_of(ir, arg));
     tm_val(ir, copy)->name = tm_val(ir, arg)->name;
+    tm_val(ir, copy)->is_apart = tm_val(ir, arg)->is_apart;
     tm_map_put(map, arg, copy);
   }
   tm_builder b = tm_build_at_end(ir, to);
@@ -47,6 +48,7 @@ tm_inst tm_ir_clone_inst(tm_builder *b, tm_inst from, tm_map *map,
   for (uint32_t r = 0; r < i.n_results; r++) {
     tm_value to = tm_get(ir, copy)->results + r;
     tm_val(ir, to)->name = tm_val(ir, i.results + r)->name;
+    tm_val(ir, to)->is_apart = tm_val(ir, i.results + r)->is_apart;
     tm_map_put(map, i.results + r, to);
   }
   return copy;

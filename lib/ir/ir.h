@@ -211,6 +211,7 @@ typedef struct tm_value_data {
   tm_block block;    /* the block whose argument it is, or 0 */
   uint32_t index;    /* which result or argument */
   tm_name name;      /* of the source variable, for readable output; or NULL */
+  bool is_apart;     /* rounded before it is used: no part of a contraction */
 } tm_value_data;
 
 typedef struct tm_inst_data {

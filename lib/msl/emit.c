@@ -249,7 +249,8 @@ static bool is_silent_scalar(const emitter *e, tm_inst inst) {
   if (msl_is_shared(e, d->results)) return true; /* taken apart at its uses */
   /* In a combine function nothing is counted: everything gets a variable. */
   return value->uses <= 1 && value->depth > 0 && !value->is_base &&
-         !tm_val(e->ir, d->results)->name;
+         (!tm_val(e->ir, d->results)->name ||
+          msl_joins_a_sum(e, d->results));
 }
 
 /* What a scalar without a name of its own is called: "x_base" for where a

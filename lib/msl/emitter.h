@@ -80,6 +80,7 @@ typedef struct msl_value {
   uint32_t uses;      /* operands that name it, views looked through */
   uint32_t roots;     /* pointers: a bit for each buffer it may point into */
   tm_value storage;   /* whose array it shares; itself normally */
+  bool is_added;      /* a sum or difference of floats uses it */
   uint8_t width;      /* log2 of the vector width of its array */
   bool packed;        /* its array holds 16 bytes an entry, as memory does:
                          eight elements that are only copied */
@@ -398,6 +399,8 @@ void msl_claim_custom_names(emitter *e);
 msl_expr msl_custom(emitter *e, tm_inst inst, const msl_expr *operands);
 /* A scalar (or R = 1 tile) value. */
 msl_expr msl_eval_scalar(emitter *e, tm_value v);
+/* Is v a product that is there for one sum, in whose expression it stands? */
+bool msl_joins_a_sum(const emitter *e, tm_value v);
 /* Text of x, in parentheses unless it binds at least as strongly as prec. */
 const char *msl_paren(emitter *e, msl_expr x, msl_prec prec);
 msl_expr msl_primary(const char *text, uint32_t lanes);

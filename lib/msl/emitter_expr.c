@@ -230,6 +230,14 @@ static bool is_product(const emitter *e, tm_value v) {
   return op == TM_MULF || op == TM_NEGF;
 }
 
+/* Upstream's compiler contracts a * b + c over statements, Metal's within an
+ * expression (MSL 1.6.3): a product that has a name in the source stands in
+ * the sum all the same, if that is all that it is for. */
+bool msl_joins_a_sum(const emitter *e, tm_value v) {
+  return e->values[v].uses <= 1 && e->values[v].is_added &&
+         is_product(e, v) && !tm_val(e->ir, v)->is_apart;
+}
+
 /* Gives x a variable if that reads better or saves work. */
 static msl_expr maybe_declare(emitter *e, tm_value v, const msl_point *point,
                               msl_expr x) {
@@ -237,6 +245,7 @@ static msl_expr maybe_declare(emitter *e, tm_value v, const msl_point *point,
   tm_type type = tm_type_element(tm_type_of(e->ir, v));
   bool named = tm_val(e->ir, v)->name != NULL;
   if (type->kind == TM_TYPE_POINTER) return x;
+  if (msl_joins_a_sum(e, v)) return x;
   if (value->uses <= 1 && !named &&
       (strlen(x.text) <= LONG_TEXT || is_product(e, v)))
     return x;

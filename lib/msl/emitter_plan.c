@@ -260,11 +260,14 @@ static void count_uses(emitter *e, tm_inst inst, void *data) {
   e->position[inst] = ++*(uint32_t *)data;
   if (msl_is_view(e, inst)) return; /* its users count for its source */
   if (d->op == TM_SPLAT) find_base(e, d);
+  bool sums = d->op == TM_ADDF || d->op == TM_SUBF;
   for (uint32_t i = 0; i < d->n_operands; i++) {
     tm_value v = d->operands[i];
     for (;;) {
       e->values[v].uses++;
       tm_inst def = tm_val(e->ir, v)->def;
+      bool here = def && tm_get(e->ir, def)->block == d->block;
+      e->values[v].is_added = e->values[v].is_added || (sums && here);
       if (!def || !msl_is_view(e, def)) break;
       v = tm_get(e->ir, def)->operands[0];
     }
@@ -584,7 +587,8 @@ static void cost_of_inst(emitter *e, tm_inst inst, void *data) {
     v->depth = (uint8_t)(class <= CLASS_VIEW ? depth : depth + 1);
     if (class == CLASS_SCALAR &&
         (v->depth > MAX_DEPTH || v->uses > 1 ||
-         tm_val(e->ir, d->results + i)->name))
+         (tm_val(e->ir, d->results + i)->name &&
+          !msl_joins_a_sum(e, d->results + i))))
       v->depth = 0; /* it will be a variable */
     if (class == CLASS_MEMORY) v->depth = 0;
     if (v->depth > MAX_DEPTH) {
