@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,40 @@ static void numbers_read_back_exactly(void **state) {
   tm_arena_free(&arena);
 }
 
+#define PRINTS_AS_C(...)                                     \
+  do {                                                       \
+    char want[300];                                          \
+    tm_buf got = tm_buf_in(&arena);                          \
+    tm_buf_puts(&got, "=");                                  \
+    snprintf(want, sizeof want, __VA_ARGS__);                \
+    tm_buf_printf(&got, __VA_ARGS__);                        \
+    assert_string_equal(tm_buf_text(&got) + 1, want);        \
+    assert_int_equal(got.len, strlen(want) + 1);             \
+  } while (0)
+
+/* The usual formats have a way of their own, the others are vsnprintf's. */
+static void text_is_formatted_as_printf_does(void **state) {
+  (void)state;
+  tm_arena arena;
+  tm_arena_init(&arena, 0);
+  char unended[3] = {'a', 'b', 'c'};
+  PRINTS_AS_C("plain, 100%%");
+  PRINTS_AS_C("%s", "");
+  PRINTS_AS_C("%s%s and %s", "a", "", "b c");
+  PRINTS_AS_C("%.*s|%.*s|%.*s", 3, unended, 9, "short", 0, "none");
+  PRINTS_AS_C("%*s|%*s|%*s", 7, "wide", 2, "longer", 0, "x");
+  PRINTS_AS_C("%*s|", -7, "left");
+  PRINTS_AS_C("%c%c", 'x', '%');
+  PRINTS_AS_C("%d %d %d %d", 0, -1, INT_MAX, INT_MIN);
+  PRINTS_AS_C("%u %u", 0u, UINT_MAX);
+  PRINTS_AS_C("%lld %lld %llu", LLONG_MAX, LLONG_MIN, ULLONG_MAX);
+  PRINTS_AS_C("%s, then %x, %5u, %-5d, %05d and %s", "a", 48879u, 7u, 7, 7,
+              "b");
+  PRINTS_AS_C("%g %.3f %zu %ld %p", 0.1, 2.5, (size_t)9, -9l, (void *)0);
+  PRINTS_AS_C("%-6s|%6s|%.2s", "ab", "cd", "efg");
+  tm_arena_free(&arena);
+}
+
 static void edit_distance_counts_swaps_as_one(void **state) {
   (void)state;
   assert_int_equal(tm_edit_distance("kitten", "sitting", 9), 3);
@@ -190,6 +225,7 @@ int main(void) {
       cmocka_unit_test(equal_names_are_equal_pointers),
       cmocka_unit_test(vectors_and_maps_grow),
       cmocka_unit_test(numbers_read_back_exactly),
+      cmocka_unit_test(text_is_formatted_as_printf_does),
       cmocka_unit_test(edit_distance_counts_swaps_as_one),
       cmocka_unit_test(the_caret_stands_under_its_column),
       cmocka_unit_test(errors_beyond_the_most_are_counted),

@@ -4,7 +4,8 @@
  *
  * Blocks are chained, newest first, and double in size up to 1 MiB so that a
  * tiny compile stays small and a large one makes few system calls. Memory is
- * zeroed by calloc once; blocks are never reused, so nothing is stale.
+ * zeroed as it is handed out: it is about to be written, and what is left of
+ * a block costs nothing.
  */
 #include "base.h"
 
@@ -52,9 +53,10 @@ static void add_block(tm_arena *arena, size_t need) {
   size_t size = arena->block ? arena->block->size * 2 : FIRST_BLOCK;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
   if (size < need) size = need;
-  struct tm_arena_block *block = calloc(1, HEADER + size);
+  struct tm_arena_block *block = malloc(HEADER + size);
   if (!block) exhausted(arena);
   block->size = size;
+  block->used = 0;
   block->older = arena->block;
   arena->block = block;
 }
@@ -71,7 +73,7 @@ void *tm_alloc(tm_arena *arena, size_t size) {
   void *memory = (char *)block + HEADER + block->used;
   block->used += size;
   arena->used += size;
-  return memory;
+  return memset(memory, 0, size);
 }
 
 void *tm_alloc_array(tm_arena *arena, size_t count, size_t size) {

@@ -73,7 +73,70 @@ void tm_buf_puts(tm_buf *buf, const char *text) {
   tm_buf_add(buf, text, strlen(text));
 }
 
+static void add_padded(tm_buf *buf, int width, const char *text, size_t n) {
+  for (; width > 0 && (size_t)width > n; width--) tm_buf_add(buf, " ", 1);
+  tm_buf_add(buf, text, n);
+}
+
+static void add_number(tm_buf *buf, unsigned long long x, bool negative) {
+  char digits[24], *p = digits + sizeof digits;
+  do *--p = (char)('0' + x % 10);
+  while (x /= 10);
+  if (negative) *--p = '-';
+  tm_buf_add(buf, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* Formats of text and whole numbers, which are nearly all that a compile
+ * prints, several times faster than vsnprintf does: %s %.*s %*s %c %u %d %llu
+ * %lld %%. False, with nothing added, when there is another. */
+static bool print_simple(tm_buf *buf, const char *fmt, va_list args) {
+  size_t start = buf->len;
+  for (const char *p; *fmt; fmt = p) {
+    p = fmt;
+    while (*p && *p != '%') p++;
+    if (p > fmt) tm_buf_add(buf, fmt, (size_t)(p - fmt));
+    if (!*p) break;
+    int width = 0, most = -1;
+    if (p[1] == '*') width = va_arg(args, int), p++;
+    else if (p[1] == '.' && p[2] == '*') most = va_arg(args, int), p += 2;
+    bool wide = p[1] == 'l' && p[2] == 'l', plain = width == 0 && most < 0;
+    if (wide) p += 2;
+    char kind = *++p;
+    if (kind == 's' && !wide && width >= 0) {
+      const char *s = va_arg(args, const char *);
+      if (!s) s = "(null)";
+      const char *end = most < 0 ? NULL : memchr(s, 0, (size_t)most);
+      size_t n = most >= 0 && !end ? (size_t)most : strlen(s);
+      add_padded(buf, width, s, n);
+    } else if (kind == 'u' && plain) {
+      add_number(buf, wide ? va_arg(args, unsigned long long)
+                           : va_arg(args, unsigned), false);
+    } else if (kind == 'd' && plain) {
+      long long x = wide ? va_arg(args, long long) : va_arg(args, int);
+      add_number(buf, x < 0 ? 0 - (unsigned long long)x
+                            : (unsigned long long)x, x < 0);
+    } else if (kind == 'c' && plain && !wide) {
+      char c = (char)va_arg(args, int);
+      tm_buf_add(buf, &c, 1);
+    } else if (kind == '%' && plain && !wide) {
+      tm_buf_add(buf, "%", 1);
+    } else {
+      buf->len = start;
+      return false;
+    }
+    p++;
+  }
+  return true;
+}
+
 void tm_buf_vprintf(tm_buf *buf, const char *fmt, va_list args) {
+  va_list simple;
+  va_copy(simple, args);
+  buf_reserve(buf, 0);
+  bool done = print_simple(buf, fmt, simple);
+  va_end(simple);
+  buf->data[buf->len] = 0;
+  if (done) return;
   va_list again;
   va_copy(again, args);
   buf_reserve(buf, 128);

@@ -55,6 +55,12 @@ typedef struct tm_access {
   const tm_layout *seed; /* the layout it asks for */
 } tm_access;
 
+/* Accesses to tiles of one shape in one order, which share a layout. */
+typedef struct tm_access_kind {
+  const tm_access *first; /* in the order of instructions */
+  uint32_t vector, elem_bytes; /* the largest of any */
+} tm_access_kind;
+
 typedef struct tm_assigner {
   tm_ir *ir;
   tm_arena *arena;
@@ -71,6 +77,7 @@ typedef struct tm_assigner {
   const tm_layout **need;  /* per original inst: its operands' layout, for
                               those that have one apart from the result's */
   tm_access **access;      /* per original inst, NULL if it is none */
+  TM_VEC(tm_access_kind) kinds; /* of accesses, by their first ones */
   uint8_t *by_rows;        /* per original inst: dots that split by rows */
   uint32_t wide;           /* tm_layout_fragment_wide's low, of all dots */
   tm_value *partner;       /* per original value: next of the values that

@@ -90,20 +90,33 @@ static bool same_kind(const tm_access *x, const tm_access *y) {
          memcmp(x->order, y->order, x->type->rank * sizeof x->order[0]) == 0;
 }
 
+/* Kernels have a few shapes, however many accesses. */
+static tm_access_kind *kind_of(tm_assigner *a, const tm_access *x) {
+  for (uint32_t k = 0; k < a->kinds.len; k++)
+    if (same_kind(a->kinds.data[k].first, x)) return &a->kinds.data[k];
+  tm_access_kind made = {x, 1, 1};
+  tm_push(a->arena, &a->kinds, made);
+  return &a->kinds.data[a->kinds.len - 1];
+}
+
+static void find_kinds(tm_assigner *a) {
+  for (uint32_t i = 0; i < a->n_insts; i++) {
+    const tm_access *x = a->access[i];
+    if (x == NULL) continue;
+    tm_access_kind *kind = kind_of(a, x);
+    kind->vector = max_u32(kind->vector, x->vector);
+    kind->elem_bytes = max_u32(kind->elem_bytes, x->elem_bytes);
+  }
+}
+
 static uint32_t elements_per_thread(const tm_assigner *a, tm_type t) {
   int64_t n = tm_type_numel(t) / (32 * (int64_t)a->num_warps);
   return n < 1 ? 1 : (uint32_t)n;
 }
 
 static void seed_access(tm_assigner *a, tm_access *x, tm_inst i) {
-  uint32_t per_thread = 1, widest = 1;
-  for (uint32_t k = 0; k < a->n_insts; k++) {
-    const tm_access *y = a->access[k];
-    if (y == NULL || !same_kind(x, y)) continue;
-    per_thread = max_u32(per_thread, y->vector);
-    widest = max_u32(widest, y->elem_bytes);
-  }
-  per_thread = min_u32(per_thread, OWNED_BYTES / widest);
+  const tm_access_kind *kind = kind_of(a, x);
+  uint32_t per_thread = min_u32(kind->vector, OWNED_BYTES / kind->elem_bytes);
   per_thread = min_u32(per_thread, elements_per_thread(a, x->type));
   tm_layout l = tm_layout_blocked(x->type->rank, x->type->shape, per_thread,
                                   a->num_warps, x->order);
@@ -112,9 +125,9 @@ static void seed_access(tm_assigner *a, tm_access *x, tm_inst i) {
 }
 
 static const tm_layout *find_default(tm_assigner *a, tm_type type) {
-  for (uint32_t i = 0; i < a->n_insts; i++) {
-    const tm_access *x = a->access[i];
-    if (x != NULL && x->seed != NULL && x->type->rank == type->rank &&
+  for (uint32_t k = 0; k < a->kinds.len; k++) {
+    const tm_access *x = a->kinds.data[k].first;
+    if (x->seed != NULL && x->type->rank == type->rank &&
         memcmp(x->type->shape, type->shape,
                type->rank * sizeof type->shape[0]) == 0)
       return x->seed;
@@ -421,6 +434,7 @@ bool tm_seed(tm_assigner *a) {
   seed_block(a, func->body, 0);
   if (a->failed) return false;
   seed_wide(a);
+  find_kinds(a);
   for (uint32_t i = 0; i < a->n_insts; i++)
     if (a->access[i] != NULL) seed_access(a, a->access[i], i);
   return true;

@@ -13,6 +13,8 @@
  */
 #include "value.h"
 
+#include <stdlib.h>
+
 /* One run-time value that goes around the loop. */
 typedef struct leaf {
   tm_value init, arg, arg2, next; /* arg2: in the second block of a while */
@@ -42,7 +44,7 @@ typedef struct loop {
   TM_VEC(carried) vars;
   TM_VEC(leaf) leaves;
   TM_VEC(extra) extras;
-  tm_name_list names;  /* everything that the body may assign */
+  tm_name_set names;   /* everything that the body may assign */
   tm_scope_mark mark;  /* variables before the loop */
   uint32_t first_result; /* of the loop's results: 1 after a counter */
   bool endless;        /* a while whose condition is always true */
@@ -78,23 +80,29 @@ static void name_arg(tm_low *l, tm_lv v, tm_name name) {
     tm_val(l->ir, v->value)->name = name;
 }
 
-static bool has_name(const tm_name_list *names, tm_name name) {
-  for (uint32_t i = 0; i < names->len; i++)
-    if (names->data[i] == name) return true;
-  return false;
+static int by_index(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
 }
 
 static void start_carrying(loop *p, tm_block block, tm_name ignore) {
   tm_low *l = p->l;
+  TM_VEC(uint32_t) places = {0};
   tm_low_assigned(l, &p->s->body, &p->names);
   p->mark = tm_scope_enter(l);
   p->first = (tm_inst)l->ir->insts.len;
-  /* In the order in which the variables were first assigned. */
-  for (uint32_t i = 0; i < l->frame->vars.len; i++) {
-    tm_binding b = l->frame->vars.data[i];
-    if (b.name == ignore || !has_name(&p->names, b.name) ||
-        tm_lv_is_poison(b.value) || b.value->kind == TM_LV_UNBOUND)
+  for (uint32_t i = 0; i < p->names.list.len; i++) {
+    const tm_binding *b = tm_scope_find(l, p->names.list.data[i]);
+    if (!b || b->name == ignore || tm_lv_is_poison(b->value) ||
+        b->value->kind == TM_LV_UNBOUND)
       continue;
+    tm_push(l->arena, &places, (uint32_t)(b - l->frame->vars.data));
+  }
+  /* In the order in which the variables were first assigned. */
+  if (places.len)
+    qsort(places.data, places.len, sizeof places.data[0], by_index);
+  for (uint32_t i = 0; i < places.len; i++) {
+    tm_binding b = l->frame->vars.data[places.data[i]];
     carried c = {.name = b.name, .before = b.value, .loc = b.loc};
     c.first = p->leaves.len;
     c.inside = with_args(p, b.value, block);
@@ -282,9 +290,9 @@ static void bind_results(loop *p, tm_inst inst, tm_name target) {
     if (p->extras.data[i].result) p->extras.data[i].result->value = result;
   for (uint32_t i = 0; i < p->vars.len; i++)
     name_arg(l, p->vars.data[i].after, p->vars.data[i].name);
-  for (uint32_t i = 0; i < p->names.len; i++)
-    if (!tm_scope_find(l, p->names.data[i]))
-      tm_scope_set(l, p->names.data[i],
+  for (uint32_t i = 0; i < p->names.list.len; i++)
+    if (!tm_scope_find(l, p->names.list.data[i]))
+      tm_scope_set(l, p->names.list.data[i],
                    tm_lv_unbound(l, tm_low_format(
                                         l, "it is assigned only inside the "
                                            "loop at line %u",
@@ -838,7 +846,7 @@ static tm_end run_while(tm_low *l, const tm_stmt *s) {
   tm_stmt *one = &in_condition;
   tm_stmts list = {.data = &one, .len = 1, .cap = 1};
   tm_low_assigned(l, &list, &p.names);
-  if (p.names.len)
+  if (p.names.list.len)
     tm_low_unsupported(l, "assign before the loop and at its end",
                        ":= in the condition of a run-time `while` is not "
                        "supported");

@@ -22,8 +22,19 @@ tm_name tm_low_name(tm_low *l, const char *text) {
   return tm_intern_cstr(&l->ir->names, text);
 }
 
+enum { FEW_VARIABLES = 12 }; /* found as fast without a map */
+
 tm_binding *tm_scope_find(tm_low *l, tm_name name) {
-  tm_bindings *vars = &l->frame->vars;
+  tm_frame *f = l->frame;
+  tm_bindings *vars = &f->vars;
+  if (vars->len > FEW_VARIABLES) {
+    uint64_t i = 0;
+    f->places.arena = l->arena;
+    for (; f->placed < vars->len; f->placed++)
+      tm_map_put(&f->places, TM_KEY(vars->data[f->placed].name), f->placed);
+    bool found = tm_map_get(&f->places, TM_KEY(name), &i) && i < vars->len;
+    return found && vars->data[i].name == name ? &vars->data[i] : NULL;
+  }
   for (uint32_t i = 0; i < vars->len; i++)
     if (vars->data[i].name == name) return &vars->data[i];
   return NULL;
@@ -86,6 +97,7 @@ void tm_scope_leave(tm_low *l, tm_scope_mark mark, tm_changes *out) {
     f->vars.data[c->index] = c->binding;
   }
   f->vars.len = mark.vars;
+  if (f->placed > mark.vars) f->placed = mark.vars;
   f->open_marks--;
 }
 
@@ -495,20 +507,34 @@ static uint32_t last_binding(const tm_module *module, tm_name name,
   return last;
 }
 
+/* The entry, or NULL and under which key it would be found. */
+static tm_global *find_global(tm_low *l, const tm_module *module,
+                              tm_name name, uint32_t last, uint64_t *key) {
+  uint64_t parts[3] = {TM_KEY(module), TM_KEY(name), last}, i = 0;
+  l->global_at.arena = l->arena;
+  *key = tm_hash_bytes(parts, sizeof parts, 0);
+  for (; tm_map_get(&l->global_at, *key, &i); ++*key) {
+    tm_global *g = &l->globals.data[i];
+    if (!g->name) return NULL; /* it was not bound */
+    if (g->module == module && g->name == name && g->last == last) return g;
+  }
+  return NULL;
+}
+
 static tm_lv global_at(tm_low *l, const tm_module *module, tm_name name,
                        const tm_stmt *at) {
   uint32_t last = last_binding(module, name, at);
-  for (uint32_t i = 0; i < l->globals.len; i++) {
-    tm_global *g = &l->globals.data[i];
-    if (g->module != module || g->name != name || g->last != last) continue;
-    if (g->value) return g->value;
+  uint64_t key;
+  const tm_global *g = find_global(l, module, name, last, &key);
+  if (g && g->value) return g->value;
+  if (g)
     return tm_lv_opaque(l, tm_low_format(l, "%s, which depends on itself",
                                          name));
-  }
   if (!tm_low_enter(l)) return TM_POISONED;
   uint32_t slot = l->globals.len;
   tm_global entry = {module, name, last, NULL};
   tm_push(l->arena, &l->globals, entry);
+  tm_map_put(&l->global_at, key, slot);
   tm_lv v = last ? choose_binding(l, module, last, name)
                  : star_import(l, module, name);
   /* What a module binds is the same for every use. */

@@ -10,13 +10,14 @@
 
 /* ---- what a list assigns, and whether it returns ------------------------ */
 
-static void add_name(tm_low *l, tm_name_list *out, tm_name name) {
-  for (uint32_t i = 0; i < out->len; i++)
-    if (out->data[i] == name) return;
-  tm_push(l->arena, out, name);
+static void add_name(tm_low *l, tm_name_set *out, tm_name name) {
+  out->seen.arena = l->arena;
+  if (tm_map_get(&out->seen, TM_KEY(name), NULL)) return;
+  tm_map_put(&out->seen, TM_KEY(name), 0);
+  tm_push(l->arena, &out->list, name);
 }
 
-static void targets_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
+static void targets_of(tm_low *l, const tm_expr *e, tm_name_set *out) {
   if (!e) return;
   if (e->kind == TM_EXPR_NAME) {
     add_name(l, out, tm_low_name(l, e->name));
@@ -29,7 +30,7 @@ static void targets_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
 }
 
 /* Assignment expressions hide in conditions. */
-static void walruses_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
+static void walruses_of(tm_low *l, const tm_expr *e, tm_name_set *out) {
   if (!e || !tm_expr_has_children(e)) return;
   if (e->kind == TM_EXPR_WALRUS) targets_of(l, e->a[0], out);
   for (int i = 0; i < 3; i++) walruses_of(l, e->a[i], out);
@@ -40,7 +41,7 @@ static void walruses_of(tm_low *l, const tm_expr *e, tm_name_list *out) {
     walruses_of(l, e->keywords.data[i].value, out);
 }
 
-void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_list *out) {
+void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_set *out) {
   for (uint32_t i = 0; i < stmts->len; i++) {
     const tm_stmt *s = stmts->data[i];
     walruses_of(l, s->e, out);
@@ -54,10 +55,10 @@ void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_list *out) {
 }
 
 void tm_low_poison_names(tm_low *l, const tm_stmts *stmts) {
-  tm_name_list names = {0};
+  tm_name_set names = {0};
   tm_low_assigned(l, stmts, &names);
-  for (uint32_t i = 0; i < names.len; i++)
-    tm_scope_set(l, names.data[i], TM_POISONED, l->b.loc);
+  for (uint32_t i = 0; i < names.list.len; i++)
+    tm_scope_set(l, names.list.data[i], TM_POISONED, l->b.loc);
 }
 
 static bool may_leave(const tm_stmts *stmts, bool by_return, bool by_break,

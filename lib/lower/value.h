@@ -167,6 +167,9 @@ typedef struct tm_frame {
                         NULL: as they are when the module has been read */
   tm_loc call_loc;
   tm_bindings vars;
+  tm_map places;              /* name -> index into vars; may be out of date:
+                                 tm_scope_find looks */
+  uint32_t placed;            /* so many of vars are in places */
   tm_changes journal;         /* old bindings of what was set since a mark */
   uint32_t open_marks;
   TM_VEC(tm_name) constexprs; /* declared by a bare `x: tl.constexpr` */
@@ -190,6 +193,7 @@ typedef struct tm_lower_state {
   tm_frame *frame;
   TM_VEC(tm_ltype) types;
   TM_VEC(tm_global) globals;
+  tm_map global_at;      /* hash of module, name and last -> index */
   tm_modules *prelude_set;
   tm_module *prelude;
   tm_loc pinned;         /* in prelude code: the user's call; file 0: none */
@@ -470,7 +474,11 @@ tm_end tm_low_while(tm_low *l, const tm_stmt *s);
 tm_lv tm_low_ternary(tm_low *l, tm_lv condition, const tm_expr *e);
 /* The assigned names of statements, as in the tree. */
 typedef TM_VEC(tm_name) tm_name_list;
-void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_list *out);
+typedef struct tm_name_set { /* zero is empty */
+  tm_name_list list;         /* in the order in which they were added */
+  tm_map seen;
+} tm_name_set;
+void tm_low_assigned(tm_low *l, const tm_stmts *stmts, tm_name_set *out);
 /* Makes every name that stmts assign poison: they were not lowered. */
 void tm_low_poison_names(tm_low *l, const tm_stmts *stmts);
 /* Whether a return, or a break or continue of the loop around stmts, is

@@ -33,18 +33,27 @@ enum {
   FAMILY = 7,                     /* Apple7: M1 */
   TENSOR_FAMILY = 10,             /* Apple10: M5 has matrix units */
   MIN_THREAD_BOUND = 64,
-  MAX_UNROLLED = 64               /* trips of a loop that is unrolled */
+  MAX_UNROLLED = 64,              /* trips of a loop that is unrolled */
+  MOST_QUOTED = 60                /* bytes of a source line in a comment */
 };
 
 /* ---- statements ------------------------------------------------------- */
 
+/* The text, until the next one is formatted: most are short and copied, and a
+ * buffer of its own for each would be larger than it. */
+static tm_str formatted(emitter *e, const char *fmt, va_list args) {
+  e->scratch.arena = e->arena;
+  e->scratch.len = 0;
+  tm_buf_vprintf(&e->scratch, fmt, args);
+  return (tm_str){e->scratch.data, e->scratch.len};
+}
+
 const char *msl_text(emitter *e, const char *fmt, ...) {
-  tm_buf buf = tm_buf_in(e->arena);
   va_list args;
   va_start(args, fmt);
-  tm_buf_vprintf(&buf, fmt, args);
+  tm_str text = formatted(e, fmt, args);
   va_end(args);
-  return tm_buf_text(&buf);
+  return tm_strndup(e->arena, text.ptr, text.len);
 }
 
 /* What it costs to break a line at the space text[i]: least after a comma,
@@ -61,10 +70,11 @@ static int break_cost(const char *text, size_t i, int depth) {
 
 /* Breaks a long line after a comma or an operator, at the place that fits and
  * costs least, the last of those but for a few columns. */
-static void put_wrapped(emitter *e, const char *text) {
+static void put_wrapped(emitter *e, tm_str line) {
   enum { WIDTH = 80 };
   uint32_t indent = e->indent * 2;
-  size_t left = strlen(text);
+  const char *text = line.ptr;
+  size_t left = line.len;
   bool first = true;
   while (indent + left > WIDTH && strncmp(text, "//", 2) != 0) {
     size_t room = WIDTH > indent + 8 ? WIDTH - indent : 8, best = 0;
@@ -91,22 +101,20 @@ static void put_wrapped(emitter *e, const char *text) {
 }
 
 void msl_line(emitter *e, const char *fmt, ...) {
-  tm_buf buf = tm_buf_in(e->arena);
   va_list args;
   va_start(args, fmt);
-  tm_buf_vprintf(&buf, fmt, args);
+  tm_str text = formatted(e, fmt, args);
   va_end(args);
-  put_wrapped(e, tm_buf_text(&buf));
+  put_wrapped(e, text);
 }
 
 void msl_open(emitter *e, const char *fmt, ...) {
-  tm_buf buf = tm_buf_in(e->arena);
   va_list args;
   va_start(args, fmt);
-  tm_buf_vprintf(&buf, fmt, args);
+  formatted(e, fmt, args);
   va_end(args);
-  tm_buf_puts(&buf, " {");
-  put_wrapped(e, tm_buf_text(&buf));
+  tm_buf_puts(&e->scratch, " {");
+  put_wrapped(e, (tm_str){e->scratch.data, e->scratch.len});
   e->indent++;
   msl_scope_open(e);
 }
@@ -156,13 +164,28 @@ void msl_else(emitter *e) {
 /* How much of a line of source stands in a comment: all of it, or whole words
  * that leave room for "...". */
 static size_t quoted_length(tm_str line, bool *is_cut) {
-  enum { MOST = 60 };
-  *is_cut = line.len > MOST;
+  *is_cut = line.len > MOST_QUOTED;
   if (!*is_cut) return line.len;
-  size_t n = MOST - 3;
+  size_t n = MOST_QUOTED - 3;
   while (n > 0 && line.ptr[n] != ' ') n--;
   while (n > 0 && line.ptr[n - 1] == ' ') n--;
-  return n ? n : MOST - 3; /* one long word */
+  return n ? n : MOST_QUOTED - 3; /* one long word */
+}
+
+/* Where a line of a source begins; its end when it has no such line. */
+static const char *line_start(emitter *e, uint32_t file, uint32_t line) {
+  tm_str text = e->diags->sources.data[file - 1].text;
+  const char *p = text.ptr, *end = text.ptr + text.len;
+  if (!e->lines)
+    e->lines = TM_NEW_ARRAY(e->arena, msl_lines, e->diags->sources.len);
+  msl_lines *lines = &e->lines[file - 1];
+  while (!lines->is_whole) {
+    tm_push(e->arena, &lines->starts, p);
+    const char *newline = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+    p = newline ? newline + 1 : end;
+    lines->is_whole = p == end;
+  }
+  return line <= lines->starts.len ? lines->starts.data[line - 1] : end;
 }
 
 /* "// 12: x = tl.load(...)": printable bytes only, and no backslash, which
@@ -178,20 +201,18 @@ void msl_source(emitter *e, tm_inst inst) {
     tm_push(e->arena, &e->marks, mark);
   }
   tm_str text = e->diags->sources.data[loc.file - 1].text;
-  const char *p = text.ptr, *end = text.ptr + text.len;
-  for (uint32_t line = 1; line < loc.line && p < end; p++)
-    if (*p == '\n') line++;
+  const char *p = line_start(e, loc.file, loc.line);
+  const char *end = text.ptr + text.len;
   while (p < end && (*p == ' ' || *p == '\t')) p++;
   tm_str line = {p, 0};
   while (p + line.len < end && p[line.len] != '\n' && p[line.len] != '\r')
     line.len++;
   bool is_cut;
   size_t n = quoted_length(line, &is_cut);
-  tm_buf buf = tm_buf_in(e->arena);
+  char shown[MOST_QUOTED];
   for (size_t i = 0; i < n; i++)
-    tm_buf_printf(&buf, "%c",
-                  p[i] >= ' ' && p[i] <= '~' && p[i] != '\\' ? p[i] : '.');
-  msl_line(e, "// %u: %s%s", (unsigned)loc.line, tm_buf_text(&buf),
+    shown[i] = p[i] >= ' ' && p[i] <= '~' && p[i] != '\\' ? p[i] : '.';
+  msl_line(e, "// %u: %.*s%s", (unsigned)loc.line, (int)n, shown,
            is_cut ? "..." : "");
 }
 
@@ -525,8 +546,11 @@ static bool is_lazy(emitter *e, tm_inst inst) {
 
 void msl_block(emitter *e, tm_block block) {
   TM_EACH_INST(e->ir, inst, block) {
-    for (uint32_t g = 0; g < e->groups.len && !e->failed; g++)
-      if (e->groups.data[g].at == inst) msl_emit_group(e, &e->groups.data[g]);
+    uint32_t g = e->groups_at[inst];
+    for (; g && g <= e->groups.len && e->groups.data[g - 1].at == inst &&
+           !e->failed;
+         g++)
+      msl_emit_group(e, &e->groups.data[g - 1]);
     if (e->failed) return;
     const tm_inst_data *d = tm_get(e->ir, inst);
     if (d->op == TM_FOR || d->op == TM_IF || d->op == TM_WHILE) {
@@ -889,7 +913,7 @@ bool tm_msl_emit(const tm_ir *ir, const tm_layouts *layouts,
   *e = (emitter){.ir = ir, .layouts = layouts, .chip = chip, .arena = arena,
                  .diags = diags, .out = out, .func = &ir->funcs.data[index]};
   e->body = e->combines = e->thread_parts = tm_buf_in(arena);
-  e->taken = tm_map_in(arena);
+  e->taken = e->base_of_hint = e->base_of_text = tm_map_in(arena);
   tm_names_init(&e->interned, arena);
   claim_fixed_names(e);
   msl_claim_custom_names(e);

@@ -78,7 +78,10 @@ typedef struct msl_value {
   msl_place place;
   const char *name;
   uint32_t uses;      /* operands that name it, views looked through */
+  tm_inst user;       /* the instruction that names it as an operand, ... */
+  bool many_users;    /* ... unless several operands do */
   uint32_t roots;     /* pointers: a bit for each buffer it may point into */
+  uint32_t local;     /* newest of emitter.locals that is it, plus 1; or 0 */
   tm_value storage;   /* whose array it shares; itself normally */
   bool is_added;      /* a sum or difference of floats uses it */
   uint8_t width;      /* log2 of the vector width of its array */
@@ -119,6 +122,8 @@ typedef struct msl_region {
   bool written, read; /* since the last barrier, as printing goes on */
   bool is_array;      /* the kernel's own: ttm.shared_alloc */
   bool is_atomic;     /* ... of atomics, declared outside of the pool */
+  bool listed;        /* in emitter.used */
+  uint32_t next;      /* the inst's next region, plus 1; 0: none */
   tm_rmw rmw;         /* all that has written it, if one kind of atomic
                          operation has whose order does not matter; or 0 */
 } msl_region;
@@ -130,6 +135,9 @@ static inline uint32_t msl_atomic_type(const msl_region *region) {
   return strcmp(region->type, "atomic_uint") == 0;
 }
 
+typedef struct msl_life { uint32_t from, to; } msl_life; /* positions */
+typedef TM_VEC(uint32_t) msl_indices;
+
 /* A conversion that only dots read, from threadgroup memory. */
 typedef struct msl_staging {
   tm_value source;     /* what is stored: transpositions looked through */
@@ -140,6 +148,9 @@ typedef struct msl_staging {
   tm_inst first, last; /* of those dots, in program order */
   bool single;         /* there is one */
   bool late;           /* the dot stores it, just before it starts */
+  tm_inst next_alike;  /* the next one, by number, of the same source whose
+                          dots are in the same block; or 0 */
+  tm_inst first_alike; /* the first of those */
   tm_inst twin;        /* an earlier one that has stored the same; or 0 */
   uint32_t twins;      /* how many later ones rely on this one */
   tm_inst load;        /* makes source, and is carried out as it is stored;
@@ -159,7 +170,21 @@ typedef struct msl_local { /* a value already computed in some scope */
   tm_value value;
   msl_point point;
   msl_expr expr;
+  uint32_t older;   /* of the same value: index plus 1; 0: none */
 } msl_local;
+
+enum { MSL_REUSED = 64 }; /* numbers behind names that are searched again */
+typedef struct msl_base { /* what names are numbered from */
+  tm_name text;
+  uint64_t taken; /* a bit for each number up to MSL_REUSED */
+  uint32_t next;  /* the number that was given last */
+} msl_base;
+
+typedef struct msl_active { /* a name of an open scope */
+  tm_name name;
+  msl_base *base;
+  uint32_t number; /* of base's taken; 0: none */
+} msl_active;
 
 typedef struct msl_scope { uint32_t locals, names; } msl_scope;
 
@@ -182,6 +207,11 @@ typedef struct msl_function { /* a combine function that was printed */
   const char *name;
   uint32_t statements;
 } msl_function;
+
+typedef struct msl_lines { /* of a source, found once */
+  TM_VEC(const char *) starts;
+  bool is_whole;
+} msl_lines;
 
 typedef struct msl_mark { /* what follows in the text comes from there */
   size_t offset;
@@ -212,7 +242,9 @@ typedef struct emitter {
   msl_tensor **tensors;     /* per instruction: dots by matmul2d; else NULL */
   bool any_tensor;          /* there are such dots */
   tm_convert_plan **converts; /* per instruction, once analysed */
-  TM_VEC(msl_group) groups;
+  TM_VEC(msl_group) groups; /* those printed before one instruction lie side
+                               by side */
+  uint32_t *groups_at;      /* per instruction: the first of them, plus 1 */
   const char **raw;         /* per instruction: the 16 bytes that a wide
                                access moves, while its group is printed */
   msl_point outer;          /* the point of those 16 bytes' first element */
@@ -224,12 +256,18 @@ typedef struct emitter {
   uint32_t writable;        /* roots that may not be const */
   uint32_t read_roots, write_roots;
   TM_VEC(msl_region) regions;
+  uint32_t *region_at;      /* per instruction: its first region, plus 1 */
+  msl_life *lives;          /* emitter_pool.c: 2 * n_leaves nodes */
+  uint32_t n_leaves;
+  msl_indices alive;        /* of regions, as last asked for */
+  msl_indices used;         /* regions read or written since the last barrier */
   TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
   uint32_t pool_bytes, array_bytes; /* in the pool; of arrays beside it */
   bool unpadded;      /* tiles are kept without gaps, or would not fit */
   TM_VEC(msl_pending) pending;
 
   /* text */
+  tm_buf scratch;           /* of emit.c's formatted */
   tm_buf body, combines;    /* the kernel's statements; combine functions */
   TM_VEC(msl_function) functions; /* in combines */
   TM_VEC(msl_mark) marks;   /* in body */
@@ -238,6 +276,7 @@ typedef struct emitter {
   tm_buf *to;               /* where statements go now */
   uint32_t indent;
   uint32_t line;            /* source line last named in a comment */
+  msl_lines *lines;         /* per source of diags; empty: not asked for yet */
   TM_VEC(msl_helper) helpers;
   TM_VEC(const char *) customs; /* emitter_custom.c: what is printed */
   tm_buf thread_parts;      /* constants of the thread, top of the body */
@@ -250,7 +289,8 @@ typedef struct emitter {
   /* names.c */
   tm_names interned;
   tm_map taken;
-  TM_VEC(tm_name) active;
+  tm_map base_of_hint, base_of_text;
+  TM_VEC(msl_active) active;
   TM_VEC(msl_local) locals;
   TM_VEC(msl_scope) scopes;
 } emitter;
@@ -316,9 +356,6 @@ static inline const tm_layout *msl_layout(const emitter *e, tm_value v) {
 /* log2 of the registers of v; 0 for scalars. */
 uint32_t msl_reg_bits(const emitter *e, tm_value v);
 msl_region *msl_region_of(emitter *e, tm_inst inst, uint32_t operand);
-/* Calls visit for each value that control flow copies to another. */
-typedef void msl_flow_fn(emitter *e, tm_value from, tm_value to, void *data);
-void msl_each_flow(emitter *e, msl_flow_fn *visit, void *data);
 
 /* ---- emitter_coords.c ------------------------------------------------- */
 
@@ -558,12 +595,20 @@ uint32_t msl_pool_place(emitter *e);
  * they need, if any. */
 void msl_region_write(emitter *e, msl_region *region);
 void msl_region_read(emitter *e, msl_region *region);
+/* Keeps that it was read or written since the last barrier; prints none. */
+void msl_region_note(emitter *e, msl_region *region, bool read, bool written);
 /* At the head of a loop body: what its end may have left behind. */
 void msl_pool_enter_loop(emitter *e, tm_block body);
 /* The state is joined over branches. */
+typedef struct msl_pool_use { /* of one region, since the last barrier */
+  uint32_t region;
+  bool written, read;
+  tm_rmw rmw;
+} msl_pool_use;
+
 typedef struct msl_pool_state {
-  bool *written, *read;
-  tm_rmw *rmw;
+  msl_pool_use *uses; /* of what is used, and perhaps of more */
+  uint32_t n_uses;
   msl_pending *pending;
   uint32_t n_pending;
 } msl_pool_state;

@@ -398,7 +398,7 @@ static void scalar_atomic(emitter *e, const atomic *a,
   tm_value v = tm_get(e->ir, a->inst)->results;
   const char *name = msl_name_of(e, v, "old");
   if (!ordered) msl_region_read(e, region);
-  else region->read = true;
+  else msl_region_note(e, region, true, false);
   msl_line(e, "const %s %s = *%s;", msl_type(e, a->scalar, 1), name,
            region->name);
   msl_bind(e, v, name);
@@ -466,7 +466,7 @@ void msl_atomic_collective(emitter *e, tm_inst inst) {
   if (ordered) after_order(e);
   if (!region) return;
   if (!ordered) msl_region_read(e, region);
-  else region->read = true;
+  else msl_region_note(e, region, true, false);
   var = msl_loop(e, "r", 1u << layout->n_reg);
   p = msl_point_all(var, layout->n_reg, 0);
   msl_line(e, "%s = %s[%s];", msl_array_entry(e, v, &p), region->name,

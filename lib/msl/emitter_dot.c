@@ -419,7 +419,7 @@ static void enter_windows(const dot *d) {
   for (int i = 0; i < 2; i++) {
     tm_inst stage = staged_operand(d, i);
     if (stage && msl_stage_is_late(d->e, stage))
-      msl_stage_region(d->e, stage)->read = true;
+      msl_region_note(d->e, msl_stage_region(d->e, stage), true, false);
   }
 }
 

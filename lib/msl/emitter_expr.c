@@ -189,9 +189,8 @@ void msl_copy(emitter *e, tm_value dst, tm_value src) {
  * as one component of a vector. */
 static bool find_local(emitter *e, tm_value v, const msl_point *point,
                        msl_expr *out) {
-  for (uint32_t i = e->locals.len; i-- > 0;) {
-    const msl_local *local = &e->locals.data[i];
-    if (local->value != v) continue;
+  for (uint32_t i = e->values[v].local; i; i = e->locals.data[i - 1].older) {
+    const msl_local *local = &e->locals.data[i - 1];
     if (msl_point_equal(&local->point, point)) {
       *out = local->expr;
       return true;
@@ -211,8 +210,9 @@ static bool find_local(emitter *e, tm_value v, const msl_point *point,
 
 void msl_remember(emitter *e, tm_value v, const msl_point *point,
                   msl_expr expr) {
-  msl_local local = {v, *point, expr};
+  msl_local local = {v, *point, expr, e->values[v].local};
   tm_push(e->arena, &e->locals, local);
+  e->values[v].local = e->locals.len;
 }
 
 static bool is_literal(const char *text) {

@@ -8,50 +8,50 @@
  */
 #include "emitter.h"
 
-/* Keywords of C++14 and MSL, types, and library names that a local variable
+#include <stdlib.h>
+
+/* In the order of strcmp: keywords of C++14 and MSL, types, and library names that a local variable
  * would hide or be hidden by (MSL specification 1.5, 2 and 6; Metal's own
  * headers also define the macros at the end). Vector and matrix type names
  * are recognised by is_type_name. */
 static const char *const reserved[] = {
-  "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor",
-  "bool", "break", "case", "catch", "char", "class", "compl", "const",
-  "constexpr", "const_cast", "continue", "decltype", "default", "delete",
-  "do", "double", "dynamic_cast", "else", "enum", "explicit", "export",
-  "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int",
-  "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
-  "nullptr", "operator", "or", "or_eq", "private", "protected", "public",
-  "register", "reinterpret_cast", "return", "short", "signed", "sizeof",
-  "static", "static_assert", "static_cast", "struct", "switch", "template",
-  "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
-  "typename", "union", "unsigned", "using", "virtual", "void", "volatile",
-  "wchar_t", "while", "xor", "xor_eq", "char16_t", "char32_t", "concept",
-  "requires",
-  "kernel", "vertex", "fragment", "device", "constant", "thread",
-  "threadgroup", "threadgroup_imageblock", "ray_data", "object_data",
-  "patch", "intersection", "visible", "stitchable", "mesh", "object",
-  "uchar", "ushort", "uint", "ulong", "half", "bfloat", "size_t",
-  "ptrdiff_t", "int8_t", "uint8_t", "int16_t", "uint16_t", "int32_t",
-  "uint32_t", "int64_t", "uint64_t", "metal", "vec", "matrix", "array",
-  "atomic", "sampler", "texture", "texture1d", "texture2d", "texture3d",
-  "texturecube", "depth2d", "as_type", "select", "all", "any", "mix", "step",
-  "sign", "clamp", "saturate", "smoothstep", "min", "max", "abs", "fabs",
-  "fmin", "fmax", "fma", "floor", "ceil", "round", "rint", "trunc", "fract",
-  "fmod", "modf", "exp", "exp2", "exp10", "log", "log2", "log10", "pow",
-  "powr", "sqrt", "rsqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-  "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "sincos",
-  "sinpi", "cospi", "tanpi", "copysign", "divide", "fdim", "frexp", "ldexp",
-  "ilogb", "nextafter", "isnan", "isinf", "isfinite", "isnormal",
-  "isordered", "isunordered", "signbit", "dot", "cross", "length",
-  "distance", "normalize", "reflect", "refract", "faceforward",
-  "determinant", "transpose", "popcount", "clz", "ctz", "mulhi", "madhi",
-  "mad24", "mul24", "rotate", "absdiff", "addsat", "subsat", "hadd", "rhadd",
-  "madsat", "reverse_bits", "extract_bits", "insert_bits", "precise", "fast",
-  "min3", "max3", "median3", "fmin3", "fmax3", "fmedian3", "discard_fragment",
-  "access", "address", "filter", "coord", "main", "assert", "printf",
-  "linux", "unix", "simd", "quad", "packed", "complex", "erf", "rem",
-  "INFINITY", "NAN", "HUGE_VALF", "MAXFLOAT", "NULL", "INT_MAX", "INT_MIN",
-  "UINT_MAX", "FLT_MAX", "FLT_MIN", "FLT_EPSILON", "HALF_MAX", "MAXHALF",
-  "CHAR_BIT", "LONG_MAX", "LONG_MIN"
+  "CHAR_BIT", "FLT_EPSILON", "FLT_MAX", "FLT_MIN", "HALF_MAX", "HUGE_VALF",
+  "INFINITY", "INT_MAX", "INT_MIN", "LONG_MAX", "LONG_MIN", "MAXFLOAT",
+  "MAXHALF", "NAN", "NULL", "UINT_MAX", "abs", "absdiff", "access", "acos",
+  "acosh", "address", "addsat", "alignas", "alignof", "all", "and", "and_eq",
+  "any", "array", "as_type", "asin", "asinh", "asm", "assert", "atan",
+  "atan2", "atanh", "atomic", "auto", "bfloat", "bitand", "bitor", "bool",
+  "break", "case", "catch", "ceil", "char", "char16_t", "char32_t", "clamp",
+  "class", "clz", "compl", "complex", "concept", "const", "const_cast",
+  "constant", "constexpr", "continue", "coord", "copysign", "cos", "cosh",
+  "cospi", "cross", "ctz", "decltype", "default", "delete", "depth2d",
+  "determinant", "device", "discard_fragment", "distance", "divide", "do",
+  "dot", "double", "dynamic_cast", "else", "enum", "erf", "exp", "exp10",
+  "exp2", "explicit", "export", "extern", "extract_bits", "fabs",
+  "faceforward", "false", "fast", "fdim", "filter", "float", "floor", "fma",
+  "fmax", "fmax3", "fmedian3", "fmin", "fmin3", "fmod", "for", "fract",
+  "fragment", "frexp", "friend", "goto", "hadd", "half", "if", "ilogb",
+  "inline", "insert_bits", "int", "int16_t", "int32_t", "int64_t", "int8_t",
+  "intersection", "isfinite", "isinf", "isnan", "isnormal", "isordered",
+  "isunordered", "kernel", "ldexp", "length", "linux", "log", "log10", "log2",
+  "long", "mad24", "madhi", "madsat", "main", "matrix", "max", "max3",
+  "median3", "mesh", "metal", "min", "min3", "mix", "modf", "mul24", "mulhi",
+  "mutable", "namespace", "new", "nextafter", "noexcept", "normalize", "not",
+  "not_eq", "nullptr", "object", "object_data", "operator", "or", "or_eq",
+  "packed", "patch", "popcount", "pow", "powr", "precise", "printf",
+  "private", "protected", "ptrdiff_t", "public", "quad", "ray_data",
+  "reflect", "refract", "register", "reinterpret_cast", "rem", "requires",
+  "return", "reverse_bits", "rhadd", "rint", "rotate", "round", "rsqrt",
+  "sampler", "saturate", "select", "short", "sign", "signbit", "signed",
+  "simd", "sin", "sincos", "sinh", "sinpi", "size_t", "sizeof", "smoothstep",
+  "sqrt", "static", "static_assert", "static_cast", "step", "stitchable",
+  "struct", "subsat", "switch", "tan", "tanh", "tanpi", "template", "texture",
+  "texture1d", "texture2d", "texture3d", "texturecube", "this", "thread",
+  "thread_local", "threadgroup", "threadgroup_imageblock", "throw",
+  "transpose", "true", "trunc", "try", "typedef", "typeid", "typename",
+  "uchar", "uint", "uint16_t", "uint32_t", "uint64_t", "uint8_t", "ulong",
+  "union", "unix", "unsigned", "ushort", "using", "vec", "vertex", "virtual",
+  "visible", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"
 };
 
 static const char *const prefixes[] = { /* whole families of library names */
@@ -68,7 +68,8 @@ static bool is_type_name(const char *name) {
   };
   for (size_t i = 0; i < TM_COUNT(scalars); i++) {
     size_t n = strlen(scalars[i]);
-    if (strncmp(name, scalars[i], n) != 0) continue;
+    if (name[0] != scalars[i][0] || strncmp(name, scalars[i], n) != 0)
+      continue;
     const char *p = name + n;
     while ((*p >= '0' && *p <= '9') || *p == 'x') p++;
     if (*p == 0) return true;
@@ -76,11 +77,17 @@ static bool is_type_name(const char *name) {
   return false;
 }
 
+static int by_text(const void *key, const void *item) {
+  return strcmp(key, *(const char *const *)item);
+}
+
 static bool is_reserved(const char *name) {
-  for (size_t i = 0; i < TM_COUNT(reserved); i++)
-    if (strcmp(name, reserved[i]) == 0) return true;
+  if (bsearch(name, reserved, TM_COUNT(reserved), sizeof reserved[0], by_text))
+    return true;
   for (size_t i = 0; i < TM_COUNT(prefixes); i++)
-    if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    if (name[0] == prefixes[i][0] &&
+        strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+      return true;
   return is_type_name(name);
 }
 
@@ -102,30 +109,48 @@ static const char *cleaned(emitter *e, const char *hint) {
   return msl_text(e, is_reserved(text) ? "%s_" : "%s", text);
 }
 
-static bool claim(emitter *e, const char *name) {
+/* What is made of a hint. Hints are never changed, so the same pointer is the
+ * same text; different hints may make the same base. */
+static msl_base *base_of(emitter *e, const char *hint) {
+  uint64_t found = 0;
+  if (tm_map_get(&e->base_of_hint, TM_KEY(hint), &found))
+    return (msl_base *)(uintptr_t)found;
+  tm_name text = tm_intern_cstr(&e->interned, cleaned(e, hint));
+  if (!tm_map_get(&e->base_of_text, TM_KEY(text), &found)) {
+    msl_base *made = TM_NEW(e->arena, msl_base);
+    *made = (msl_base){.text = text, .next = 1};
+    found = TM_KEY(made);
+    tm_map_put(&e->base_of_text, TM_KEY(text), found);
+  }
+  tm_map_put(&e->base_of_hint, TM_KEY(hint), found);
+  return (msl_base *)(uintptr_t)found;
+}
+
+/* number: name is base->text with that number behind it. */
+static bool claim(emitter *e, const char *name, msl_base *base,
+                  uint32_t number) {
   tm_name key = tm_intern_cstr(&e->interned, name);
   uint64_t taken = 0;
   if (tm_map_get(&e->taken, TM_KEY(key), &taken) && taken) return false;
   tm_map_put(&e->taken, TM_KEY(key), 1);
-  tm_push(e->arena, &e->active, key);
+  if (number) base->taken |= 1ull << (number - 1);
+  tm_push(e->arena, &e->active, ((msl_active){key, base, number}));
   return true;
 }
 
-void msl_name_claim(emitter *e, const char *name) { claim(e, name); }
+void msl_name_claim(emitter *e, const char *name) { claim(e, name, NULL, 0); }
 
 const char *msl_name(emitter *e, const char *hint) {
-  const char *base = cleaned(e, hint);
-  if (claim(e, base)) return base;
+  msl_base *base = base_of(e, hint);
+  if (claim(e, base->text, base, 0)) return base->text;
   /* Search from 1, so that closed scopes give their names back; names in
    * the thousands go on from the last one, to stay linear. */
-  uint64_t next = 1;
-  tm_name counter = tm_intern_cstr(&e->interned, msl_text(e, "%s#", base));
-  tm_map_get(&e->taken, TM_KEY(counter), &next);
-  if (next <= 64) next = 1;
-  for (;; next++) {
-    const char *name = msl_text(e, "%s_%u", base, (unsigned)next);
-    if (!claim(e, name)) continue;
-    tm_map_put(&e->taken, TM_KEY(counter), next);
+  for (uint32_t n = base->next <= MSL_REUSED ? 1 : base->next;; n++) {
+    bool reused = n <= MSL_REUSED;
+    if (reused && base->taken >> (n - 1) & 1) continue;
+    const char *name = msl_text(e, "%s_%u", base->text, (unsigned)n);
+    if (!claim(e, name, base, reused ? n : 0)) continue;
+    base->next = n;
     return name;
   }
 }
@@ -135,10 +160,10 @@ const char *msl_global_name(emitter *e, const char *hint) {
   /* Its entry moves below those of all open scopes. */
   uint32_t last = e->active.len - 1;
   uint32_t at = e->scopes.len ? e->scopes.data[0].names : last;
-  tm_name key = e->active.data[last];
+  msl_active moved = e->active.data[last];
   memmove(&e->active.data[at + 1], &e->active.data[at],
           (last - at) * sizeof *e->active.data);
-  e->active.data[at] = key;
+  e->active.data[at] = moved;
   for (uint32_t s = 0; s < e->scopes.len; s++) e->scopes.data[s].names++;
   return name;
 }
@@ -156,8 +181,12 @@ void msl_scope_open(emitter *e) {
 void msl_scope_close(emitter *e) {
   msl_scope scope = e->scopes.data[--e->scopes.len];
   while (e->active.len > scope.names) {
-    tm_name name = e->active.data[--e->active.len];
-    tm_map_put(&e->taken, TM_KEY(name), 0);
+    const msl_active *a = &e->active.data[--e->active.len];
+    tm_map_put(&e->taken, TM_KEY(a->name), 0);
+    if (a->number) a->base->taken &= ~(1ull << (a->number - 1));
   }
-  e->locals.len = scope.locals;
+  while (e->locals.len > scope.locals) {
+    const msl_local *local = &e->locals.data[--e->locals.len];
+    e->values[local->value].local = local->older;
+  }
 }

@@ -197,8 +197,42 @@ static void each_inst(emitter *e, tm_block block, inst_fn *visit, void *data) {
   }
 }
 
+/* Visits what has regions before and after them, so that a fact that holds of
+ * a value reaches all that follows it (backwards: all before it) in one sweep,
+ * through branches and loops too; only what comes round in a loop takes
+ * another. A fixpoint of sweeps is then linear in the kernel. */
+static void sweep(emitter *e, tm_block block, bool backwards, inst_fn *visit,
+                  void *data) {
+  const tm_block_data *b = tm_blk(e->ir, block);
+  for (tm_inst inst = backwards ? b->last : b->first; inst;) {
+    const tm_inst_data *d = tm_get(e->ir, inst);
+    visit(e, inst, data);
+    if (d->n_regions && d->op != TM_REDUCE && d->op != TM_SCAN) {
+      for (uint32_t r = 0; r < d->n_regions; r++)
+        sweep(e, d->regions[backwards ? d->n_regions - 1 - r : r], backwards,
+              visit, data);
+      visit(e, inst, data);
+    }
+    inst = backwards ? d->prev : d->next;
+  }
+}
+
+/* What a sweep changes; repeated until nothing does. */
+typedef struct changed { bool any; } changed;
+
+static void settle(emitter *e, bool backwards, inst_fn *visit) {
+  changed state = {true};
+  while (state.any) {
+    state.any = false;
+    sweep(e, e->func->body, backwards, visit, &state);
+  }
+}
+
+/* Called for each value that control flow copies to another. */
+typedef void flow_fn(emitter *e, tm_value from, tm_value to, void *data);
+
 typedef struct flow {
-  msl_flow_fn *visit;
+  flow_fn *visit;
   void *data;
 } flow;
 
@@ -238,11 +272,6 @@ static void flow_of_inst(emitter *e, tm_inst inst, void *data) {
   }
 }
 
-void msl_each_flow(emitter *e, msl_flow_fn *visit, void *data) {
-  flow f = {visit, data};
-  each_inst(e, e->func->body, flow_of_inst, &f);
-}
-
 /* ---- uses and pointers ------------------------------------------------ */
 
 /* A scalar pointer that a tile of more than 16 bytes a thread starts from. */
@@ -258,6 +287,11 @@ static void find_base(emitter *e, const tm_inst_data *splat) {
 static void count_uses(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   e->position[inst] = ++*(uint32_t *)data;
+  for (uint32_t i = 0; i < d->n_operands; i++) {
+    msl_value *value = &e->values[d->operands[i]];
+    value->many_users = value->user != 0;
+    value->user = inst;
+  }
   if (msl_is_view(e, inst)) return; /* its users count for its source */
   if (d->op == TM_SPLAT) find_base(e, d);
   bool sums = d->op == TM_ADDF || d->op == TM_SUBF;
@@ -280,8 +314,6 @@ static void order_and_log_of_inst(emitter *e, tm_inst inst, void *data) {
   e->uses_log = e->uses_log || msl_is_logged(tm_get(e->ir, inst)->op);
 }
 
-typedef struct changed { bool any; } changed;
-
 static void add_roots(emitter *e, tm_value from, tm_value to, void *data) {
   uint32_t roots = e->values[to].roots | e->values[from].roots;
   if (roots != e->values[to].roots) ((changed *)data)->any = true;
@@ -290,6 +322,7 @@ static void add_roots(emitter *e, tm_value from, tm_value to, void *data) {
 
 static void roots_of_inst(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
+  flow_of_inst(e, inst, &(flow){add_roots, data});
   if (d->n_results != 1 || d->op == TM_LOAD || d->n_regions) return;
   if (tm_type_element(tm_type_of(e->ir, d->results))->kind !=
       TM_TYPE_POINTER)
@@ -367,12 +400,7 @@ static void find_roots(emitter *e) {
   }
   uint32_t bit = e->bound < 31 ? e->bound + 1 : 31;
   each_inst(e, e->func->body, array_roots, &bit);
-  changed state = {true};
-  while (state.any) {
-    state.any = false;
-    each_inst(e, e->func->body, roots_of_inst, &state);
-    msl_each_flow(e, add_roots, &state);
-  }
+  settle(e, false, roots_of_inst);
   each_inst(e, e->func->body, accesses_of_inst, NULL);
   e->writable = e->write_roots;
   for (bool more = true; more;) {
@@ -437,6 +465,7 @@ static void memory_flow(emitter *e, tm_value from, tm_value to, void *data) {
 
 static void memory_of_inst(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
+  flow_of_inst(e, inst, &(flow){memory_flow, data});
   bool from = reads_memory(d->op);
   for (uint32_t i = 0; i < d->n_operands; i++)
     from = from || e->values[d->operands[i]].from_memory;
@@ -450,12 +479,11 @@ static void memory_of_inst(emitter *e, tm_inst inst, void *data) {
  * memory is not that large. Numbers that were loaded may be anything, and
  * what is computed of them wraps, whatever it is used for. */
 static void find_from_memory(emitter *e) {
-  changed state = {true};
-  while (state.any) {
-    state.any = false;
-    each_inst(e, e->func->body, memory_of_inst, &state);
-    msl_each_flow(e, memory_flow, &state);
-  }
+  settle(e, false, memory_of_inst);
+}
+
+static void index_flow(emitter *e, tm_value from, tm_value to, void *data) {
+  if (!e->values[to].index_only) not_index(e, from, data);
 }
 
 static void index_uses(emitter *e, tm_inst inst, void *data) {
@@ -473,10 +501,7 @@ static void index_uses(emitter *e, tm_inst inst, void *data) {
       fine = true; /* the flow decides */
     if (!fine) not_index(e, d->operands[i], data);
   }
-}
-
-static void index_flow(emitter *e, tm_value from, tm_value to, void *data) {
-  if (!e->values[to].index_only) not_index(e, from, data);
+  flow_of_inst(e, inst, &(flow){index_flow, data});
 }
 
 /* What combine functions of reductions compute is never an index. */
@@ -498,12 +523,7 @@ static void may_be_index(emitter *e, tm_inst inst, void *data) {
 static void find_index_values(emitter *e) {
   find_from_memory(e);
   each_inst(e, e->func->body, may_be_index, NULL);
-  changed state = {true};
-  while (state.any) {
-    state.any = false;
-    each_inst(e, e->func->body, index_uses, &state);
-    msl_each_flow(e, index_flow, &state);
-  }
+  settle(e, true, index_uses);
 }
 
 /* Forward, in program order: block arguments stay unknown. */
@@ -715,6 +735,7 @@ static void join_group(emitter *e, tm_inst inst, grouping *state) {
 }
 
 static void flush(emitter *e, tm_inst at, grouping *state) {
+  if (state->first < e->groups.len) e->groups_at[at] = state->first + 1;
   for (uint32_t g = state->first; g < e->groups.len; g++)
     e->groups.data[g].at = at;
   state->first = e->groups.len;
@@ -865,25 +886,27 @@ static void make_fragments(emitter *e, tm_value v, changed *state) {
   state->any = true;
 }
 
-static void fragments_of_inst(emitter *e, tm_inst inst, void *data) {
-  const tm_inst_data *d = tm_get(e->ir, inst);
-  if (d->op != TM_DOT) return;
-  make_fragments(e, d->results, data);
-  make_fragments(e, d->operands[2], data);
-}
-
 static void fragments_flow(emitter *e, tm_value from, tm_value to,
                            void *data) {
   if (e->values[from].place == MSL_IN_FRAGMENTS) make_fragments(e, to, data);
   if (e->values[to].place == MSL_IN_FRAGMENTS) make_fragments(e, from, data);
 }
 
+static void fragments_of_inst(emitter *e, tm_inst inst, void *data) {
+  const tm_inst_data *d = tm_get(e->ir, inst);
+  flow_of_inst(e, inst, &(flow){fragments_flow, data});
+  if (d->op != TM_DOT) return;
+  make_fragments(e, d->results, data);
+  make_fragments(e, d->operands[2], data);
+}
+
+/* They flow both ways. */
 static void find_fragments(emitter *e) {
   changed state = {true};
   while (state.any) {
     state.any = false;
-    each_inst(e, e->func->body, fragments_of_inst, &state);
-    msl_each_flow(e, fragments_flow, &state);
+    sweep(e, e->func->body, false, fragments_of_inst, &state);
+    sweep(e, e->func->body, true, fragments_of_inst, &state);
   }
 }
 
@@ -897,20 +920,9 @@ static bool same_shape(const emitter *e, tm_value a, tm_value b) {
 }
 
 /* The only instruction that uses v, if it uses it directly and once. */
-typedef struct only_user { tm_value v; tm_inst user; uint32_t n; } only_user;
-
-static void find_user(emitter *e, tm_inst inst, void *data) {
-  only_user *u = data;
-  const tm_inst_data *d = tm_get(e->ir, inst);
-  for (uint32_t i = 0; i < d->n_operands; i++)
-    if (d->operands[i] == u->v) u->user = inst, u->n++;
-}
-
-static tm_inst single_user(emitter *e, tm_value v) {
-  if (e->values[v].uses != 1) return 0;
-  only_user u = {v, 0, 0};
-  each_inst(e, e->func->body, find_user, &u);
-  return u.n == 1 ? u.user : 0;
+static tm_inst single_user(const emitter *e, tm_value v) {
+  const msl_value *value = &e->values[v];
+  return value->uses == 1 && !value->many_users ? value->user : 0;
 }
 
 /* dst = f(..., src, ...) in place: src is not needed afterwards. */
@@ -995,8 +1007,10 @@ bool msl_plan(emitter *e) {
   uint32_t n_values = e->ir->values.len, n_insts = e->ir->insts.len;
   e->values = TM_NEW_ARRAY(e->arena, msl_value, n_values);
   e->group_of = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
+  e->groups_at = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->position = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->maps = TM_NEW_ARRAY(e->arena, const msl_map *, n_insts);
+  e->region_at = TM_NEW_ARRAY(e->arena, uint32_t, n_insts);
   e->stagings = TM_NEW_ARRAY(e->arena, msl_staging *, n_insts);
   e->copied = TM_NEW_ARRAY(e->arena, bool, n_insts);
   e->windows = TM_NEW_ARRAY(e->arena, uint8_t, n_insts);

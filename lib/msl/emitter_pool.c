@@ -29,21 +29,61 @@ void msl_region_add(emitter *e, tm_inst inst, uint32_t operand,
     .row = row, .pitch = pitch
   };
   tm_push(e->arena, &e->regions, region);
+  uint32_t *last = &e->region_at[inst];
+  while (*last) last = &e->regions.data[*last - 1].next;
+  *last = e->regions.len;
 }
 
 msl_region *msl_region_of(emitter *e, tm_inst inst, uint32_t operand) {
-  for (uint32_t i = 0; i < e->regions.len; i++)
-    if (e->regions.data[i].inst == inst &&
-        e->regions.data[i].operand == operand)
-      return &e->regions.data[i];
-  return NULL;
+  uint32_t i = e->region_at[inst];
+  while (i && e->regions.data[i - 1].operand != operand)
+    i = e->regions.data[i - 1].next;
+  return i ? &e->regions.data[i - 1] : NULL;
+}
+
+/* ---- lifetimes --------------------------------------------------------- */
+
+/* A binary tree over the regions in their order, which is nearly that of the
+ * program: node k has 2k and 2k + 1 below it, region i is node n_leaves + i.
+ * Each node knows from where to where anything below it lives, so that those
+ * alive at a time are found without looking at the others. */
+static void build_lives(emitter *e) {
+  uint32_t n = e->regions.len, leaves = 1;
+  while (leaves < n) leaves *= 2;
+  if (!e->lives || e->n_leaves != leaves)
+    e->lives = TM_NEW_ARRAY(e->arena, msl_life, 2 * leaves);
+  e->n_leaves = leaves;
+  for (uint32_t i = 0; i < leaves; i++) {
+    const msl_region *r = i < n ? &e->regions.data[i] : NULL;
+    e->lives[leaves + i] = r ? (msl_life){r->from, r->to}
+                             : (msl_life){UINT32_MAX, 0};
+  }
+  for (uint32_t k = leaves; k-- > 1;) {
+    const msl_life *a = &e->lives[2 * k], *b = a + 1;
+    e->lives[k] = (msl_life){a->from < b->from ? a->from : b->from,
+                             a->to > b->to ? a->to : b->to};
+  }
+}
+
+/* Pushes the regions under node k that live at some time in [from, to]. */
+static void push_alive(const emitter *e, uint32_t k, uint32_t from,
+                       uint32_t to, msl_indices *out) {
+  if (e->lives[k].from > to || e->lives[k].to < from) return;
+  if (k >= e->n_leaves) {
+    tm_push(e->arena, out, k - e->n_leaves);
+    return;
+  }
+  push_alive(e, 2 * k, from, to, out);
+  push_alive(e, 2 * k + 1, from, to, out);
+}
+
+static const msl_indices *alive(emitter *e, uint32_t from, uint32_t to) {
+  e->alive.len = 0;
+  if (e->regions.len) push_alive(e, 1, from, to, &e->alive);
+  return &e->alive;
 }
 
 /* ---- places ----------------------------------------------------------- */
-
-static bool live_together(const msl_region *a, const msl_region *b) {
-  return a->from <= b->to && b->from <= a->to;
-}
 
 static bool overlap(const msl_region *a, const msl_region *b) {
   return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
@@ -65,36 +105,61 @@ static void place_arrays(emitter *e) {
   }
 }
 
-/* Lowest offset at which no placed region that matters is in the way. */
-static void place_first_fit(emitter *e, uint32_t index, const bool *placed,
-                            bool alone) {
+/* Lowest offset at which no placed region that lives at the same time is in
+ * the way. */
+static void place_first_fit(emitter *e, uint32_t index, const bool *placed) {
   msl_region *region = &e->regions.data[index];
+  const msl_indices *others = alive(e, region->from, region->to);
   region->offset = 0;
   for (bool moved = true; moved;) {
     moved = false;
-    for (uint32_t i = 0; i < e->regions.len; i++) {
-      const msl_region *other = &e->regions.data[i];
-      if (!placed[i] || (!alone && !live_together(region, other)) ||
-          !overlap(region, other))
-        continue;
+    for (uint32_t i = 0; i < others->len; i++) {
+      const msl_region *other = &e->regions.data[others->data[i]];
+      if (!placed[others->data[i]] || !overlap(region, other)) continue;
       region->offset = other->offset + other->bytes;
       moved = true;
     }
   }
 }
 
+/* Which units of ALIGN bytes have been given to anything, at any time. */
+typedef struct units {
+  bool *taken;
+  uint32_t n, first_free;
+} units;
+
+static void take_units(units *u, const msl_region *region) {
+  uint32_t end = (region->offset + region->bytes) / ALIGN;
+  for (uint32_t i = region->offset / ALIGN; i < end && i < u->n; i++)
+    u->taken[i] = true;
+  while (u->first_free < u->n && u->taken[u->first_free]) u->first_free++;
+}
+
+/* Lowest offset whose bytes nothing else ever has; false if there is none. */
+static bool place_alone(msl_region *region, const units *u) {
+  uint32_t need = region->bytes / ALIGN, run = 0;
+  region->offset = 0;
+  for (uint32_t i = u->first_free; i < u->n && run < need; i++) {
+    run = u->taken[i] ? 0 : run + 1;
+    if (run == need) region->offset = (i + 1 - need) * ALIGN;
+  }
+  return run == need;
+}
+
 uint32_t msl_pool_place(emitter *e) {
   uint32_t n = e->regions.len, limit = e->chip->threadgroup_bytes, most = 0;
   bool *placed = TM_NEW_ARRAY(e->arena, bool, n);
+  units u = {.n = n ? (limit - e->array_bytes) / ALIGN : 0};
+  u.taken = TM_NEW_ARRAY(e->arena, bool, u.n);
+  build_lives(e);
   for (int small = 0; small < 2; small++) {
     for (uint32_t i = 0; i < n; i++) {
       msl_region *region = &e->regions.data[i];
       if ((region->bytes <= SMALL_REGION) != (small == 1)) continue;
       if (region->is_atomic) continue;
-      place_first_fit(e, i, placed, small == 1);
-      if (small && region->offset + region->bytes > limit - e->array_bytes)
-        place_first_fit(e, i, placed, false);
+      if (!small || !place_alone(region, &u)) place_first_fit(e, i, placed);
       placed[i] = true;
+      take_units(&u, region);
       uint32_t end = region->offset + region->bytes;
       if (end > most) most = end;
     }
@@ -155,63 +220,69 @@ bool msl_pool_assign(emitter *e) {
 
 /* ---- barriers --------------------------------------------------------- */
 
+static void forget_uses(emitter *e) {
+  for (uint32_t i = 0; i < e->used.len; i++) {
+    msl_region *region = &e->regions.data[e->used.data[i]];
+    region->read = region->written = region->listed = false;
+    region->rmw = 0;
+  }
+  e->used.len = 0;
+}
+
+void msl_region_note(emitter *e, msl_region *region, bool read, bool written) {
+  region->read |= read;
+  region->written |= written;
+  if (region->listed) return;
+  region->listed = true;
+  uint32_t index = (uint32_t)(region - e->regions.data);
+  tm_push(e->arena, &e->used, index);
+}
+
 void msl_barrier(emitter *e, const char *flags) {
   msl_line(e, "threadgroup_barrier(%s);", flags);
   if (strstr(flags, "mem_device")) e->pending.len = 0;
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    e->regions.data[i].read = e->regions.data[i].written = false;
-    e->regions.data[i].rmw = 0;
-  }
+  forget_uses(e);
 }
 
 void msl_region_write(emitter *e, msl_region *region) {
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    const msl_region *other = &e->regions.data[i];
-    if (!(other->read || other->written) || !overlap(region, other)) continue;
+  for (uint32_t i = 0; i < e->used.len; i++) {
+    if (!overlap(region, &e->regions.data[e->used.data[i]])) continue;
     msl_barrier(e, "mem_flags::mem_threadgroup");
     break;
   }
-  region->written = true;
+  msl_region_note(e, region, false, true);
   region->rmw = 0;
 }
 
 void msl_region_read(emitter *e, msl_region *region) {
   if (region->written) msl_barrier(e, "mem_flags::mem_threadgroup");
-  region->read = true;
-}
-
-static bool touches(emitter *e, const msl_region *region, tm_block body) {
-  if (!region->is_array && tm_inst_is_inside(e->ir, region->inst, body))
-    return true;
-  uint32_t first = e->position[tm_blk(e->ir, body)->first];
-  uint32_t last = e->position[tm_blk(e->ir, body)->last];
-  return region->from <= last && region->to >= first;
+  msl_region_note(e, region, true, false);
 }
 
 void msl_pool_enter_loop(emitter *e, tm_block body) {
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    msl_region *region = &e->regions.data[i];
-    if (!touches(e, region, body)) continue;
-    if (region->is_array) {
-      msl_shared_enter_loop(e, region, body);
-      continue;
-    }
-    region->read = true;
-    if (tm_inst_is_inside(e->ir, region->inst, body)) region->written = true;
+  uint32_t first = e->position[tm_blk(e->ir, body)->first];
+  uint32_t last = e->position[tm_blk(e->ir, body)->last];
+  /* What is made inside lives inside. */
+  const msl_indices *there = alive(e, first, last);
+  for (uint32_t i = 0; i < there->len; i++) {
+    msl_region *region = &e->regions.data[there->data[i]];
+    if (region->is_array) msl_shared_enter_loop(e, region, body);
+    else
+      msl_region_note(e, region, true,
+                      tm_inst_is_inside(e->ir, region->inst, body));
   }
   msl_order_enter_loop(e, body);
 }
 
 msl_pool_state msl_pool_save(emitter *e) {
   msl_pool_state s = {
-    .written = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
-    .read = TM_NEW_ARRAY(e->arena, bool, e->regions.len),
-    .rmw = TM_NEW_ARRAY(e->arena, tm_rmw, e->regions.len),
+    .uses = TM_NEW_ARRAY(e->arena, msl_pool_use, e->used.len),
+    .n_uses = e->used.len,
   };
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    s.written[i] = e->regions.data[i].written;
-    s.read[i] = e->regions.data[i].read;
-    s.rmw[i] = e->regions.data[i].rmw;
+  for (uint32_t i = 0; i < s.n_uses; i++) {
+    const msl_region *region = &e->regions.data[e->used.data[i]];
+    s.uses[i] = (msl_pool_use){e->used.data[i], region->written, region->read,
+                               region->rmw};
   }
   s.n_pending = e->pending.len;
   s.pending = TM_NEW_ARRAY(e->arena, msl_pending, s.n_pending);
@@ -221,23 +292,24 @@ msl_pool_state msl_pool_save(emitter *e) {
 }
 
 void msl_pool_restore(emitter *e, const msl_pool_state *state) {
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    e->regions.data[i].written = state->written[i];
-    e->regions.data[i].read = state->read[i];
-    e->regions.data[i].rmw = state->rmw[i];
+  forget_uses(e);
+  for (uint32_t i = 0; i < state->n_uses; i++) {
+    const msl_pool_use *use = &state->uses[i];
+    msl_region *region = &e->regions.data[use->region];
+    msl_region_note(e, region, use->read, use->written);
+    region->rmw = use->rmw;
   }
   e->pending.len = 0;
   msl_order_join(e, state->pending, state->n_pending);
 }
 
 void msl_pool_join(emitter *e, const msl_pool_state *state) {
-  for (uint32_t i = 0; i < e->regions.len; i++) {
-    msl_region *region = &e->regions.data[i];
-    if (!region->written) region->rmw = state->rmw[i];
-    else if (state->written[i] && state->rmw[i] != region->rmw)
-      region->rmw = 0;
-    region->written |= state->written[i];
-    region->read |= state->read[i];
+  for (uint32_t i = 0; i < state->n_uses; i++) {
+    const msl_pool_use *use = &state->uses[i];
+    msl_region *region = &e->regions.data[use->region];
+    if (!region->written) region->rmw = use->rmw;
+    else if (use->written && use->rmw != region->rmw) region->rmw = 0;
+    msl_region_note(e, region, use->read, use->written);
   }
   msl_order_join(e, state->pending, state->n_pending);
 }

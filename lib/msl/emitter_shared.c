@@ -231,6 +231,7 @@ static tm_rmw only_rmw(emitter *e, const msl_region *region, tm_block block,
 }
 
 void msl_shared_before_loop(emitter *e, tm_block body) {
+  if (e->array_bytes == 0) return;
   for (uint32_t i = 0; i < e->regions.len; i++) {
     msl_region *region = &e->regions.data[i];
     bool any = false;
@@ -248,11 +249,11 @@ void msl_shared_enter_loop(emitter *e, msl_region *region, tm_block body) {
   tm_rmw op = region->is_atomic ? only_rmw(e, region, body, &any) : 0;
   bool fresh = !region->read && (!region->written || region->rmw == op);
   if (op && fresh) {
-    region->written = true;
+    msl_region_note(e, region, false, true);
     region->rmw = op;
     return;
   }
-  region->read = region->written = true;
+  msl_region_note(e, region, true, true);
   region->rmw = 0;
 }
 

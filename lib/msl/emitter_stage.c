@@ -102,16 +102,27 @@ static void note_readers(emitter *e, reader *readers) {
   }
 }
 
+/* Those of the same source whose dots are in the same block make a list. */
+static void list_alike(emitter *e, tm_inst inst, tm_map *last) {
+  msl_staging *s = e->stagings[inst];
+  uint64_t block = tm_get(e->ir, s->first)->block, before = 0;
+  uint64_t key = block << 32 | s->source;
+  s->first_alike = inst;
+  if (tm_map_get(last, key, &before)) {
+    e->stagings[before]->next_alike = inst;
+    s->first_alike = e->stagings[before]->first_alike;
+  }
+  tm_map_put(last, key, inst);
+}
+
 /* An earlier conversion whose dot, in the same block, stores the same. */
 static void find_twin(emitter *e, tm_inst inst) {
   msl_staging *s = e->stagings[inst];
-  for (tm_inst i = 1; s->late && i < e->ir->insts.len; i++) {
+  if (!s->late) return;
+  for (tm_inst i = s->first_alike; i; i = e->stagings[i]->next_alike) {
     msl_staging *other = e->stagings[i];
-    if (i == inst || !other || !other->late || other->twin ||
-        other->source != s->source ||
+    if (i == inst || !other->late || other->twin ||
         !tm_layout_equal(&other->layout, &s->layout) ||
-        tm_get(e->ir, other->first)->block !=
-            tm_get(e->ir, s->first)->block ||
         e->position[other->first] >= e->position[s->first])
       continue;
     s->twin = i;
@@ -171,6 +182,7 @@ static bool is_carried(const emitter *e, tm_value v, tm_block body) {
 
 void msl_stage_find(emitter *e) {
   reader *readers = TM_NEW_ARRAY(e->arena, reader, e->ir->values.len);
+  tm_map last = tm_map_in(e->arena);
   note_readers(e, readers);
   for (tm_inst i = 1; i < e->ir->insts.len; i++) {
     const tm_inst_data *d = tm_get(e->ir, i);
@@ -187,6 +199,7 @@ void msl_stage_find(emitter *e) {
               !is_carried(e, s->source, d->block);
     find_load(e, s);
     e->stagings[i] = s;
+    list_alike(e, i, &last);
   }
   for (tm_inst i = 1; i < e->ir->insts.len; i++)
     if (e->stagings[i]) find_twin(e, i);
@@ -256,11 +269,14 @@ msl_region *msl_stage_region(emitter *e, tm_inst inst) {
 
 /* The last dot that reads the tile of a late conversion. */
 static tm_inst last_twin(const emitter *e, tm_inst inst) {
-  tm_inst last = e->stagings[inst]->first;
-  for (tm_inst i = 1; e->stagings[inst]->twins && i < e->ir->insts.len; i++)
-    if (e->stagings[i] && e->stagings[i]->twin == inst &&
-        e->position[e->stagings[i]->first] > e->position[last])
-      last = e->stagings[i]->first;
+  const msl_staging *s = e->stagings[inst];
+  tm_inst last = s->first;
+  for (tm_inst i = s->twins ? s->first_alike : 0; i;
+       i = e->stagings[i]->next_alike) {
+    const msl_staging *other = e->stagings[i];
+    if (other->twin == inst && e->position[other->first] > e->position[last])
+      last = other->first;
+  }
   return last;
 }
 

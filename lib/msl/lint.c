@@ -33,7 +33,59 @@ enum {
   LEAST_BOUND = 64, MOST_BOUND = 1024, BUFFER_SLOTS = 31
 };
 
+/* ---- words ------------------------------------------------------------ */
+
+static const struct { const char *word, *rule, *why; } bad[] = {
+  {"double", "type", "MSL has no double"},
+  {"size_t", "type", "not allowed in kernel arguments; write ulong"},
+  {"ptrdiff_t", "type", "not allowed in kernel arguments; write long"},
+  {"asm", "keyword", "inline assembly is not stable"},
+  {"__asm", "keyword", "inline assembly is not stable"},
+  {"__asm__", "keyword", "inline assembly is not stable"},
+  {"goto", "keyword", "not in MSL"},
+  {"auto", "keyword", "types are written out, so that they can be checked"},
+  {"typedef", "keyword", "types go by their own names"},
+  {"new", "keyword", "not in MSL"},
+  {"throw", "keyword", "not in MSL"},
+  {"virtual", "keyword", "not in MSL"},
+  {"and", "keyword", "written &&"},
+  {"or", "keyword", "written ||"},
+  {"not", "keyword", "written !"},
+  {"bitand", "keyword", "written &"},
+};
+
+static uint32_t bad_word(const char *text, uint32_t len) {
+  for (uint32_t i = 0; i < TM_COUNT(bad); i++)
+    if (strlen(bad[i].word) == len && memcmp(text, bad[i].word, len) == 0)
+      return i + 1;
+  return 0;
+}
+
+static uint32_t type_bytes(const char *text, uint32_t len) {
+  static const struct { const char *name; uint32_t bytes; } types[] = {
+    {"bool", 1}, {"uchar", 1}, {"char", 1}, {"ushort", 2}, {"short", 2},
+    {"bfloat", 2}, {"half", 2}, {"uint", 4}, {"int", 4}, {"float", 4},
+    {"atomic_uint", 4}, {"atomic_int", 4}, {"ulong", 8}, {"long", 8}
+  };
+  for (size_t i = 0; i < TM_COUNT(types); i++) {
+    size_t n = strlen(types[i].name);
+    if (len < n || memcmp(text, types[i].name, n) != 0) continue;
+    if (len == n) return types[i].bytes;
+    if (len != n + 1) continue;
+    if (text[n] == '2') return types[i].bytes * 2;
+    if (text[n] == '3' || text[n] == '4') return types[i].bytes * 4;
+  }
+  return 0;
+}
+
 /* ---- tokens ----------------------------------------------------------- */
+
+static bool opens(const linter *l, uint32_t i) {
+  return lint_is(l, i, "(") || lint_is(l, i, "[") || lint_is(l, i, "{");
+}
+static bool closes(const linter *l, uint32_t i) {
+  return lint_is(l, i, ")") || lint_is(l, i, "]") || lint_is(l, i, "}");
+}
 
 static bool is_word_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
@@ -60,15 +112,49 @@ static const char *end_of_number(const char *p) {
   }
 }
 
+/* Of <<= >>= == != <= >= += -= *= /= %= &= |= ^= && || ++ -- << >> :: ->
+ * and single characters. */
 static uint32_t punct_length(const char *p) {
-  static const char *const long_ones[] = {
-    "<<=", ">>=", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "%=", "&=",
-    "|=", "^=", "&&", "||", "++", "--", "<<", ">>", "::", "->"
-  };
-  for (size_t i = 0; i < TM_COUNT(long_ones); i++)
-    if (strncmp(p, long_ones[i], strlen(long_ones[i])) == 0)
-      return (uint32_t)strlen(long_ones[i]);
-  return 1;
+  if (p[1] == '=') return strchr("=!<>+-*/%&|^", p[0]) ? 2 : 1;
+  if (p[0] == '-' && p[1] == '>') return 2;
+  if (p[0] != p[1] || !strchr("<>&|+-:", p[0])) return 1;
+  return (p[0] == '<' || p[0] == '>') && p[2] == '=' ? 3 : 2;
+}
+
+/* Equal texts are found again under the hash, or one of those after it where
+ * different texts share it. */
+uint32_t lint_find_word(const linter *l, const char *text, size_t len) {
+  uint64_t key = tm_hash_bytes(text, len, 0), at = 0;
+  for (; tm_map_get(&l->word_of, key, &at); key++) {
+    const lint_word *w = &l->words.data[at];
+    if (w->len == len && memcmp(w->text, text, len) == 0) return (uint32_t)at;
+  }
+  return 0;
+}
+
+static uint32_t add_word(linter *l, const char *text, uint32_t len) {
+  uint32_t found = lint_find_word(l, text, len);
+  if (found) return found;
+  uint64_t key = tm_hash_bytes(text, len, 0);
+  while (tm_map_get(&l->word_of, key, NULL)) key++;
+  tm_map_put(&l->word_of, key, l->words.len);
+  lint_word w = {.text = text, .len = len, .bytes = type_bytes(text, len),
+                 .bad = bad_word(text, len)};
+  tm_push(l->arena, &l->words, w);
+  return l->words.len - 1;
+}
+
+/* Brackets pair by their nesting, whatever their kind: where they do not
+ * match the text is broken, and other rules see it. */
+static void pair_brackets(linter *l) {
+  TM_VEC(uint32_t) open = {0};
+  for (uint32_t i = 0; i < l->tokens.len; i++) {
+    if (opens(l, i)) tm_push(l->arena, &open, i);
+    if (closes(l, i) && open.len)
+      l->tokens.data[open.data[--open.len]].after = i + 1;
+  }
+  while (open.len)
+    l->tokens.data[open.data[--open.len]].after = l->tokens.len - 1;
 }
 
 static void tokenize(linter *l, const char *p) {
@@ -85,7 +171,7 @@ static void tokenize(linter *l, const char *p) {
       p++;
       continue;
     }
-    lint_token t = {LINT_PUNCT, p, 1, line};
+    lint_token t = {LINT_PUNCT, p, 1, line, 0, 0};
     if (*p == '/' && (p[1] == '/' || p[1] == '*')) {
       p = skip_comment(p, &line);
       if (t.text[1] != '/' || p[-1] != '\\') continue;
@@ -113,27 +199,18 @@ static void tokenize(linter *l, const char *p) {
       p += punct_length(p);
     }
     t.len = (uint32_t)(p - t.text);
+    if (t.kind == LINT_WORD) t.word = add_word(l, t.text, t.len);
     fresh = false;
     tm_push(l->arena, &l->tokens, t);
   }
-  lint_token end = {LINT_END, p, 0, line};
+  lint_token end = {LINT_END, p, 0, line, 0, 0};
   tm_push(l->arena, &l->tokens, end);
-}
-
-static bool opens(const linter *l, uint32_t i) {
-  return lint_is(l, i, "(") || lint_is(l, i, "[") || lint_is(l, i, "{");
-}
-static bool closes(const linter *l, uint32_t i) {
-  return lint_is(l, i, ")") || lint_is(l, i, "]") || lint_is(l, i, "}");
+  pair_brackets(l);
 }
 
 uint32_t lint_after(const linter *l, uint32_t open) {
-  uint32_t depth = 0, i = open;
-  for (; lint_at(l, i)->kind != LINT_END; i++) {
-    if (opens(l, i)) depth++;
-    if (closes(l, i) && --depth == 0) return i + 1;
-  }
-  return i;
+  uint32_t after = lint_at(l, open)->after;
+  return after ? after : l->tokens.len - 1;
 }
 
 void lint_report(linter *l, uint32_t token, const char *rule,
@@ -173,29 +250,12 @@ static void check_prelude(linter *l) {
 }
 
 static void check_words(linter *l) {
-  static const struct { const char *word, *rule, *why; } bad[] = {
-    {"double", "type", "MSL has no double"},
-    {"size_t", "type", "not allowed in kernel arguments; write ulong"},
-    {"ptrdiff_t", "type", "not allowed in kernel arguments; write long"},
-    {"asm", "keyword", "inline assembly is not stable"},
-    {"__asm", "keyword", "inline assembly is not stable"},
-    {"__asm__", "keyword", "inline assembly is not stable"},
-    {"goto", "keyword", "not in MSL"},
-    {"auto", "keyword", "types are written out, so that they can be checked"},
-    {"typedef", "keyword", "types go by their own names"},
-    {"new", "keyword", "not in MSL"},
-    {"throw", "keyword", "not in MSL"},
-    {"virtual", "keyword", "not in MSL"},
-    {"and", "keyword", "written &&"},
-    {"or", "keyword", "written ||"},
-    {"not", "keyword", "written !"},
-    {"bitand", "keyword", "written &"},
-  };
   for (uint32_t i = 0; i < l->tokens.len; i++) {
     if (lint_at(l, i)->kind != LINT_WORD) continue;
-    for (size_t b = 0; b < TM_COUNT(bad); b++)
-      if (lint_is(l, i, bad[b].word) && !lint_is_tensor_auto(l, i))
-        lint_report(l, i, bad[b].rule, "%s: %s", bad[b].word, bad[b].why);
+    uint32_t b = lint_word_at(l, i)->bad;
+    if (b && !lint_is_tensor_auto(l, i))
+      lint_report(l, i, bad[b - 1].rule, "%s: %s", bad[b - 1].word,
+                  bad[b - 1].why);
     if (lint_is(l, i, "long") && lint_is(l, i + 1, "long"))
       lint_report(l, i, "type", "long long: MSL has no such type");
   }
@@ -258,14 +318,11 @@ static bool is_changed(const linter *l, uint32_t i) {
          (i > 0 && (lint_is(l, i - 1, "++") || lint_is(l, i - 1, "--")));
 }
 
-/* Token i names a 64-bit variable: wide maps names to the tokens of their
- * last declaration, the types in front of them. */
-static bool is_wide_name(const linter *l, const tm_map *wide, uint32_t i) {
-  const lint_token *t = lint_at(l, i);
-  uint64_t at;
-  if (t->kind != LINT_WORD || (i > 0 && lint_is(l, i - 1, "."))) return false;
-  return tm_map_get(wide, tm_hash_bytes(t->text, t->len, 0), &at) &&
-         lint_same(l, (uint32_t)at, i) && is_wide_type(l, (uint32_t)at - 1);
+/* Token i names a variable whose last declaration is of a 64-bit type. */
+static bool is_wide_name(const linter *l, uint32_t i) {
+  if (i > 0 && lint_is(l, i - 1, ".")) return false;
+  uint32_t declared = lint_word_at(l, i)->declared;
+  return declared > 1 && is_wide_type(l, declared - 2);
 }
 
 /* The end of the statement that starts at i. */
@@ -278,7 +335,7 @@ static uint32_t end_of_body(const linter *l, uint32_t i) {
 }
 
 /* A name of the loop's head that the loop changes and that is 64 bits wide. */
-static void check_counter(linter *l, const tm_map *wide, uint32_t loop) {
+static void check_counter(linter *l, uint32_t loop) {
   uint32_t body = lint_after(l, loop + 1), end = end_of_body(l, body);
   for (uint32_t i = loop + 2; i + 1 < body; i++) {
     if (is_wide_type(l, i) && lint_at(l, i + 1)->kind == LINT_WORD) {
@@ -286,7 +343,7 @@ static void check_counter(linter *l, const tm_map *wide, uint32_t loop) {
                   (int)lint_at(l, i)->len, lint_at(l, i)->text);
       return;
     }
-    if (!is_wide_name(l, wide, i)) continue;
+    if (!is_wide_name(l, i)) continue;
     for (uint32_t k = loop + 2; k < end; k++) {
       if (!lint_same(l, k, i) || !is_changed(l, k)) continue;
       lint_report(l, loop, "counter", "%.*s counts in 64 bits",
@@ -297,24 +354,22 @@ static void check_counter(linter *l, const tm_map *wide, uint32_t loop) {
 }
 
 /* "type name" at token i: name is of that type from here on. */
-static void note_declaration(const linter *l, tm_map *declared, uint32_t i) {
-  const lint_token *t = lint_at(l, i), *name = lint_at(l, i + 1);
-  if (t->kind == LINT_WORD && name->kind == LINT_WORD)
-    tm_map_put(declared, tm_hash_bytes(name->text, name->len, 0), i + 1);
+static void note_declaration(linter *l, uint32_t i) {
+  if (lint_at(l, i)->kind == LINT_WORD && lint_at(l, i + 1)->kind == LINT_WORD)
+    lint_word_at(l, i + 1)->declared = i + 2;
 }
 
 /* for (long i = ...) and while (i < n) with a long i: miscompiled, or the
  * compiler hangs. */
 static void check_counters(linter *l) {
-  tm_map declared = tm_map_in(l->arena);
   for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
-    note_declaration(l, &declared, i);
+    note_declaration(l, i);
     if ((!lint_is(l, i, "for") && !lint_is(l, i, "while")) ||
         !lint_is(l, i + 1, "("))
       continue;
-    for (uint32_t k = i + 2; k < lint_after(l, i + 1); k++)
-      note_declaration(l, &declared, k);
-    check_counter(l, &declared, i);
+    for (uint32_t k = i + 2, end = lint_after(l, i + 1); k < end; k++)
+      note_declaration(l, k);
+    check_counter(l, i);
   }
 }
 
@@ -354,22 +409,10 @@ static void check_directives(linter *l) {
 
 /* ---- bfloat ----------------------------------------------------------- */
 
-/* Whether token k is a name that was declared a bfloat: names maps hashes of
- * such names to the tokens that declare them. */
-static bool is_bfloat_name(linter *l, const tm_map *names, uint32_t k) {
-  const lint_token *t = lint_at(l, k);
-  uint64_t at;
-  return tm_map_get(names, tm_hash_bytes(t->text, t->len, 0), &at) &&
-         lint_same(l, (uint32_t)at, k);
-}
-
 static void check_bfloat(linter *l) {
-  tm_map names = tm_map_in(l->arena);
   for (uint32_t i = 0; i + 1 < l->tokens.len; i++) {
-    if (lint_is(l, i, "bfloat")) {
-      const lint_token *name = lint_at(l, i + 1);
-      tm_map_put(&names, tm_hash_bytes(name->text, name->len, 0), i + 1);
-    }
+    if (lint_is(l, i, "bfloat") && lint_at(l, i + 1)->kind == LINT_WORD)
+      lint_word_at(l, i + 1)->is_bfloat = true;
     bool call = lint_is(l, i, "max") || lint_is(l, i, "min") ||
                 lint_is(l, i, "clamp");
     if (!call || !lint_is(l, i + 1, "(")) continue;
@@ -384,7 +427,7 @@ static void check_bfloat(linter *l) {
                             !memchr(t->text, '.', t->len));
       if (t->kind != LINT_WORD) continue;
       bfloat = bfloat || lint_is(l, k, "bfloat") ||
-               is_bfloat_name(l, &names, k);
+               lint_word_at(l, k)->is_bfloat;
     }
     if (integer && bfloat)
       lint_report(l, i, "bfloat", "the integer overload of %.*s would be "
@@ -550,24 +593,6 @@ static void check_positions(linter *l) {
 
 /* ---- threadgroup memory ----------------------------------------------- */
 
-uint32_t lint_type_bytes(const lint_token *t) {
-  static const struct { const char *name; uint32_t bytes; } types[] = {
-    {"bool", 1}, {"uchar", 1}, {"char", 1}, {"ushort", 2}, {"short", 2},
-    {"bfloat", 2}, {"half", 2}, {"uint", 4}, {"int", 4}, {"float", 4},
-    {"atomic_uint", 4}, {"atomic_int", 4}, {"ulong", 8}, {"long", 8}
-  };
-  for (size_t i = 0; i < TM_COUNT(types); i++) {
-    size_t n = strlen(types[i].name);
-    if (t->len < n || memcmp(t->text, types[i].name, n) != 0) continue;
-    if (t->len == n) return types[i].bytes;
-    if (t->len != n + 1) continue;
-    char lanes = t->text[n];
-    if (lanes == '2') return types[i].bytes * 2;
-    if (lanes == '3' || lanes == '4') return types[i].bytes * 4;
-  }
-  return 0;
-}
-
 /* One array of each type: many arrays break the compiler's service
  * (METAL-FACTS 6.2, 14). */
 static void check_single(linter *l, uint32_t i) {
@@ -588,7 +613,7 @@ static void check_threadgroup(linter *l) {
     if (!lint_is(l, i, "threadgroup") || lint_is(l, i + 2, "*") ||
         lint_at(l, i + 2)->kind != LINT_WORD)
       continue;
-    uint32_t bytes = lint_type_bytes(lint_at(l, i + 1)), k = i + 3;
+    uint32_t bytes = lint_word_at(l, i + 1)->bytes, k = i + 3;
     if (bytes == 0) continue; /* a pointer to something else */
     if (lint_is(l, i + 1, "bool"))
       lint_report(l, i, "threadgroup-variable",
@@ -619,7 +644,7 @@ static void check_threadgroup(linter *l) {
 static void check_size(linter *l) {
   uint64_t declarations = 0;
   for (uint32_t i = 0; i + 2 < l->tokens.len; i++) {
-    if (lint_type_bytes(lint_at(l, i)) == 0 ||
+    if (lint_word_at(l, i)->bytes == 0 ||
         lint_at(l, i + 1)->kind != LINT_WORD)
       continue;
     if (lint_is(l, i + 2, "=") || lint_is(l, i + 2, ";") ||
@@ -687,7 +712,8 @@ static void check_aggregates(linter *l) {
 bool tm_msl_lint(const tm_msl *msl, const tm_chip *chip, tm_diags *diags) {
   uint32_t before = diags->errors;
   linter l = {.msl = msl, .chip = chip, .arena = diags->arena,
-              .diags = diags};
+              .diags = diags, .word_of = tm_map_in(diags->arena)};
+  tm_push(l.arena, &l.words, (lint_word){0});
   tokenize(&l, msl->text ? msl->text : "");
   check_prelude(&l);
   check_words(&l);

@@ -62,19 +62,17 @@ typedef struct tile {
   uint32_t atomic;    /* read, changed and written: by which kind */
   uint32_t step;      /* which step wrote or changed it; NO_STEP: several */
   uint32_t by_matrix; /* token of the simdgroup_store that wrote it */
+  uint32_t index;     /* into flow.tiles */
+  bool listed;        /* in flow.used */
 } tile;
-
-typedef struct name {
-  const char *text;
-  uint32_t len;
-} name;
 
 typedef struct flow {
   linter *l;
   TM_VEC(tile) tiles;
   uint32_t *tile_of;    /* per token: which tile it names, + 1; 0: none */
   uint8_t *seen;        /* per token: the walk has been there */
-  TM_VEC(name) uniform;
+  TM_VEC(uint32_t) used;    /* tiles accessed since the last barrier */
+  TM_VEC(uint32_t) uniform; /* words that are names of uniform variables */
   uint32_t varying;     /* how many conditions around here vary */
   uint32_t known_trips; /* how many loops around here have such */
   uint32_t returned;    /* token of an earlier return; 0 */
@@ -97,11 +95,21 @@ static tile *find_tile(flow *f, uint32_t token) {
   if (token > 0 && (lint_is(f->l, token - 1, ".") ||
                     lint_is(f->l, token - 1, "->")))
     return NULL;
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
-    tile *x = &f->tiles.data[i];
-    if (x->len == t->len && memcmp(x->name, t->text, t->len) == 0) return x;
-  }
-  return NULL;
+  uint32_t at = f->l->words.data[t->word].tile;
+  return at ? &f->tiles.data[at - 1] : NULL;
+}
+
+static void add_tile(flow *f, tile x) {
+  lint_word *w = &f->l->words.data[lint_find_word(f->l, x.name, x.len)];
+  x.index = f->tiles.len;
+  tm_push(f->l->arena, &f->tiles, x);
+  if (!w->tile) w->tile = f->tiles.len;
+}
+
+static void use_tile(flow *f, tile *x) {
+  if (x->listed) return;
+  x->listed = true;
+  tm_push(f->l->arena, &f->used, x->index);
 }
 
 /* The tile that a token names; NULL: none. */
@@ -127,19 +135,40 @@ static bool overlap(const tile *a, const tile *b) {
          b->offset < a->offset + a->bytes;
 }
 
-static void read_tile(flow *f, tile *x, uint32_t token) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
-    const tile *y = &f->tiles.data[i];
-    if (!overlap(x, y) || !(y->written || y->atomic)) continue;
-    if (y->by_matrix)
-      report(f, token, "matrix-store", " is loaded after simdgroup_store "
-             "without a barrier", x->name, x->len);
-    else
-      report(f, token, "tile-hazard", " is read after a write without a "
-             "barrier", x->name, x->len);
-    break;
+static bool may_not_read(const tile *x, const tile *y) {
+  (void)x;
+  return y->written || y->atomic;
+}
+
+static bool may_not_write(const tile *x, const tile *y) {
+  return y->read || y->atomic || (y->written && y != x);
+}
+
+static bool may_not_change(const tile *x, const tile *y) {
+  return y->read || y->written || (y->atomic && y != x);
+}
+
+/* The first tile whose bytes x shares and whose accesses x may not follow. */
+static const tile *in_the_way(const flow *f, const tile *x,
+                              bool (*may_not)(const tile *, const tile *)) {
+  const tile *first = NULL;
+  for (uint32_t i = 0; i < f->used.len; i++) {
+    const tile *y = &f->tiles.data[f->used.data[i]];
+    if (overlap(x, y) && may_not(x, y) && (!first || y < first)) first = y;
   }
+  return first;
+}
+
+static void read_tile(flow *f, tile *x, uint32_t token) {
+  const tile *y = in_the_way(f, x, may_not_read);
+  if (y && y->by_matrix)
+    report(f, token, "matrix-store", " is loaded after simdgroup_store "
+           "without a barrier", x->name, x->len);
+  else if (y)
+    report(f, token, "tile-hazard", " is read after a write without a "
+           "barrier", x->name, x->len);
   x->read = true;
+  use_tile(f, x);
 }
 
 /* Writes of one tile by several statements are of different elements; those
@@ -147,40 +176,35 @@ static void read_tile(flow *f, tile *x, uint32_t token) {
 static void write_tile(flow *f, tile *x, uint32_t token, bool by_matrix) {
   uint32_t step = step_of(f, token);
   bool again = x->is_array && x->written && x->step != step;
-  for (uint32_t i = 0; i < f->tiles.len && !again; i++) {
-    const tile *y = &f->tiles.data[i];
-    again = overlap(x, y) && (y->read || y->atomic || (y->written && y != x));
-  }
-  if (again)
+  if (again || in_the_way(f, x, may_not_write))
     report(f, token, "tile-hazard", " is written after an access to the same "
            "bytes without a barrier", x->name, x->len);
   x->written = true;
   x->step = step;
   x->by_matrix = by_matrix ? token : 0;
+  use_tile(f, x);
 }
 
 static void change_tile(flow *f, tile *x, uint32_t token, uint32_t kind) {
   uint32_t step = step_of(f, token);
   bool other = x->atomic && (x->atomic != kind || kind == MIXED) &&
                x->step != step;
-  for (uint32_t i = 0; i < f->tiles.len && !other; i++) {
-    const tile *y = &f->tiles.data[i];
-    other = overlap(x, y) &&
-            (y->read || y->written || (y->atomic && y != x));
-  }
-  if (other)
+  if (other || in_the_way(f, x, may_not_change))
     report(f, token, "tile-atomic", " is changed after another access "
            "without a barrier", x->name, x->len);
   x->atomic = x->atomic && x->atomic != kind ? MIXED : kind;
   x->step = step;
+  use_tile(f, x);
 }
 
 static void pass_barrier(flow *f) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
-    f->tiles.data[i].atomic = NO_ATOMIC;
-    f->tiles.data[i].read = f->tiles.data[i].written = false;
-    f->tiles.data[i].by_matrix = 0;
+  for (uint32_t i = 0; i < f->used.len; i++) {
+    tile *x = &f->tiles.data[f->used.data[i]];
+    x->atomic = NO_ATOMIC;
+    x->read = x->written = x->listed = false;
+    x->by_matrix = 0;
   }
+  f->used.len = 0;
 }
 
 static bool starts_with(const lint_token *t, const char *text) {
@@ -193,6 +217,11 @@ static bool starts_with(const lint_token *t, const char *text) {
 static void find_tiles(flow *f) {
   linter *l = f->l;
   uint32_t memory = 1;
+  for (uint32_t k = 0; k < l->msl->n_tiles; k++) {
+    const char *name = l->msl->tiles[k].name;
+    uint32_t word = lint_find_word(l, name, strlen(name));
+    l->words.data[word].planned = word ? k + 1 : 0;
+  }
   for (uint32_t i = l->body; i < l->body_end; i++) {
     if (!lint_is(l, i, "threadgroup")) continue;
     uint32_t at = i + 2, from = 0;
@@ -204,9 +233,9 @@ static void find_tiles(flow *f) {
     if (!pointer) {
       tile x = {.name = t->text, .len = t->len, .bytes = UINT32_MAX / 2,
                 .memory = memory++,
-                .unit = lint_type_bytes(lint_at(l, i + 1)),
+                .unit = lint_word_at(l, i + 1)->bytes,
                 .is_array = starts_with(lint_at(l, i + 1), "atomic_")};
-      tm_push(l->arena, &f->tiles, x);
+      add_tile(f, x);
       continue;
     }
     if (!lint_is(l, at + 1, "=")) continue;
@@ -214,11 +243,8 @@ static void find_tiles(flow *f) {
     for (uint32_t k = at + 1; !lint_is(l, k, ";") && k < l->body_end; k++)
       if (find_tile(f, k)) from = k;
     tile *pool = from ? find_tile(f, from) : NULL;
-    const tm_msl_tile *known = NULL;
-    for (uint32_t k = 0; k < l->msl->n_tiles; k++)
-      if (strlen(l->msl->tiles[k].name) == t->len &&
-          memcmp(l->msl->tiles[k].name, t->text, t->len) == 0)
-        known = &l->msl->tiles[k];
+    uint32_t planned = l->words.data[t->word].planned;
+    const tm_msl_tile *known = planned ? &l->msl->tiles[planned - 1] : NULL;
     if (!pool) continue;
     tile x = {.name = t->text, .len = t->len, .bytes = UINT32_MAX / 2,
               .memory = pool->memory, .is_array = pool->is_array};
@@ -235,7 +261,7 @@ static void find_tiles(flow *f) {
         report(f, at, "tile-hazard", " is not at the byte that was planned",
                t->text, t->len);
     }
-    tm_push(l->arena, &f->tiles, x);
+    add_tile(f, x);
   }
 }
 
@@ -271,23 +297,21 @@ static void find_tokens(flow *f) {
 
 /* ---- uniform values --------------------------------------------------- */
 
-static bool is_name(const flow *f, uint32_t token) {
-  const lint_token *t = lint_at(f->l, token);
-  for (uint32_t i = 0; i < f->uniform.len; i++)
-    if (f->uniform.data[i].len == t->len &&
-        memcmp(f->uniform.data[i].text, t->text, t->len) == 0)
-      return true;
-  return false;
+/* word: 0 for what the text does not have as one. */
+static void add_name(flow *f, uint32_t word) {
+  if (!word) return;
+  f->l->words.data[word].uniform++;
+  tm_push(f->l->arena, &f->uniform, word);
 }
 
-static void add_name(flow *f, const char *text, uint32_t len) {
-  name n = {text, len};
-  tm_push(f->l->arena, &f->uniform, n);
+/* Names of a scope end with it. */
+static void drop_names(flow *f, uint32_t len) {
+  while (f->uniform.len > len)
+    f->l->words.data[f->uniform.data[--f->uniform.len]].uniform--;
 }
 
-/* All words of the tokens are uniform names, types or functions of them. */
-static bool is_uniform(const flow *f, uint32_t first, uint32_t end) {
-  static const char *const fine[] = {
+static void find_plain(flow *f) {
+  static const char *const plain[] = {
     "int", "uint", "long", "ulong", "float", "half", "short", "ushort",
     "char", "uchar", "bool", "true", "false", "min", "max", "rem", "abs",
     "fmin", "fmax", "select", "INFINITY", "NAN", "isnan", "to_int", "fabs",
@@ -296,14 +320,20 @@ static bool is_uniform(const flow *f, uint32_t first, uint32_t end) {
     "isunordered", "fma", "sin", "cos", "max_nan", "min_nan", "to_uint",
     "to_long", "to_ulong", "fmod", "device", "const", "clamp"
   };
+  for (size_t k = 0; k < TM_COUNT(plain); k++) {
+    uint32_t word = lint_find_word(f->l, plain[k], strlen(plain[k]));
+    f->l->words.data[word].is_plain = word != 0;
+  }
+}
+
+/* All words of the tokens are uniform names, types or functions of them. */
+static bool is_uniform(const flow *f, uint32_t first, uint32_t end) {
   const linter *l = f->l;
   for (uint32_t i = first; i < end; i++) {
     if (lint_at(l, i)->kind != LINT_WORD) continue;
     if (i > 0 && lint_is(l, i - 1, ".")) continue; /* args.n, program_id.x */
-    bool known = is_name(f, i);
-    for (size_t k = 0; k < TM_COUNT(fine) && !known; k++)
-      known = lint_is(l, i, fine[k]);
-    if (!known) return false;
+    const lint_word *w = lint_word_at(l, i);
+    if (!w->uniform && !w->is_plain) return false;
   }
   return true;
 }
@@ -316,12 +346,12 @@ static void find_uniform(flow *f) {
     bool same = lint_is(l, i + 2, "buffer") ||
                 lint_is(l, i + 2, "threadgroup_position_in_grid") ||
                 lint_is(l, i + 2, "threadgroups_per_grid");
-    const lint_token *t = lint_at(l, i - 1);
-    if (same && t->kind == LINT_WORD) add_name(f, t->text, t->len);
+    if (same) add_name(f, lint_at(l, i - 1)->word);
     i++;
   }
   for (uint32_t i = 0; i < l->msl->n_uniform; i++)
-    add_name(f, l->msl->uniform[i], (uint32_t)strlen(l->msl->uniform[i]));
+    add_name(f, lint_find_word(l, l->msl->uniform[i],
+                               strlen(l->msl->uniform[i])));
 }
 
 /* ---- statements ------------------------------------------------------- */
@@ -524,7 +554,7 @@ static void learn(flow *f, uint32_t i, uint32_t end) {
   for (uint32_t k = sign; k < end; k++)
     if (tile_at(f, k)) return;
   if (is_uniform(f, sign + 1, end))
-    add_name(f, lint_at(l, sign - 1)->text, lint_at(l, sign - 1)->len);
+    add_name(f, lint_at(l, sign - 1)->word);
 }
 
 /* threadgroup T name[n]; or threadgroup T *const name = ...; : find_tiles has
@@ -580,52 +610,47 @@ static uint32_t simple(flow *f, uint32_t i) {
   return end == i ? i + 1 : end;
 }
 
-typedef struct state {
-  bool *read, *written;
-  uint32_t *atomic, *step;
+typedef struct state { /* of the tiles that are in use */
+  tile *tiles;
+  uint32_t n;
 } state;
 
 static state save(flow *f) {
-  uint32_t n = f->tiles.len;
-  state s = {TM_NEW_ARRAY(f->l->arena, bool, n),
-             TM_NEW_ARRAY(f->l->arena, bool, n),
-             TM_NEW_ARRAY(f->l->arena, uint32_t, n),
-             TM_NEW_ARRAY(f->l->arena, uint32_t, n)};
-  for (uint32_t i = 0; i < n; i++) {
-    s.read[i] = f->tiles.data[i].read;
-    s.written[i] = f->tiles.data[i].written;
-    s.atomic[i] = f->tiles.data[i].atomic;
-    s.step[i] = f->tiles.data[i].step;
-  }
+  state s = {TM_NEW_ARRAY(f->l->arena, tile, f->used.len), f->used.len};
+  for (uint32_t i = 0; i < s.n; i++)
+    s.tiles[i] = f->tiles.data[f->used.data[i]];
   return s;
 }
 
 static void join(flow *f, const state *s) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
-    tile *x = &f->tiles.data[i];
-    bool here = x->written || x->atomic, there = s->written[i] || s->atomic[i];
-    if (!here) x->step = s->step[i];
-    else if (there && x->step != s->step[i]) x->step = NO_STEP;
-    if (!x->atomic) x->atomic = s->atomic[i];
-    else if (s->atomic[i] && x->atomic != s->atomic[i]) x->atomic = MIXED;
-    x->read |= s->read[i];
-    x->written |= s->written[i];
+  for (uint32_t i = 0; i < s->n; i++) {
+    const tile *y = &s->tiles[i];
+    tile *x = &f->tiles.data[y->index];
+    bool here = x->written || x->atomic, there = y->written || y->atomic;
+    if (!here) x->step = y->step;
+    else if (there && x->step != y->step) x->step = NO_STEP;
+    if (!x->atomic) x->atomic = y->atomic;
+    else if (y->atomic && x->atomic != y->atomic) x->atomic = MIXED;
+    x->read |= y->read;
+    x->written |= y->written;
+    use_tile(f, x);
   }
 }
 
+/* Which statement wrote a tile stays known until a barrier. */
 static void restore(flow *f, const state *s) {
-  for (uint32_t i = 0; i < f->tiles.len; i++) {
-    f->tiles.data[i].read = s->read[i];
-    f->tiles.data[i].written = s->written[i];
-    f->tiles.data[i].atomic = s->atomic[i];
-    f->tiles.data[i].step = s->step[i];
+  for (uint32_t i = 0; i < f->used.len; i++) {
+    tile *x = &f->tiles.data[f->used.data[i]];
+    x->read = x->written = false;
+    x->atomic = NO_ATOMIC;
   }
+  join(f, s);
 }
 
 /* What the kernel's loop did in an earlier trip is of no step any more. */
 static void come_round(flow *f) {
-  for (uint32_t i = 0; i < f->tiles.len; i++)
-    f->tiles.data[i].step = NO_STEP;
+  for (uint32_t i = 0; i < f->used.len; i++)
+    f->tiles.data[f->used.data[i]].step = NO_STEP;
 }
 
 static uint32_t branch(flow *f, uint32_t i, uint32_t depth) {
@@ -652,7 +677,7 @@ static uint32_t branch(flow *f, uint32_t i, uint32_t depth) {
 static uint64_t trips_of(const linter *l, uint32_t open) {
   uint64_t value[2] = {0, 0};
   uint32_t n = 0;
-  for (uint32_t k = open; k < lint_after(l, open) && n < 2; k++) {
+  for (uint32_t k = open, end = lint_after(l, open); k < end && n < 2; k++) {
     const lint_token *t = lint_at(l, k);
     bool operand = lint_is(l, k - 1, "=") || lint_is(l, k - 1, "<");
     if (!operand) continue;
@@ -677,9 +702,8 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
                   memcmp(pragma->text, "#pragma unroll", pragma->len) == 0;
   uint32_t named = f->uniform.len;
   if (counted) { /* int name = ...; name < ...; ++name */
-    const lint_token *t = lint_at(l, i + 3);
-    add_name(f, t->text, t->len);
-    if (!is_uniform(f, head, body - 1)) f->uniform.len = named;
+    add_name(f, lint_at(l, i + 3)->word);
+    if (!is_uniform(f, head, body - 1)) drop_names(f, named);
   }
   bool varies = !is_uniform(f, head, body - 1);
   check_accesses(f, head, body - 1);
@@ -709,7 +733,7 @@ static uint32_t loop(flow *f, uint32_t i, uint32_t depth) {
   f->varying -= varies;
   f->known_trips -= trips != 0;
   f->weight = weight;
-  if (f->uniform.len > named) f->uniform.len = named;
+  drop_names(f, named);
   return end;
 }
 
@@ -723,7 +747,7 @@ static uint32_t statement(flow *f, uint32_t i, uint32_t depth) {
   if (lint_is(l, i, "{")) {
     uint32_t end = lint_after(l, i), named = f->uniform.len;
     for (i++; i + 1 < end;) i = statement(f, i, depth + 1);
-    f->uniform.len = named; /* names of the block end with it */
+    drop_names(f, named); /* names of the block end with it */
     return end;
   }
   if (lint_is(l, i, "if") && lint_is(l, i + 1, "("))
@@ -740,6 +764,7 @@ void lint_flow(linter *l) {
   flow f = {.l = l, .weight = 1, .reporting = true};
   find_tiles(&f);
   find_tokens(&f);
+  find_plain(&f);
   find_uniform(&f);
   statement(&f, l->body, 0);
   if (f.statements > MAX_STATEMENTS)

@@ -6,8 +6,9 @@
  *     %b = arith.addi %y, %x   ->   (uses of %b name %a)
  *
  * Walks in order with a hash table from (op, operands, attributes, types) to
- * instructions seen. One seen earlier stands for a later one when its block
- * is the later one's or around it: then it dominates. Attributes must be
+ * instructions seen. Those of a block are forgotten at its end: what is left
+ * is in a block that is the current one or around it, so it dominates, and
+ * stands for later ones. Attributes must be
  * equal, hints included, so that no promise moves to a value it was not
  * given for. Operations with regions are left alone.
  *
@@ -15,12 +16,16 @@
  */
 #include "opt.h"
 
-enum { LONGEST_CHAIN = 64 }; /* same key in unrelated blocks; bounds time */
+typedef struct seen_inst {
+  tm_inst inst;
+  uint64_t hash;
+  uint32_t older; /* the one before with the same hash: index plus 1; or 0 */
+} seen_inst;
 
 typedef struct cse {
   tm_ir *ir;
-  tm_map table; /* hash -> newest instruction */
-  tm_inst *older; /* of each: the one before with the same hash */
+  tm_map table; /* hash -> index plus 1 of the newest in seen; 0: none */
+  TM_VEC(seen_inst) seen;
   tm_map renamed;
   bool changed;
 } cse;
@@ -34,6 +39,18 @@ static tm_value operand(const tm_inst_data *i, uint32_t n) {
   return i->operands[is_swapped_less(i) ? 1 - n : n];
 }
 
+static uint64_t hash_attr(const tm_attr *a, uint64_t h) {
+  uint64_t parts[2] = {a->key, 0};
+  if (a->kind == TM_ATTR_INT) parts[1] = (uint64_t)a->i;
+  if (a->kind == TM_ATTR_FLOAT) memcpy(&parts[1], &a->f, sizeof a->f);
+  h = tm_hash_bytes(parts, sizeof parts, h);
+  if (a->kind == TM_ATTR_TEXT)
+    return tm_hash_bytes(a->text, strlen(a->text), h);
+  for (uint32_t k = 0; a->kind == TM_ATTR_INTS && k < a->n_ints; k++)
+    h = tm_hash_bytes(&a->ints[k], sizeof a->ints[k], h);
+  return h;
+}
+
 static uint64_t hash_inst(const tm_ir *ir, const tm_inst_data *i) {
   uint64_t h = tm_hash_bytes(&i->op, sizeof i->op, 1);
   for (uint32_t o = 0; o < i->n_operands; o++) {
@@ -44,10 +61,7 @@ static uint64_t hash_inst(const tm_ir *ir, const tm_inst_data *i) {
     uint64_t t = TM_KEY(tm_type_of(ir, i->results + r));
     h = tm_hash_bytes(&t, sizeof t, h);
   }
-  for (uint32_t a = 0; a < i->n_attrs; a++) {
-    uint64_t parts[2] = {i->attrs[a].key, (uint64_t)i->attrs[a].i};
-    h = tm_hash_bytes(parts, sizeof parts, h);
-  }
+  for (uint32_t a = 0; a < i->n_attrs; a++) h = hash_attr(&i->attrs[a], h);
   return h;
 }
 
@@ -87,14 +101,22 @@ static bool inst_equal(const tm_ir *ir, const tm_inst_data *a,
 static tm_inst find_equal(cse *c, tm_inst inst, uint64_t hash) {
   uint64_t newest = 0;
   tm_map_get(&c->table, hash, &newest);
-  tm_inst seen = (tm_inst)newest;
-  for (int n = 0; seen && n < LONGEST_CHAIN; n++, seen = c->older[seen])
-    if (inst_equal(c->ir, tm_get(c->ir, seen), tm_get(c->ir, inst)) &&
-        tm_inst_is_inside(c->ir, inst, tm_get(c->ir, seen)->block))
-      return seen;
-  c->older[inst] = (tm_inst)newest;
-  tm_map_put(&c->table, hash, inst);
+  for (uint32_t i = (uint32_t)newest; i; i = c->seen.data[i - 1].older) {
+    tm_inst other = c->seen.data[i - 1].inst;
+    if (inst_equal(c->ir, tm_get(c->ir, other), tm_get(c->ir, inst)))
+      return other;
+  }
+  seen_inst seen = {inst, hash, (uint32_t)newest};
+  tm_push(c->ir->arena, &c->seen, seen);
+  tm_map_put(&c->table, hash, c->seen.len);
   return 0;
+}
+
+static void forget(cse *c, uint32_t len) {
+  while (c->seen.len > len) {
+    const seen_inst *seen = &c->seen.data[--c->seen.len];
+    tm_map_put(&c->table, seen->hash, seen->older);
+  }
 }
 
 static void merge(cse *c, tm_inst inst, tm_inst seen) {
@@ -110,6 +132,7 @@ static void merge(cse *c, tm_inst inst, tm_inst seen) {
 }
 
 static void walk(cse *c, tm_block b) {
+  uint32_t before = c->seen.len;
   TM_EACH_INST(c->ir, inst, b) {
     tm_inst_data *i = tm_get(c->ir, inst);
     for (uint32_t o = 0; o < i->n_operands; o++)
@@ -121,12 +144,12 @@ static void walk(cse *c, tm_block b) {
     tm_inst seen = find_equal(c, inst, hash_inst(c->ir, i));
     if (seen) merge(c, inst, seen);
   }
+  forget(c, before);
 }
 
 bool tm_pass_cse(tm_ir *ir) {
   cse c = {.ir = ir, .table = tm_map_in(ir->arena),
            .renamed = tm_map_in(ir->arena)};
-  c.older = TM_NEW_ARRAY(ir->arena, tm_inst, ir->insts.len);
   for (uint32_t f = 0; f < ir->funcs.len; f++)
     walk(&c, ir->funcs.data[f].body);
   return c.changed;
