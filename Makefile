@@ -61,7 +61,7 @@ ifeq ($(UNAME),Darwin)
   TEST_SRC := $(filter-out $(shell grep -lE 'include "(../softmetal/|support/metal.h)' tests/test_*.c),$(TEST_SRC))
 endif
 # Programs that scripts of tests/ use.
-TEST_TOOL_SRC := tests/metal_probe.c tests/language_table.c tests/dump_ttir.c tests/eval_ttir.c
+TEST_TOOL_SRC := tests/metal_probe.c tests/language_table.c tests/dump_ttir.c tests/eval_ttir.c tests/dump_msl.c
 BENCH_SRC := $(wildcard bench/*.c)
 # softmetal_add needs softmetal and nothing else, so it has a rule of its own.
 SOFT_EXAMPLE := examples/softmetal_add.c

@@ -8,7 +8,7 @@
 
 /* ---- reading -------------------------------------------------------------- */
 
-static char *read_file(tm_arena *arena, const char *path, size_t *size) {
+char *golden_read_file(tm_arena *arena, const char *path, size_t *size) {
   FILE *file = fopen(path, "rb");
   if (!file) return NULL;
   fseek(file, 0, SEEK_END);
@@ -64,7 +64,7 @@ uint32_t golden_read_folder(tm_arena *arena, const char *folder,
     tm_buf_printf(&path, "%s/%s", folder, entry->d_name);
     file.path = tm_buf_text(&path);
     file.name = tm_strndup(arena, entry->d_name, n - 3);
-    file.text.ptr = read_file(arena, file.path, &file.text.len);
+    file.text.ptr = golden_read_file(arena, file.path, &file.text.len);
     if (!file.text.ptr) continue;
     read_directives(arena, &file);
     tm_push(arena, &files, file);
@@ -111,27 +111,44 @@ static uint32_t named_values(tm_arena *arena, const golden_file *file,
   return count;
 }
 
-static tm_ir *lower_file(tm_arena *arena, tm_diags *diags,
-                         const golden_file *file, bool broken) {
+/* The kernel of the file as its directives say, ready to be lowered. */
+static bool read_request(tm_arena *arena, tm_diags *diags,
+                         const golden_file *file, bool broken,
+                         tm_request *out) {
+  memset(out, 0, sizeof *out);
   tm_modules *set = tm_modules_create(arena, diags);
   tm_module *module =
       tm_module_parse_text(set, file->name, file->name, file->text);
   const char *kernel = golden_value(file, "kernel", 0);
   const char *signature = golden_value(file, "signature", 0);
-  if ((diags->errors && !broken) || !kernel) return NULL;
-  tm_named_const named[MOST_NAMED];
+  if ((diags->errors && !broken) || !kernel) return false;
+  tm_named_const *named = TM_NEW_ARRAY(arena, tm_named_const, MOST_NAMED);
   uint32_t n_named = named_values(arena, file, named);
-  tm_spec spec = {.num_warps = 4, .num_stages = 3};
+  tm_spec *spec = &out->spec;
+  spec->num_warps = 4;
+  spec->num_stages = 3;
   const char *debug = golden_value(file, "debug", 0);
-  spec.debug = debug && strcmp(debug, "true") == 0;
+  spec->debug = debug && strcmp(debug, "true") == 0;
+  out->module = module;
+  out->kernel = kernel;
   const tm_function_def *f = tm_module_kernel(module, kernel);
-  if (f && (signature || n_named)) {
-    spec.args = tm_signature_parse(arena, diags, signature ? signature : "",
-                                   f, named, n_named);
-    spec.n_args = f->params.len;
-    if (!spec.args) return NULL;
-  }
-  return tm_lower(arena, diags, module, kernel, &spec);
+  if (!f || (!signature && !n_named)) return true;
+  spec->args = tm_signature_parse(arena, diags, signature ? signature : "", f,
+                                  named, n_named);
+  spec->n_args = f->params.len;
+  return spec->args != NULL;
+}
+
+static tm_ir *lower_file(tm_arena *arena, tm_diags *diags,
+                         const golden_file *file, bool broken) {
+  tm_request r;
+  if (!read_request(arena, diags, file, broken, &r)) return NULL;
+  return tm_lower(arena, diags, r.module, r.kernel, &r.spec);
+}
+
+bool golden_request(tm_arena *arena, tm_diags *diags, const golden_file *file,
+                    tm_request *out) {
+  return read_request(arena, diags, file, false, out);
 }
 
 tm_ir *golden_lower(tm_arena *arena, tm_diags *diags,

@@ -31,6 +31,10 @@ typedef struct golden_file {
   TM_VEC(golden_directive) directives;
 } golden_file;
 
+/* The file as a zero-terminated text in the arena; NULL when it cannot be
+ * read. */
+char *golden_read_file(tm_arena *arena, const char *path, size_t *size);
+
 /* Reads every .py file of a folder, in order of name. Returns how many; the
  * files lie in the arena. 0 when the folder cannot be read. */
 uint32_t golden_read_folder(tm_arena *arena, const char *folder,
@@ -44,7 +48,12 @@ const char *golden_value(const golden_file *file, const char *key,
  * when it is refused, also when a directive is missing or wrong. */
 tm_ir *golden_lower(tm_arena *arena, tm_diags *diags, const golden_file *file);
 
-/* The same where the text may have syntax errors: what was read is lowered. */
+/* Parses the file and reads its directives: what tm_compile_kernel takes, but
+ * for the chip. False with errors in diags when the file is refused. */
+bool golden_request(tm_arena *arena, tm_diags *diags, const golden_file *file,
+                    tm_request *out);
+
+/* The same as golden_lower where the text may have syntax errors: what was read is lowered. */
 tm_ir *golden_lower_broken(tm_arena *arena, tm_diags *diags,
                            const golden_file *file);
 

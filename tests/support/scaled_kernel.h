@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scaled_kernel.h - kernels of any size, each kind large in one way, for
+ * measuring how the time of a compile grows with the kernel.
+ */
+#ifndef TM_TEST_SCALED_KERNEL_H
+#define TM_TEST_SCALED_KERNEL_H
+
+#include "golden.h"
+
+typedef enum scaled_kind {
+  SCALED_CHAIN,     /* arithmetic, each result the operand of the next */
+  SCALED_ACCESSES,  /* masked loads and stores of tiles */
+  SCALED_PRODUCTS,  /* tl.dot of tiles loaded for it, into one accumulator */
+  SCALED_CHAINED,   /* products whose result is an operand of the next */
+  SCALED_REDUCTIONS,/* sums of tiles, used by what follows */
+  SCALED_LOOPS,     /* one loop after the other */
+  SCALED_NESTED,    /* loops in loops, eight deep */
+  SCALED_BRANCHES,  /* if and else that assign */
+  SCALED_FUNCTIONS, /* each call of a function of its own */
+  SCALED_CALLS,     /* all calls of one function */
+  SCALED_CARRIED,   /* one loop that carries many values */
+  SCALED_UNROLLED,  /* one static_range */
+  SCALED_KINDS
+} scaled_kind;
+
+/* "chain", ... */
+const char *scaled_kind_name(scaled_kind kind);
+
+/* The body of the kind `copies` times over; copies is at least 1. No two
+ * copies are equal, so that no pass can merge them. */
+golden_file scaled_kernel(tm_arena *arena, scaled_kind kind, uint32_t copies);
+
+#endif
