@@ -88,6 +88,12 @@ static void tiles_larger_than_threadgroup_memory_go_in_turns(void **state) {
       {&sweep_shapes, "reshape of a permuted tile", "bf16", 128, 128, 0},
       {&sweep_shapes, "interleave", "i64", 64, 256, 1},
       {&sweep_shapes, "trans", "i1", 512, 128, 0},
+      {&sweep_orders, "flip", "bf16", 256, 256, 0},
+      {&sweep_reductions, "sum", "i32", 8, 8192, 0},
+      {&sweep_reductions, "three operands", "fp32", 8, 8192, 0},
+      {&sweep_reductions, "argmin", "u16", 16, 4096, 0},
+      {&sweep_scans, "cumsum", "fp32", 256, 256, 0},
+      {&sweep_scans, "scan of matrices", "u32", 16, 2048, 0},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
     sweep_setting s = {.type = sweep_type_named(list[i].type),

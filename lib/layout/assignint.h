@@ -96,6 +96,9 @@ const tm_layout *tm_assign_intern(tm_assigner *a, const tm_layout *l);
 /* Refuses what cannot be laid out, and fills access and by_rows. */
 bool tm_seed(tm_assigner *a);
 /* The layout for a tile that nobody has a wish for. */
+/* What a scan takes instead of l: l, or a layout with its axis in the threads
+ * of a simdgroup, where threadgroup memory is too small for l. */
+const tm_layout *tm_seed_scan(tm_assigner *a, tm_inst i, const tm_layout *l);
 const tm_layout *tm_seed_default(tm_assigner *a, tm_type type);
 /* The accumulator layout of a dot. */
 const tm_layout *tm_seed_dot(tm_assigner *a, tm_inst i);

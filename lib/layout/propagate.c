@@ -94,8 +94,9 @@ static void sweep_needy(sweeper *s, tm_inst i, uint32_t from, uint32_t to) {
   bool minds = tm_perturb_roll(a, TM_PERTURB_NEEDS, i, 2) == 1;
   if (k < to && !minds) {
     tm_value v = inst->operands[k];
-    a->need[i] = a->wish[v];
-    if (derive(s, i, k, a->wish[v], a->strength[v])) return;
+    a->need[i] = inst->op == TM_SCAN ? tm_seed_scan(a, i, a->wish[v])
+                                     : a->wish[v];
+    if (derive(s, i, k, a->need[i], a->strength[v])) return;
   }
   while (from < to && !tm_relation_is_tensor(a->ir, inst->operands[from]))
     from++;
@@ -108,6 +109,7 @@ static void sweep_needy(sweeper *s, tm_inst i, uint32_t from, uint32_t to) {
         tm_seed_default(a, tm_type_of(a->ir, inst->results)));
     l = tm_assign_intern(a, &o);
   }
+  if (inst->op == TM_SCAN) l = tm_seed_scan(a, i, l);
   a->need[i] = l;
   derive(s, i, from, l, TM_WEAK);
 }

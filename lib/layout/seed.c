@@ -151,6 +151,52 @@ const tm_layout *tm_seed_default(tm_assigner *a, tm_type type) {
   return l;
 }
 
+/* Bytes of what simdgroups tell each other in a scan: one total for each
+ * block below the lowest bit of the axis that a simdgroup number has. */
+static uint64_t scan_bytes(const tm_assigner *a, tm_inst i,
+                           const tm_layout *l, uint32_t shift,
+                           uint32_t axis) {
+  const tm_inst_data *inst = tm_get(a->ir, i);
+  uint32_t moved = 0, low = 0;
+  for (uint32_t w = 0; w < l->n_warp; w++) moved |= l->warp[w] & axis;
+  if (moved == 0) return 0;
+  while (!(moved >> (shift + low) & 1)) low++;
+  uint64_t bytes = 0;
+  for (uint32_t k = 0; k < inst->n_operands; k++) {
+    tm_type t = tm_type_of(a->ir, inst->operands[k]);
+    uint32_t bits = tm_scalar_bits(t->element->scalar);
+    uint32_t each = bits == 64 ? 8 : 4; /* narrow ones may take a register */
+    bytes += (uint64_t)(tm_type_numel(t) >> low) * each;
+  }
+  return bytes;
+}
+
+/* The bit that goes to a simdgroup instead of one along the axis: the last
+ * register, or the last lane, off it. */
+static uint32_t *bit_off(tm_layout *l, uint32_t axis) {
+  for (uint32_t r = l->n_reg; r > 0; r--)
+    if (l->reg[r - 1] && !(l->reg[r - 1] & axis)) return &l->reg[r - 1];
+  for (uint32_t r = TM_LANE_BITS; r > 0; r--)
+    if (l->lane[r - 1] && !(l->lane[r - 1] & axis)) return &l->lane[r - 1];
+  return NULL;
+}
+
+const tm_layout *tm_seed_scan(tm_assigner *a, tm_inst i, const tm_layout *l) {
+  uint32_t d = (uint32_t)tm_inst_int(a->ir, i, TM_ATTR_AXIS, 0);
+  uint32_t shift = tm_layout_dim_shift(l, d);
+  uint32_t axis = ((1u << l->dim_bits[d]) - 1) << shift, *off;
+  if (scan_bytes(a, i, l, shift, axis) <= a->chip->threadgroup_bytes)
+    return l;
+  tm_layout other = *l;
+  for (uint32_t w = 0; w < other.n_warp; w++) {
+    if (!(other.warp[w] & axis) || !(off = bit_off(&other, axis))) continue;
+    uint32_t along = other.warp[w];
+    other.warp[w] = *off;
+    *off = along;
+  }
+  return tm_assign_intern(a, &other);
+}
+
 uint32_t tm_seed_segment(const tm_access *access, const tm_layout *l) {
   uint32_t d = access->order[0], shift = tm_layout_dim_shift(l, d);
   uint32_t n = min_u32(tm_layout_run_along(l, d),

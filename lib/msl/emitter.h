@@ -116,8 +116,9 @@ typedef struct msl_region {
   uint32_t from, to;  /* live positions, both inclusive */
   uint32_t row, pitch;/* elements a row, and from row to row */
   uint32_t packed_bytes; /* without gaps between rows; 0: has none */
-  uint32_t elements;  /* of a tile that may go through in turns; or 0 */
+  uint32_t elements;  /* of a tile that is stored in it; or 0 */
   uint32_t turns;     /* log2 of their number; emitter_turns.c */
+  uint32_t most_turns;
   const char *turn;   /* the variable that counts them, as printing goes on */
   bool written, read; /* since the last barrier, as printing goes on */
   bool is_array;      /* the kernel's own: ttm.shared_alloc */
@@ -572,11 +573,22 @@ void msl_tensor_dot(emitter *e, tm_inst inst);
 /* Declares a region that lives from instruction `from` to `to`. */
 /* ---- emitter_turns.c -------------------------------------------------- */
 
-/* Halves the largest region of a tile that may go through in turns. */
+/* Says how often the regions of an instruction may be halved: its first may be
+ * 2^most turns of `bytes` in all. elements: of the tile, or 0. */
+enum { MSL_TURNS = 20 }; /* of tiles: as many as it takes */
+void msl_turns_allow(emitter *e, tm_inst inst, uint32_t operand,
+                     uint32_t bytes, uint32_t elements, uint32_t most);
+/* Halves the largest region that may go through in turns. */
 bool msl_turns_add(emitter *e);
-/* Around what stores and loads the tile: nothing when there is one turn. */
-void msl_turns_open(emitter *e, msl_region *region);
-void msl_turns_close(emitter *e, msl_region *region);
+/* Around what stores and loads: nothing when there is one turn. */
+void msl_turns_open(emitter *e, tm_inst inst);
+void msl_turns_close(emitter *e, tm_inst inst);
+/* The loop over 2^n registers, the last ones in turns; NULL when there is one
+ * register and no loop to close. */
+const char *msl_turns_registers(emitter *e, const msl_region *region,
+                                uint32_t n);
+/* x without the bits of the mask, those above moved down. */
+uint32_t msl_without_bits(uint32_t x, uint32_t mask);
 /* An element's place in the region; *when: the condition that this is its
  * turn, or NULL. */
 msl_expr msl_turns_place(emitter *e, const msl_region *region, msl_expr at,

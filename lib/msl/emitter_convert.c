@@ -95,9 +95,9 @@ bool msl_convert_plan(emitter *e, tm_inst inst) {
   if (plan->kind != TM_CONVERT_THREADGROUP) return true;
   msl_region_add(e, inst, 0, hint, element, plan->bytes, plan->pad_every,
                  plan->pad_every + plan->pad, inst, inst);
-  msl_region *region = msl_region_of(e, inst, 0);
-  region->elements = (uint32_t)tm_type_numel(type);
-  region->packed_bytes = region->elements * msl_register_bytes(scalar);
+  uint32_t numel = (uint32_t)tm_type_numel(type);
+  msl_turns_allow(e, inst, 0, numel * msl_register_bytes(scalar), numel,
+                  MSL_TURNS);
   return true;
 }
 
@@ -115,7 +115,7 @@ static void through_memory(emitter *e, tm_inst inst,
   msl_region *region = msl_region_of(e, inst, 0);
   tm_value from = d->operands[0], to = d->results;
   tm_scalar scalar = msl_scalar_of(tm_type_of(e->ir, to));
-  msl_turns_open(e, region);
+  msl_turns_open(e, inst);
   msl_region_write(e, region);
   msl_store_tile(e, region, from, msl_layout(e, from),
                  log2_of(plan->store_width));
@@ -133,7 +133,7 @@ static void through_memory(emitter *e, tm_inst inst,
   msl_turns_load(e, msl_type(e, scalar, 1u << width),
                  msl_array_entry(e, to, &p), x, when);
   if (var) msl_close(e);
-  msl_turns_close(e, region);
+  msl_turns_close(e, inst);
 }
 
 /* Source register and lane of destination register 0 and of each bit, if

@@ -18,13 +18,6 @@ static uint32_t numel_of(const tm_layout *layout) {
   return 1u << bits;
 }
 
-static void may_take_turns(emitter *e, tm_inst inst, uint32_t numel,
-                           uint32_t size) {
-  msl_region *region = msl_region_of(e, inst, 0);
-  region->elements = numel;
-  region->packed_bytes = numel * size;
-}
-
 bool msl_gather_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   tm_value source = d->operands[0];
@@ -33,7 +26,7 @@ bool msl_gather_plan(emitter *e, tm_inst inst) {
   if (d->op == TM_HISTOGRAM) {
     msl_region_add(e, inst, 0, "numbers", "int", numel * 4, numel, numel,
                    inst, inst);
-    may_take_turns(e, inst, numel, 4);
+    msl_turns_allow(e, inst, 0, numel * 4, numel, MSL_TURNS);
     return true;
   }
   if (scalar == TM_VOID) {
@@ -44,7 +37,7 @@ bool msl_gather_plan(emitter *e, tm_inst inst) {
   uint32_t size = msl_register_bytes(scalar);
   msl_region_add(e, inst, 0, "gathered_from", type, numel * size, numel,
                  numel, inst, inst);
-  may_take_turns(e, inst, numel, size);
+  msl_turns_allow(e, inst, 0, numel * size, numel, MSL_TURNS);
   return true;
 }
 
@@ -63,7 +56,7 @@ void msl_gather(emitter *e, tm_inst inst) {
   msl_region *region = msl_region_of(e, inst, 0);
   e->values[d->results].name = msl_name_of(e, d->results, "gathered");
   msl_declare_array(e, d->results);
-  msl_turns_open(e, region);
+  msl_turns_open(e, inst);
   msl_region_write(e, region);
   msl_store_tile(e, region, source, from, 0);
   msl_region_read(e, region);
@@ -92,7 +85,7 @@ void msl_gather(emitter *e, tm_inst inst) {
   msl_turns_load(e, msl_type(e, scalar, 1),
                  msl_array_entry(e, d->results, &p), element, when);
   if (var) msl_close(e);
-  msl_turns_close(e, region);
+  msl_turns_close(e, inst);
 }
 
 static void store_numbers(emitter *e, tm_inst inst, uint32_t bins) {
@@ -145,7 +138,7 @@ void msl_histogram(emitter *e, tm_inst inst) {
   msl_region *region = msl_region_of(e, inst, 0);
   e->values[v].name = msl_name_of(e, v, "histogram");
   msl_declare_array(e, v);
-  msl_turns_open(e, region);
+  msl_turns_open(e, inst);
   msl_region_write(e, region);
   store_numbers(e, inst, numel_of(to));
   msl_region_read(e, region);
@@ -164,5 +157,5 @@ void msl_histogram(emitter *e, tm_inst inst) {
   else
     msl_line(e, "%s = %s(%s);", entry, type, count);
   if (var) msl_close(e);
-  msl_turns_close(e, region);
+  msl_turns_close(e, inst);
 }

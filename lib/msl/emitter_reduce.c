@@ -32,6 +32,8 @@ typedef struct reduction {
   uint32_t warps;           /* simdgroup bits along the axis */
   uint32_t n_warps;         /* how many of those bits */
   uint32_t numel;           /* elements of the result */
+  uint32_t lines, apart;    /* of those in a turn; bits of their indices that
+                               tell turns apart (emitter_turns.c) */
   tm_inst simple;           /* the one operation of the combine, or 0 */
   msl_combine combine;
   const char *name[MSL_MAX_REDUCED];
@@ -95,6 +97,35 @@ static tm_scalar scalar_of(const reduction *r, uint32_t operand) {
   return msl_scalar_of(tm_type_of(r->e->ir, v));
 }
 
+/* Of the result's last registers: those that alone have a bit of the index. */
+static uint32_t most_turns(const reduction *r) {
+  uint32_t n = 0, others = 0;
+  for (uint32_t i = 0; i < TM_LANE_BITS; i++)
+    others |= without_axis(r, r->from->lane[i]);
+  for (uint32_t i = 0; i < r->from->n_warp; i++)
+    others |= without_axis(r, r->from->warp[i]);
+  for (uint32_t i = 0; i < r->n_along; i++)
+    others |= without_axis(r, r->from->reg[r->along[i]]);
+  for (; n + 1 < r->n_keep; n++) {
+    uint32_t own = without_axis(r, r->from->reg[r->keep[r->n_keep - 1 - n]]);
+    uint32_t rest = others;
+    for (uint32_t i = 0; i + 1 < r->n_keep - n; i++)
+      rest |= without_axis(r, r->from->reg[r->keep[i]]);
+    if (own == 0 || (own & (own - 1)) || (own & rest)) break;
+    others |= own;
+  }
+  return n;
+}
+
+static void take_turns(reduction *r) {
+  const msl_region *region = msl_region_of(r->e, r->inst, 0);
+  r->lines = r->numel;
+  for (uint32_t i = 0; region && i < region->turns; i++) {
+    r->apart |= without_axis(r, r->from->reg[r->keep[r->n_keep - 1 - i]]);
+    r->lines /= 2;
+  }
+}
+
 bool msl_reduce_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   if (d->n_operands == 0 || d->n_operands > MSL_MAX_REDUCED) {
@@ -110,6 +141,8 @@ bool msl_reduce_plan(emitter *e, tm_inst inst) {
     msl_region_add(e, inst, i,
                    name ? msl_text(e, "%s_parts", name) : "parts", type,
                    (r.numel << r.n_warps) * size, 1, 1, inst, inst);
+    msl_turns_allow(e, inst, i, (r.numel << r.n_warps) * size, 0,
+                    r.tile ? most_turns(&r) : 0);
   }
   return true;
 }
@@ -371,17 +404,21 @@ static void reduce_lanes(const reduction *r) {
 
 /* ---- simdgroups ------------------------------------------------------- */
 
+static uint32_t line_of(const reduction *r, uint32_t basis) {
+  return msl_without_bits(without_axis(r, basis), r->apart);
+}
+
 /* Place of the result element of this thread and register in the region;
  * own: in the part of its own simdgroup. */
 static msl_expr slot(const reduction *r, const char *keep_var, bool own) {
   emitter *e = r->e;
   uint32_t image[TM_LANE_BITS + TM_MAX_WARP_BITS] = {0}, which = 0;
   for (uint32_t i = 0; i < TM_LANE_BITS; i++)
-    if (!(r->lanes >> i & 1)) image[i] = without_axis(r, r->from->lane[i]);
+    if (!(r->lanes >> i & 1)) image[i] = line_of(r, r->from->lane[i]);
   for (uint32_t i = 0; i < r->from->n_warp; i++) {
     uint32_t *to = &image[TM_LANE_BITS + i];
-    if (!(r->warps >> i & 1)) *to = without_axis(r, r->from->warp[i]);
-    else if (own) *to = r->numel << which;
+    if (!(r->warps >> i & 1)) *to = line_of(r, r->from->warp[i]);
+    else if (own) *to = r->lines << which;
     which += r->warps >> i & 1;
   }
   msl_sum sum = {.n = 0};
@@ -389,7 +426,7 @@ static msl_expr slot(const reduction *r, const char *keep_var, bool own) {
   if (keep_var) {
     uint32_t of[TM_MAX_REG_BITS];
     for (uint32_t i = 0; i < r->n_keep; i++)
-      of[i] = without_axis(r, r->from->reg[r->keep[i]]);
+      of[i] = line_of(r, r->from->reg[r->keep[i]]);
     msl_sum_add(&sum, msl_linear(e, keep_var, r->n_keep, of));
   }
   return msl_sum_text(e, &sum);
@@ -456,8 +493,8 @@ static void read_parts(const reduction *r, const char *keep_var,
   const char *var = msl_loop_from(e, "w", 1, 1u << r->n_warps, 1);
   msl_sum sum = {.n = 0};
   const char *part =
-      r->numel > 1 ? msl_text(e, "%s * %u", var, (unsigned)r->numel) : var;
-  msl_sum_add(&sum, (msl_expr){part, r->numel > 1 ? MSL_MUL : MSL_PRIMARY, 1});
+      r->lines > 1 ? msl_text(e, "%s * %u", var, (unsigned)r->lines) : var;
+  msl_sum_add(&sum, (msl_expr){part, r->lines > 1 ? MSL_MUL : MSL_PRIMARY, 1});
   msl_sum_add(&sum, at);
   const char *index = msl_sum_text(e, &sum).text;
   const char *with[MSL_MAX_REDUCED];
@@ -498,9 +535,12 @@ void msl_reduce(emitter *e, tm_inst inst) {
     if (many) msl_declare_array(e, v);
     r.name[i] = e->values[v].name;
   }
+  const msl_region *region = msl_region_of(e, inst, 0);
+  take_turns(&r);
+  if (region) msl_turns_open(e, inst);
   for (uint32_t i = 0; i < r.n && r.n_warps; i++)
     msl_region_write(e, msl_region_of(e, inst, i));
-  const char *var = many ? msl_loop(e, "k", 1u << r.n_keep) : NULL;
+  const char *var = many ? msl_turns_registers(e, region, r.n_keep) : NULL;
   if (many) name_parts(&r);
   reduce_registers(&r, var);
   reduce_lanes(&r);
@@ -510,7 +550,7 @@ void msl_reduce(emitter *e, tm_inst inst) {
   if (r.n_warps) {
     for (uint32_t i = 0; i < r.n; i++)
       msl_region_read(e, msl_region_of(e, inst, i));
-    var = many ? msl_loop(e, "k", 1u << r.n_keep) : NULL;
+    var = many ? msl_turns_registers(e, region, r.n_keep) : NULL;
     if (many) name_parts(&r);
     if (r.simple && r.numel == 1 && !many && r.n_warps >= 3)
       exchange_parts(&r);
@@ -518,6 +558,7 @@ void msl_reduce(emitter *e, tm_inst inst) {
       read_parts(&r, var, many);
     if (many) store_parts(&r, var);
     if (var) msl_close(e);
+    msl_turns_close(e, inst);
   }
   for (uint32_t i = 0; i < r.n && !r.tile; i++)
     msl_bind(e, d->results + i, r.name[i]);

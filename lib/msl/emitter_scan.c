@@ -40,6 +40,7 @@ typedef struct scan {
   uint32_t index[TM_MAX_REG_BITS]; /* which of its owner's bits */
   uint32_t others[TM_MAX_REG_BITS], n_others; /* register bits off the axis */
   uint32_t memory;         /* first bit of the step through memory, or bits */
+  uint32_t apart;          /* bits of blocks' numbers that tell turns apart */
   const char *array[MSL_MAX_REDUCED];
 } scan;
 
@@ -93,6 +94,47 @@ static uint32_t mask_of(const scan *s, owner kind, uint32_t first,
   return mask;
 }
 
+/* Where a basis vector lies among the blocks: bits below the step are taken
+ * out; along: keep those of the axis. */
+static uint32_t block_of(const scan *s, uint32_t basis, bool along) {
+  uint32_t low = basis & ((1u << s->shift) - 1);
+  uint32_t axis = basis >> s->shift & ((1u << s->bits) - 1);
+  uint32_t high = basis >> (s->shift + s->bits);
+  uint32_t n = s->bits - s->memory;
+  uint32_t position = along ? axis >> s->memory : 0;
+  return msl_without_bits((high << n | position) << s->shift | low, s->apart);
+}
+
+/* Of the registers off the axis, the last ones: those that alone have a bit
+ * of the blocks' numbers. */
+static uint32_t most_turns(const scan *s) {
+  uint32_t n = 0, others = 0;
+  const tm_layout *l = s->layout;
+  for (uint32_t i = 0; i < TM_LANE_BITS; i++)
+    others |= block_of(s, l->lane[i], true);
+  for (uint32_t i = 0; i < l->n_warp; i++)
+    others |= block_of(s, l->warp[i], true);
+  for (uint32_t b = 0; b < s->bits; b++)
+    if (s->owner[b] == REGISTER)
+      others |= block_of(s, l->reg[s->index[b]], true);
+  for (; n + 1 < s->n_others; n++) {
+    uint32_t left = s->n_others - 1 - n, rest = others;
+    uint32_t own = block_of(s, l->reg[s->others[left]], true);
+    for (uint32_t i = 0; i < left; i++)
+      rest |= block_of(s, l->reg[s->others[i]], true);
+    if (own == 0 || (own & (own - 1)) || (own & rest)) break;
+    others |= own;
+  }
+  return n;
+}
+
+static void take_turns(scan *s) {
+  uint32_t apart = 0, turns = msl_region_of(s->e, s->inst, 0)->turns;
+  for (uint32_t i = 0; i < turns; i++)
+    apart |= block_of(s, s->layout->reg[s->others[s->n_others - 1 - i]], true);
+  s->apart = apart;
+}
+
 bool msl_scan_plan(emitter *e, tm_inst inst) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   if (d->n_operands == 0 || d->n_operands > MSL_MAX_REDUCED) {
@@ -112,6 +154,8 @@ bool msl_scan_plan(emitter *e, tm_inst inst) {
                                     : "blocks",
                    type, (uint32_t)(numel >> s.memory) * size, 1, 1, inst,
                    inst);
+    msl_turns_allow(e, inst, i, (uint32_t)(numel >> s.memory) * size, 0,
+                    most_turns(&s));
   }
   return true;
 }
@@ -307,17 +351,6 @@ static void scan_lanes(const scan *s, uint32_t first, uint32_t end) {
 
 /* ---- threadgroup memory ----------------------------------------------- */
 
-/* Where a basis vector lies among the blocks: bits below the step are taken
- * out; along: keep those of the axis. */
-static uint32_t block_of(const scan *s, uint32_t basis, bool along) {
-  uint32_t low = basis & ((1u << s->shift) - 1);
-  uint32_t axis = basis >> s->shift & ((1u << s->bits) - 1);
-  uint32_t high = basis >> (s->shift + s->bits);
-  uint32_t n = s->bits - s->memory;
-  uint32_t position = along ? axis >> s->memory : 0;
-  return (high << n | position) << s->shift | low;
-}
-
 static uint32_t position_of(const scan *s, uint32_t basis) {
   return basis >> (s->shift + s->memory) &
          ((1u << (s->bits - s->memory)) - 1);
@@ -363,11 +396,17 @@ static const char *writer(const scan *s) {
                   (unsigned)(s->reverse ? 0 : lanes));
 }
 
+/* A loop over what is outside of the blocks, of this turn. */
+static const char *registers_of(const scan *s, const walk *outside) {
+  return msl_turns_registers(s->e, msl_region_of(s->e, s->inst, 0),
+                             outside->n);
+}
+
 static void write_blocks(const scan *s, const walk *outside) {
   emitter *e = s->e;
   const char *guard = writer(s);
   if (guard) msl_open(e, "if (%s)", guard);
-  const char *k = msl_loop(e, "k", 1u << outside->n);
+  const char *k = registers_of(s, outside);
   /* The blocks' registers are walked as coordinates, not in scan order. */
   msl_point p = {.n_comp = 0};
   set_var(&p, 0, k, outside);
@@ -384,15 +423,17 @@ static const char *block_at(const scan *s, uint32_t i, const char *first,
                             const char *q) {
   emitter *e = s->e;
   const char *name = msl_region_of(e, s->inst, i)->name;
+  /* The next block along the axis. */
+  uint32_t step = msl_without_bits(1u << s->shift, s->apart);
   const char *text = msl_text(e, "%s[%s + (%s) * %u]", name, first, q,
-                              1u << s->shift);
+                              (unsigned)step);
   return scalar_of(s, i) == TM_I1 ? msl_text(e, "%s != 0", text) : text;
 }
 
 static void read_blocks(const scan *s, const walk *outside) {
   emitter *e = s->e;
   uint32_t n = (1u << (s->bits - s->memory)) - 1; /* the last coordinate */
-  const char *k = msl_loop(e, "k", 1u << outside->n);
+  const char *k = registers_of(s, outside);
   msl_point p = {.n_comp = 0};
   set_var(&p, 0, k, outside);
   const char *first = msl_name(e, "first"), *before = msl_name(e, "earlier");
@@ -433,15 +474,18 @@ static void read_blocks(const scan *s, const walk *outside) {
   if (k) msl_close(e);
 }
 
-static void scan_memory(const scan *s) {
+static void scan_memory(scan *s) {
   emitter *e = s->e;
   walk outside = walk_outside(s, s->memory);
+  take_turns(s);
+  msl_turns_open(e, s->inst);
   for (uint32_t i = 0; i < s->n; i++)
     msl_region_write(e, msl_region_of(e, s->inst, i));
   write_blocks(s, &outside);
   for (uint32_t i = 0; i < s->n; i++)
     msl_region_read(e, msl_region_of(e, s->inst, i));
   read_blocks(s, &outside);
+  msl_turns_close(e, s->inst);
 }
 
 /* ---- the whole -------------------------------------------------------- */

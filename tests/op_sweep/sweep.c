@@ -258,6 +258,26 @@ static bool compare(sweep *sw, const sweep_kernel *k, uint32_t which) {
   return true;
 }
 
+/* False after telling of the first element that plain C has otherwise. */
+static bool compare_lines(sweep *sw, const sweep_kernel *k, uint32_t which) {
+  const sweep_buffer *b = &k->buffers[which];
+  const void *got = tm_buffer_contents(sw->got[which]);
+  size_t n = 0, at = 0;
+  double *want = sweep_by_line(k, b, sw->want, &n);
+  for (; at < n; at++) {
+    double x = eval_element(got, b->type->scalar, at);
+    double y = tm_scalar_is_float(b->type->scalar)
+                   ? want[at]
+                   : (double)tm_eval_wrap(b->type->scalar, (int64_t)want[at]);
+    if (x == y || (isnan(x) && isnan(y))) continue;
+    tell(sw, k, b->op, "element %zu of %zu is %g, not %g as plain C has it",
+         at, n, x, y);
+    break;
+  }
+  free(want);
+  return at == n;
+}
+
 /* ---- one kernel -------------------------------------------------------- */
 
 static void signature_of(const sweep_kernel *k, char *out) {
@@ -359,7 +379,7 @@ sweep_outcome sweep_run(sweep *sw, sweep_kernel *k) {
     count_all(sw, k, o);
   } else {
     for (uint32_t i = 0; i < k->n_buffers; i++) {
-      bool equal = compare(sw, k, i);
+      bool equal = compare(sw, k, i) && compare_lines(sw, k, i);
       if (!equal) o = SWEEP_DIFFERENT;
       if (k->buffers[i].op || !equal)
         count(sw, k->buffers[i].op ? k->buffers[i].op : "inputs",

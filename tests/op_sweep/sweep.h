@@ -123,6 +123,7 @@ typedef struct sweep_buffer {
   uint32_t limit;         /* FILL_INDICES: below it. FILL_SMALL: at most so
                              many elements are not 0; 0: any number */
   const char *op;         /* outputs: the operation that made it */
+  const sweep_row *row;   /* ... of a row */
   uint32_t ulps;
 } sweep_buffer;
 
@@ -133,6 +134,7 @@ typedef struct sweep_kernel {
   uint32_t grid, num_warps, num_stages;
   const char *chip;
   char what[128];         /* the setting, in words */
+  sweep_setting setting;  /* of rows */
 } sweep_kernel;
 
 /* The number of elements at most that may differ from 0 so that sums in that
@@ -151,6 +153,14 @@ extern const char sweep_prelude[];
 sweep_buffer *sweep_add_buffer(sweep_kernel *k, const char *name,
                                const sweep_type *type, size_t n,
                                sweep_fill fill);
+
+/* ---- line.c ------------------------------------------------------------ */
+
+/* What the row of buffer `out` gives, a second source of expected values; the
+ * arrays are those of the kernel's buffers. *n elements, free() it; NULL for
+ * rows and types that this file does not know. */
+double *sweep_by_line(const sweep_kernel *k, const sweep_buffer *out,
+                      void *const *arrays, size_t *n);
 
 /* ---- sweep.c ----------------------------------------------------------- */
 

@@ -312,6 +312,7 @@ static void add_outputs(sweep_kernel *k, const sweep_row *const *rows,
         rows[i]->needs & PRESET ? FILL_PRESET : FILL_ZERO);
     if (rows[i]->needs & PRESET) b->limit = sweep_sum_limit(s->type, count);
     b->op = rows[i]->name;
+    b->row = rows[i];
     b->ulps = rows[i]->ulps;
   }
 }
@@ -343,7 +344,7 @@ void sweep_write(sweep_kernel *k, const sweep_row *const *rows, uint32_t n,
   writer w = {malloc(16384), 0, 16384};
   assert_non_null(w.text);
   *k = (sweep_kernel){.text = w.text, .grid = 1, .num_warps = s->num_warps,
-                      .chip = s->chip};
+                      .chip = s->chip, .setting = *s};
   add_inputs(k, rows, n, s);
   uint32_t n_inputs = k->n_buffers;
   add_outputs(k, rows, n, s);
