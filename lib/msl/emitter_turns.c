@@ -63,7 +63,7 @@ void msl_turns_open(emitter *e, tm_inst inst) {
     msl_region *r = &e->regions.data[i];
     if (r->inst != inst) continue;
     r->turn = turn;
-    r->read = true; /* in the turn before */
+    msl_region_note(e, r, true, false); /* by the turn before */
   }
 }
 
