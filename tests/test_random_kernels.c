@@ -212,6 +212,8 @@ static outcome run_kernel(run *r) {
   options.num_warps = r->k.num_warps;
   options.num_stages = r->k.num_stages;
   options.chip = r->k.chip;
+  if (strcmp(r->k.chip, "m5") == 0 && r->seed % 2)
+    options.tensor_ops = TM_SWITCH_ON;
   outcome o;
   tm_status status =
       tm_compile(&kernel, t.context, t.module, "k", &options, &error);

@@ -295,8 +295,8 @@ static void dots_that_matmul2d_does_not_take_stay_as_they_are(void **state) {
     {"product", PRODUCT("fp16", "64", "16", "32", "false", "false"), 1},
     /* too few elements for each simdgroup */
     {"product", PRODUCT("fp16", "32", "32", "32", "false", "false"), 4},
-    /* the product does not fit into threadgroup memory */
-    {"product", PRODUCT("fp16", "128", "128", "32", "false", "false"), 8},
+    /* parts of the product that fit into threadgroup memory are too small */
+    {"product", PRODUCT("fp16", "128", "128", "16", "false", "false"), 32},
     /* trips that are known */
     {"fixed", "*fp16:16, *fp16:16, *fp32:16, 16", 4},
   };
@@ -446,6 +446,13 @@ static void products_are_those_of_double_precision(void **state) {
     {64, 64, 64, 64, 64, 32, 4, false, false, false, 0.75},
     {64, 64, 0, 64, 64, 32, 4, false, false, false, -3},
     {128, 64, 64, 128, 32, 32, 8, false, false, false, 0},
+    /* larger than threadgroup memory: in parts, which lie in simdgroups or in
+     * registers */
+    {128, 128, 96, 128, 128, 32, 8, false, false, true, 0},
+    {128, 128, 64, 128, 128, 16, 4, true, true, false, 0.5},
+    {256, 64, 64, 256, 64, 32, 8, false, true, false, 0},
+    {128, 256, 48, 128, 256, 16, 16, false, false, false, 0},
+    {100, 90, 70, 128, 128, 32, 1, true, false, true, 0},
   };
   on_chip("m5");
   setenv("TRITON_METAL_TENSOR_OPS", "1", 1);

@@ -175,6 +175,10 @@ void tm_layout_print(tm_buf *out, const tm_layout *l);
 /* Marks the dots that matmul2d can compute; false: there are none. Call before
  * layouts are assigned. */
 bool tm_tensor_mark(tm_ir *ir, const tm_chip *chip, uint32_t num_warps);
+/* In how many parts, of equally many rows, the product of a marked dot is
+ * computed: 1 to TM_TENSOR_PARTS, a power of two. */
+enum { TM_TENSOR_PARTS = 8 };
+uint32_t tm_tensor_parts(tm_type product, const tm_chip *chip);
 bool tm_tensor_is_marked(const tm_ir *ir, tm_inst inst);
 
 /* ---- axis.c ----------------------------------------------------------- */

@@ -13,8 +13,9 @@
  *     smaller ones gain nothing), at least 512 elements of the product for
  *     each simdgroup, K a multiple of 16: K is the tile's own, so that none of
  *     it is read out of bounds
- *   - the product fits into threadgroup memory, through which it goes to the
- *     threads that use it
+ *   - the product goes to the threads that use it through threadgroup memory:
+ *     all of it, or 1/2, 1/4, 1/8 of its rows at a time, each part a product
+ *     of its own for which all of this holds
  *   - no loop around it has trips that are known when it is compiled: those
  *     have crashed Apple's compiler
  *
@@ -46,6 +47,14 @@ static bool has_known_trips(const tm_ir *ir, tm_inst inst) {
   return false;
 }
 
+uint32_t tm_tensor_parts(tm_type product, const tm_chip *chip) {
+  int64_t bytes = product->shape[0] * product->shape[1] * 4;
+  uint32_t parts = 1;
+  while (parts < TM_TENSOR_PARTS && bytes / parts > chip->threadgroup_bytes)
+    parts *= 2;
+  return parts;
+}
+
 static bool is_suitable(const tm_ir *ir, tm_inst inst, const tm_chip *chip,
                         uint32_t num_warps) {
   const tm_inst_data *d = tm_get(ir, inst);
@@ -58,7 +67,9 @@ static bool is_suitable(const tm_ir *ir, tm_inst inst, const tm_chip *chip,
       c->element->scalar != TM_F32)
     return false;
   int64_t m = c->shape[0], n = c->shape[1], k = a->shape[1];
-  return m % LEAST_SIDE == 0 && n % LEAST_SIDE == 0 && k % LEAST_K == 0 &&
+  m /= tm_tensor_parts(c, chip);
+  return m > 0 && m % LEAST_SIDE == 0 && n % LEAST_SIDE == 0 &&
+         k % LEAST_K == 0 &&
          m * n >= (int64_t)LEAST_PER_SIMDGROUP * num_warps &&
          m * n * 4 <= (int64_t)chip->threadgroup_bytes &&
          !has_known_trips(ir, inst);

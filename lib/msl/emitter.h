@@ -164,7 +164,9 @@ typedef struct msl_tensor {
   tm_inst loop;        /* whose result number `carried` is its sum; or 0 */
   uint32_t carried;
   uint32_t region;     /* index of the tile that the product goes through */
-  const char *operation, *operands[2], *sum; /* in the text */
+  uint32_t part_bits;  /* log2 of the parts, of rows, that it goes in */
+  const char *operation, *right; /* in the text; and of each part: */
+  const char *left[TM_TENSOR_PARTS], *sum[TM_TENSOR_PARTS];
 } msl_tensor;
 
 typedef struct msl_local { /* a value already computed in some scope */
@@ -552,6 +554,8 @@ void msl_stage(emitter *e, tm_inst inst, const char *window);
 /* The layout of the operand as its region has it: dimensions in the order of
  * memory, without the bits of K that choose a window. */
 tm_layout msl_stage_layout(emitter *e, tm_inst inst);
+/* l with the highest w bits of dimension d dropped. */
+tm_layout msl_drop_top(const tm_layout *l, uint32_t d, uint32_t w);
 
 /* ---- emitter_tensor.c -------------------------------------------------- */
 

@@ -221,8 +221,7 @@ static uint32_t windows_of(const emitter *e, const msl_staging *s) {
   return s->late ? e->windows[s->first] : 0;
 }
 
-/* l with the highest w bits of dimension d dropped. */
-static tm_layout drop_top(const tm_layout *l, uint32_t d, uint32_t w) {
+tm_layout msl_drop_top(const tm_layout *l, uint32_t d, uint32_t w) {
   tm_layout out = *l;
   if (w == 0) return out;
   uint32_t shift = tm_layout_dim_shift(l, d), bits = l->dim_bits[d];
@@ -289,7 +288,7 @@ static void fit_region(emitter *e, tm_inst inst) {
     region->from = region->to = e->position[s->first];
     return;
   }
-  tm_layout l = drop_top(&s->layout, k_dim(s), windows_of(e, s));
+  tm_layout l = msl_drop_top(&s->layout, k_dim(s), windows_of(e, s));
   uint32_t total = 0, bytes = element_bytes(s);
   for (uint32_t d = 0; d < l.rank; d++) total += l.dim_bits[d];
   uint32_t row_bits = l.dim_bits[l.rank - 1];
@@ -596,7 +595,7 @@ static void store_tile(store *t, uint32_t windows) {
 static store store_of(emitter *e, tm_inst inst, const char *window) {
   const msl_staging *s = e->stagings[inst];
   store t = {.e = e, .s = s, .region = msl_region_of(e, inst, 0),
-             .to = drop_top(&s->layout, k_dim(s), windows_of(e, s)),
+             .to = msl_drop_top(&s->layout, k_dim(s), windows_of(e, s)),
              .window = window};
   for (uint32_t i = 0; i < s->layout.n_reg; i++)
     if (t.to.reg[i]) t.kept[t.n_kept++] = 1u << i;
@@ -671,5 +670,5 @@ tm_layout msl_stage_layout(emitter *e, tm_inst inst) {
   const msl_staging *s = e->stagings[inst];
   tm_layout l = *msl_layout(e, tm_get(e->ir, inst)->results);
   if (s->transposed) l = tm_layout_trans(&l, swapped(l.rank));
-  return drop_top(&l, k_dim(s), windows_of(e, s));
+  return msl_drop_top(&l, k_dim(s), windows_of(e, s));
 }
