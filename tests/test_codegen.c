@@ -144,6 +144,21 @@ static void what_a_loop_does_not_change_stays_outside(void **state) {
   end(&m);
 }
 
+/* Also a number with a single use, which would stand there otherwise. */
+static void numbers_of_a_loop_are_made_before_it(void **state) {
+  (void)state;
+  made m = make(NULL, HEAD
+      "def k(x, y, n, a, b, BLOCK: tl.constexpr):\n"
+      "    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)\n"
+      "    s = tl.zeros([BLOCK], tl.float32)\n"
+      "    for k in range(n):\n"
+      "        s += tl.load(x + k * 4096 + i) * tl.sqrt(a + b)\n"
+      "    tl.store(y + i, s)\n", "k",
+      "*fp32:16, *fp32:16, i32, fp32, fp32, 512", "m1", 4);
+  expect_before(&m, "precise::sqrt(args.a + args.b)", "for (int k");
+  end(&m);
+}
+
 static void equal_expressions_are_computed_once(void **state) {
   (void)state;
   made m = make(NULL, HEAD
@@ -353,6 +368,7 @@ int main(void) {
     cmocka_unit_test(tails_are_scalar_only_where_masks_demand_it),
     cmocka_unit_test(masks_that_are_always_true_are_dropped),
     cmocka_unit_test(what_a_loop_does_not_change_stays_outside),
+    cmocka_unit_test(numbers_of_a_loop_are_made_before_it),
     cmocka_unit_test(equal_expressions_are_computed_once),
     cmocka_unit_test(a_product_stands_where_it_is_added),
     cmocka_unit_test(products_go_in_serpentine_order),

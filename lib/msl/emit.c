@@ -269,6 +269,7 @@ static bool is_silent_scalar(const emitter *e, tm_inst inst) {
   if (d->op == TM_CONSTANT || d->op == TM_POISON) return true;
   if (msl_is_shared(e, d->results)) return true; /* taken apart at its uses */
   /* In a combine function nothing is counted: everything gets a variable. */
+  if (value->is_invariant) return false;
   return value->uses <= 1 && value->depth > 0 && !value->is_base &&
          (!tm_val(e->ir, d->results)->name ||
           msl_joins_a_sum(e, d->results));

@@ -84,6 +84,7 @@ typedef struct msl_value {
   uint32_t local;     /* newest of emitter.locals that is it, plus 1; or 0 */
   tm_value storage;   /* whose array it shares; itself normally */
   bool is_added;      /* a sum or difference of floats uses it */
+  bool is_invariant;  /* made before a loop that uses it */
   uint8_t width;      /* log2 of the vector width of its array */
   bool packed;        /* its array holds 16 bytes an entry, as memory does:
                          eight elements that are only copied */

@@ -284,6 +284,27 @@ static void find_base(emitter *e, const tm_inst_data *splat) {
   e->values[splat->operands[0]].is_base = bytes > 16;
 }
 
+/* Is def outside of a loop around block? */
+static bool is_before_loop(const emitter *e, tm_inst def, tm_block block) {
+  while (block && block != tm_get(e->ir, def)->block) {
+    tm_inst parent = tm_blk(e->ir, block)->parent;
+    if (!parent) return false;
+    tm_op op = tm_get(e->ir, parent)->op;
+    if (op == TM_FOR || op == TM_WHILE) return true;
+    block = tm_get(e->ir, parent)->block;
+  }
+  return false;
+}
+
+/* v is used in block: so is the number that all its elements are. */
+static void note_loop(emitter *e, tm_value v, tm_block block) {
+  tm_inst def = tm_val(e->ir, v)->def;
+  if (!is_before_loop(e, def, block)) return;
+  e->values[v].is_invariant = true;
+  if (tm_get(e->ir, def)->op == TM_SPLAT)
+    e->values[tm_get(e->ir, def)->operands[0]].is_invariant = true;
+}
+
 static void count_uses(emitter *e, tm_inst inst, void *data) {
   const tm_inst_data *d = tm_get(e->ir, inst);
   e->position[inst] = ++*(uint32_t *)data;
@@ -300,9 +321,11 @@ static void count_uses(emitter *e, tm_inst inst, void *data) {
     for (;;) {
       e->values[v].uses++;
       tm_inst def = tm_val(e->ir, v)->def;
-      bool here = def && tm_get(e->ir, def)->block == d->block;
+      if (!def) break;
+      bool here = tm_get(e->ir, def)->block == d->block;
       e->values[v].is_added = e->values[v].is_added || (sums && here);
-      if (!def || !msl_is_view(e, def)) break;
+      if (!here) note_loop(e, v, d->block);
+      if (!msl_is_view(e, def)) break;
       v = tm_get(e->ir, def)->operands[0];
     }
   }
@@ -607,6 +630,7 @@ static void cost_of_inst(emitter *e, tm_inst inst, void *data) {
     v->depth = (uint8_t)(class <= CLASS_VIEW ? depth : depth + 1);
     if (class == CLASS_SCALAR &&
         (v->depth > MAX_DEPTH || v->uses > 1 ||
+         (v->is_invariant && d->op != TM_CONSTANT) ||
          (tm_val(e->ir, d->results + i)->name &&
           !msl_joins_a_sum(e, d->results + i))))
       v->depth = 0; /* it will be a variable */
