@@ -456,6 +456,16 @@ static void an_archive_serves_another_process(void **state) {
   unsetenv("SOFTMETAL_CACHE");
 }
 
+/* Code of one level is not taken for code of another. */
+static void an_archive_knows_how_its_code_was_made(void **state) {
+  double ms;
+  setenv("SOFTMETAL_CODEGEN", "0", 1);
+  assert_int_equal(use_archive(*state, archive_path, &ms), 2);
+  setenv("SOFTMETAL_CODEGEN", "1", 1); /* the default, said */
+  assert_int_equal(use_archive(*state, archive_path, &ms), 0);
+  unsetenv("SOFTMETAL_CODEGEN");
+}
+
 /* The best of ten, since the machine may be busy. */
 static void a_pipeline_from_an_archive_takes_under_a_millisecond(void **s) {
   double best = 1e9;
@@ -540,6 +550,7 @@ int main(void) {
       WITH_METAL(optional_arguments_are_there_when_their_constant_is),
       WITH_METAL(descriptors_limit_require_and_label),
       WITH_METAL(an_archive_serves_another_process),
+      WITH_METAL(an_archive_knows_how_its_code_was_made),
       WITH_METAL(a_pipeline_from_an_archive_takes_under_a_millisecond),
       WITH_METAL(bad_archives_are_errors),
       cmocka_unit_test(all_of_this_leaves_no_object_alive),

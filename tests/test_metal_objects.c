@@ -86,6 +86,8 @@ static void settings_that_say_nothing_give_no_device(void **state) {
   static const char *const rows[][3] = {
       {"SOFTMETAL_CHIP", "m9", "SOFTMETAL_CHIP=m9 is no chip"},
       {"SOFTMETAL_CHIP", "m4-ultra", "SOFTMETAL_CHIP=m4-ultra is no chip"},
+      {"SOFTMETAL_CODEGEN", "4", "SOFTMETAL_CODEGEN=4 is none of 0, 1, 2, 3"},
+      {"SOFTMETAL_CODEGEN", "none", "SOFTMETAL_CODEGEN=none is none of"},
       {"SOFTMETAL_MACOS", "17", "none of 12, 13, 14, 15, 26"},
       {"SOFTMETAL_FAULT", "bufer:1", "'bufer:1' is no kind and count"},
       {"SOFTMETAL_FAULT", "buffer:1,timeout:0", "'timeout:0' is no kind"},

@@ -292,8 +292,6 @@ const sm_code_info *sm_code_get_info(const sm_code *code) {
   return &code->info;
 }
 
-static char target_text[128];
-
 /* What decides which instructions LLVM uses, asked without LLVM. */
 static uint64_t cpu_bits(void) {
   uint32_t r[12] = {0};
@@ -312,13 +310,18 @@ static uint64_t cpu_bits(void) {
   return tm_hash_bytes(r, sizeof(r), 0);
 }
 
-unsigned sm_code_level(void) {
+int sm_code_level(void) {
   const char *text = getenv("SOFTMETAL_CODEGEN");
-  return text && *text >= '0' && *text <= '3' && !text[1]
-             ? (unsigned)(*text - '0') : 1;
+  if (!text || !*text) return 1;
+  return *text >= '0' && *text <= '3' && !text[1] ? *text - '0' : -1;
 }
 
-static void fill_target(void) {
+static uint64_t host_bits; /* of cpu_bits */
+static void ask_host(void) { host_bits = cpu_bits(); }
+
+void sm_code_target(char *out, size_t size) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ask_host);
 #if defined(__x86_64__)
   const char *machine = "x86-64";
 #else
@@ -327,17 +330,10 @@ static void fill_target(void) {
   const char *llvm = getenv("SOFTMETAL_LLVM");
   const char *barriers = getenv("SOFTMETAL_BARRIERS");
   const char *cpu = getenv("SOFTMETAL_CPU");
-  uint64_t bits = cpu_bits();
+  uint64_t bits = host_bits;
   if (cpu) bits ^= tm_hash_bytes(cpu, strlen(cpu), 1);
-  snprintf(target_text, sizeof(target_text),
-           "%s-%016llx llvm-%.8s level-%u abi-%u%s%.12s", machine,
+  snprintf(out, size, "%s-%016llx llvm-%.8s level-%d abi-%u%s%.12s", machine,
            (unsigned long long)bits, llvm ? llvm : "any", sm_code_level(),
            SM_FRAME_ABI, sm_rt_vector_math("sin", 8) ? " mvec" : "",
            barriers ? barriers : "");
-}
-
-const char *sm_code_target(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, fill_target);
-  return target_text;
 }

@@ -137,7 +137,8 @@ static LLVMCodeGenOptLevel level(void) {
   static const LLVMCodeGenOptLevel levels[] = {
       LLVMCodeGenLevelNone, LLVMCodeGenLevelLess, LLVMCodeGenLevelDefault,
       LLVMCodeGenLevelAggressive};
-  return levels[sm_code_level()];
+  int chosen = sm_code_level();
+  return levels[chosen < 0 ? 1 : chosen];
 }
 
 static LLVMTargetMachineRef make_machine(char **error) {

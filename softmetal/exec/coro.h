@@ -21,13 +21,21 @@ void sm_coro_switch(void **from, void *to);
 void sm_coro_start(void);
 
 typedef struct sm_stack {
-  char *base;  /* the guard page, lowest address */
-  size_t size; /* with the guard page */
+  char *base;  /* the guard, lowest address */
+  size_t size; /* with the guard */
 } sm_stack;
 
-/* Maps a stack with at least bytes of room and a guard page below. */
+/* Bytes below a stack that nobody can touch. A frame that is too large moves
+ * the stack pointer by all of its size at once: the guard is far larger than
+ * a page, so that it is met and not passed over. */
+enum { SM_STACK_GUARD = 1 << 20 };
+
+/* Maps a stack with at least bytes of room and a guard below. */
 bool sm_stack_map(sm_stack *stack, size_t bytes);
 void sm_stack_unmap(sm_stack *stack);
+/* Is the address in the stack's room; in its guard? */
+bool sm_stack_has(const sm_stack *stack, const char *address);
+bool sm_stack_guards(const sm_stack *stack, const char *address);
 
 /* A context on the stack that will call function(argument), which must never
  * return. */

@@ -83,12 +83,14 @@ void sm_code_set_maker(sm_code *code, sm_code_maker *make, void *context,
                        void (*release)(void *context));
 
 /* The CPU that objects are for and how they are made: part of the key of
- * anything that stores objects. Needs no LLVM. */
-const char *sm_code_target(void);
+ * anything that stores objects. Needs no LLVM. Writes at most size bytes to
+ * out. Threads: any. */
+enum { SM_TARGET_TEXT = 160 };
+void sm_code_target(char *out, size_t size);
 
 /* LLVM's level of code generation, 0 to 3, from SOFTMETAL_CODEGEN; 1 when that
- * is nothing of these. */
-unsigned sm_code_level(void);
+ * is not set; -1 when it is none of these. */
+int sm_code_level(void);
 
 typedef struct sm_binding {
   void *pointer;   /* start of the bound range; NULL: not bound */

@@ -42,15 +42,22 @@ static int nearest_buffer(const sm_dispatch *d, const char *address,
   return best;
 }
 
+/* The guard was touched, or the stack pointer has passed over it: then what
+ * the faulting access meant is not where the stack is. */
+static bool is_overflow(const sm_worker *w) {
+  const sm_stack *a = &w->main_stack;
+  const sm_stack *b = &w->stacks[w->group.running->simdgroup];
+  return sm_stack_guards(a, w->fault_address) ||
+         sm_stack_guards(b, w->fault_address) ||
+         !(sm_stack_has(a, w->fault_pointer) ||
+           sm_stack_has(b, w->fault_pointer));
+}
+
 static void landing(void) {
   sm_worker *w = here;
-  const sm_stack *stacks[2] = {&w->main_stack,
-                               &w->stacks[w->group.running->simdgroup]};
-  for (int i = 0; i < 2; i++)
-    if (stacks[i]->base && w->fault_address >= stacks[i]->base &&
-        w->fault_address < stacks[i]->base + 4096)
-      sm_worker_abort(w, SM_RUN_STACK, sm_worker_message(w,
-          "the kernel's local variables overflow its stack"));
+  if (is_overflow(w))
+    sm_worker_abort(w, SM_RUN_STACK, sm_worker_message(w,
+        "the kernel's local variables overflow its stack"));
   if (w->fault_signal == SIGFPE)
     sm_worker_abort(w, SM_RUN_FAULT,
                     sm_worker_message(w, "arithmetic fault"));
@@ -96,9 +103,11 @@ static void handler(int number, siginfo_t *info, void *context) {
   /* The kernel's stack may be full, so landing gets its own. */
   uintptr_t top = (uintptr_t)w->signal_stack + SIGNAL_STACK * 2;
 #if defined(__x86_64__)
+  w->fault_pointer = (char *)(uintptr_t)u->uc_mcontext.gregs[REG_RSP];
   u->uc_mcontext.gregs[REG_RSP] = (greg_t)((top & ~(uintptr_t)63) - 8);
   u->uc_mcontext.gregs[REG_RIP] = (greg_t)to;
 #elif defined(__aarch64__)
+  w->fault_pointer = (char *)(uintptr_t)u->uc_mcontext.sp;
   u->uc_mcontext.sp = top & ~(uintptr_t)63;
   u->uc_mcontext.pc = to;
 #endif

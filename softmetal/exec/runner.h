@@ -70,7 +70,7 @@ typedef struct sm_worker {
   uint32_t shadow_capacity;
   uint64_t random;
   bool in_kernel;              /* volatile enough: read by the handler */
-  char *fault_address;
+  char *fault_address, *fault_pointer; /* the latter: of the stack */
   int fault_signal;
   sm_group group;              /* also says which simdgroup executes */
   sm_kernel_entry *region;     /* runs a whole threadgroup; NULL: entries */

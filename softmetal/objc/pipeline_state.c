@@ -28,8 +28,10 @@ static void write_key(const sm_function_object *function,
                       const sm_code_options *code, tm_buf *key) {
   const sm_library *library = function->library;
   const sm_parse_options *o = &library->options;
+  char target[SM_TARGET_TEXT];
+  sm_code_target(target, sizeof target);
   tm_buf_printf(key, "%s|%s|%u|%u|%d|%d|%d|%d|%d|%s|", softmetal_version(),
-                sm_code_target(), o->language_version, o->family,
+                target, o->language_version, o->family,
                 (int)o->math_mode, o->precise_functions, code->check,
                 code->counters, (int)code->entries,
                 function->function->name);

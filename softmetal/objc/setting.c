@@ -219,6 +219,11 @@ bool sm_settings_ok(void) {
               os);
     ok = false;
   }
+  if (sm_code_level() < 0) {
+    sm_misuse(NULL, NULL, "SOFTMETAL_CODEGEN=%s is none of 0, 1, 2, 3",
+              getenv("SOFTMETAL_CODEGEN"));
+    ok = false;
+  }
   while (fault && *fault) {
     size_t length = strcspn(fault, ",");
     if (!fault_known(fault, length)) {
