@@ -123,6 +123,8 @@ static uint64_t stack_for(uint64_t frames, uint32_t record) {
 static const char *pipeline(void) {
   const char *forced = getenv("SOFTMETAL_PASSES");
   if (forced) return forced;
+  if (sm_code_level() == 0) /* what makes less code for what follows */
+    return "function(sroa,early-cse<memssa>,simplifycfg,adce)";
   if (sm_llvm_version() < 18)
     return "function(sroa,early-cse<memssa>,simplifycfg,instcombine,"
            "loop-mssa(licm),gvn,instcombine,simplifycfg,adce)";

@@ -371,6 +371,9 @@ random_kernel random_kernel_of(uint64_t seed) {
   k.layout_seed = chance(&g, 40) ? 0 : 1 + seed;
   k.optimization_level = chance(&g, 15) ? 1 : 2;
   k.num_stages = chance(&g, 50) ? 3 : 4; /* loads next tiles early from 4 on */
+  k.tensor_ops = strcmp(k.chip, "m5") == 0 && chance(&g, 50);
+  k.shuffle_seed = chance(&g, 20) ? 0 : 1 + seed;
+  k.coroutines = chance(&g, 10);
   size_t room = strlen(gen_helpers) + g.len + 512;
   k.text = malloc(room);
   if (!k.text) abort();

@@ -37,6 +37,11 @@ typedef struct random_kernel {
   const char *chip;    /* to compile for */
   uint64_t layout_seed; /* as TRITON_METAL_LAYOUT_SEED has it */
   uint32_t optimization_level;
+  bool tensor_ops;     /* products by Metal's tensor operations: M5 */
+  /* Of the device that runs it: the order of simdgroups and threadgroups (0:
+   * as they are numbered), and whether barriers switch between them. */
+  uint64_t shuffle_seed;
+  bool coroutines;
 } random_kernel;
 
 random_kernel random_kernel_of(uint64_t seed);
