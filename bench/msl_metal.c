@@ -42,7 +42,7 @@ static void bind(void *library, const char *name, void *slot) {
   memcpy(slot, &address, sizeof address);
 }
 
-msl_metal msl_open(void) {
+msl_metal msl_metal_open(void) {
   msl_metal m = {NULL, NULL};
   const char *path = getenv("TRITON_METAL_SOFTMETAL");
   void *library =
@@ -61,7 +61,7 @@ msl_metal msl_open(void) {
   return m;
 }
 
-void msl_close(msl_metal *m) {
+void msl_metal_close(msl_metal *m) {
   msl_release(m->queue);
   msl_release(m->device);
 }

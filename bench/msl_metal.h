@@ -31,8 +31,8 @@ typedef struct msl_commands { /* a command buffer that is being encoded */
   void *pool, *buffer, *encoder;
 } msl_commands;
 
-msl_metal msl_open(void);
-void msl_close(msl_metal *metal);
+msl_metal msl_metal_open(void);
+void msl_metal_close(msl_metal *metal);
 void *msl_library(msl_metal *metal, const char *text);
 void *msl_pipeline(msl_metal *metal, void *library, const char *name);
 /* Writes an archive with that function's pipeline to path and opens it. */

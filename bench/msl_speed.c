@@ -283,16 +283,16 @@ void bench_msl(void) {
   bool blas = false, tried = false;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     if (!bench_wanted(all[i].name)) continue;
-    if (!metal.device) metal = msl_open();
+    if (!metal.device) metal = msl_metal_open();
     all[i].run(&metal);
   }
   for (int i = 0; i < 3; i++) {
     if (!bench_wanted(i == 2 ? "MSL attention" : "MSL GEMM")) continue;
     if (!tried) blas = peer_matmul_open(bench_threads()), tried = true;
     if (!blas) continue;
-    if (!metal.device) metal = msl_open();
+    if (!metal.device) metal = msl_metal_open();
     if (i < 2) product(&metal, i == 1);
     else attention(&metal);
   }
-  if (metal.device) msl_close(&metal);
+  if (metal.device) msl_metal_close(&metal);
 }

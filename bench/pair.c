@@ -52,7 +52,7 @@ pair pair_open(const char *chip, tm_module *module, const char *file) {
   size_t size;
   setenv("SOFTMETAL_CHIP", chip, 1);
   p.gpu = bench_gpu_open();
-  p.metal = msl_open();
+  p.metal = msl_metal_open();
   snprintf(path, sizeof path, "bench/msl/%s.metal", file);
   char *text = bench_read(path, &size);
   p.library = msl_library(&p.metal, text);
@@ -256,7 +256,7 @@ static void close_pair(pair *p) {
   msl_release(p->library);
   tm_module_destroy(p->module);
   bench_gpu_close(&p->gpu);
-  msl_close(&p->metal);
+  msl_metal_close(&p->metal);
   unsetenv("SOFTMETAL_CHIP");
 }
 
