@@ -244,7 +244,6 @@ typedef struct emitter {
   uint8_t *windows;         /* per dot: log2 of the parts of K that are
                                staged one after the other */
   msl_tensor **tensors;     /* per instruction: dots by matmul2d; else NULL */
-  bool any_tensor;          /* there are such dots */
   tm_convert_plan **converts; /* per instruction, once analysed */
   TM_VEC(msl_group) groups; /* those printed before one instruction lie side
                                by side */
@@ -264,6 +263,7 @@ typedef struct emitter {
   msl_life *lives;          /* emitter_pool.c: 2 * n_leaves nodes */
   uint32_t n_leaves;
   msl_indices alive;        /* of regions, as last asked for */
+  bool *placed;             /* of msl_pool_cost_of; false between calls */
   msl_indices used;         /* regions read or written since the last barrier */
   TM_VEC(const char *) uniform; /* variables of scalars, for the linter */
   uint32_t pool_bytes, array_bytes; /* in the pool; of arrays beside it */
@@ -606,6 +606,22 @@ void msl_region_add(emitter *e, tm_inst inst, uint32_t operand,
                     const char *hint, const char *type, uint32_t bytes,
                     uint32_t row, uint32_t pitch, tm_inst from, tm_inst to);
 bool msl_pool_assign(emitter *e);
+/* What regions cost that live in a span of positions. */
+typedef struct msl_pool_cost {
+  int64_t excess; /* bytes of all regions that lie over the limit */
+  int64_t bytes;  /* of all regions */
+} msl_pool_cost;
+/* Whether places depend on nothing but who lives when: there are no arrays and
+ * no small regions, which want bytes of their own. */
+bool msl_pool_is_plain(const emitter *e);
+/* Whether it wants bytes of its own. */
+bool msl_region_is_small(const msl_region *region);
+/* Call when the region's lifetime has changed since msl_pool_place. */
+void msl_pool_moved(emitter *e, const msl_region *region);
+/* Widens the span until no region lives at its edges and outside of it. */
+void msl_pool_close(emitter *e, msl_life *span);
+/* Of such a span, in a plain pool. */
+msl_pool_cost msl_pool_cost_of(emitter *e, msl_life span);
 /* Gives every region its offset; the bytes of all. */
 uint32_t msl_pool_place(emitter *e);
 /* Call before the statements that write or read it: prints the barrier that

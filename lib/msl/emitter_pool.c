@@ -47,6 +47,12 @@ msl_region *msl_region_of(emitter *e, tm_inst inst, uint32_t operand) {
  * program: node k has 2k and 2k + 1 below it, region i is node n_leaves + i.
  * Each node knows from where to where anything below it lives, so that those
  * alive at a time are found without looking at the others. */
+static void join_lives(emitter *e, uint32_t k) {
+  const msl_life *a = &e->lives[2 * k], *b = a + 1;
+  e->lives[k] = (msl_life){a->from < b->from ? a->from : b->from,
+                           a->to > b->to ? a->to : b->to};
+}
+
 static void build_lives(emitter *e) {
   uint32_t n = e->regions.len, leaves = 1;
   while (leaves < n) leaves *= 2;
@@ -58,11 +64,7 @@ static void build_lives(emitter *e) {
     e->lives[leaves + i] = r ? (msl_life){r->from, r->to}
                              : (msl_life){UINT32_MAX, 0};
   }
-  for (uint32_t k = leaves; k-- > 1;) {
-    const msl_life *a = &e->lives[2 * k], *b = a + 1;
-    e->lives[k] = (msl_life){a->from < b->from ? a->from : b->from,
-                             a->to > b->to ? a->to : b->to};
-  }
+  for (uint32_t k = leaves; k-- > 1;) join_lives(e, k);
 }
 
 /* Pushes the regions under node k that live at some time in [from, to]. */
@@ -165,6 +167,56 @@ uint32_t msl_pool_place(emitter *e) {
     }
   }
   return most;
+}
+
+/* ---- what a change would cost ------------------------------------------ */
+
+bool msl_region_is_small(const msl_region *region) {
+  return region->bytes && region->bytes <= SMALL_REGION;
+}
+
+bool msl_pool_is_plain(const emitter *e) {
+  for (uint32_t i = 0; i < e->regions.len; i++)
+    if (msl_region_is_small(&e->regions.data[i])) return false;
+  return e->array_bytes == 0;
+}
+
+void msl_pool_moved(emitter *e, const msl_region *region) {
+  uint32_t k = e->n_leaves + (uint32_t)(region - e->regions.data);
+  e->lives[k] = (msl_life){region->from, region->to};
+  while (k /= 2) join_lives(e, k);
+}
+
+void msl_pool_close(emitter *e, msl_life *span) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    const msl_indices *there = alive(e, span->from, span->to);
+    for (uint32_t i = 0; i < there->len; i++) {
+      const msl_region *r = &e->regions.data[there->data[i]];
+      grown = grown || r->from < span->from || r->to > span->to;
+      if (r->from < span->from) span->from = r->from;
+      if (r->to > span->to) span->to = r->to;
+    }
+  }
+}
+
+msl_pool_cost msl_pool_cost_of(emitter *e, msl_life span) {
+  msl_pool_cost cost = {0, 0};
+  uint32_t most = e->chip->threadgroup_bytes;
+  msl_indices here = {0};
+  push_alive(e, 1, span.from, span.to, &here);
+  if (!e->placed) e->placed = TM_NEW_ARRAY(e->arena, bool, e->regions.len);
+  for (uint32_t i = 0; i < here.len; i++) {
+    msl_region *region = &e->regions.data[here.data[i]];
+    if (region->bytes == 0) continue;
+    place_first_fit(e, here.data[i], e->placed);
+    e->placed[here.data[i]] = true;
+    uint32_t end = region->offset + region->bytes;
+    if (end > most) cost.excess += end - most;
+    cost.bytes += region->bytes;
+  }
+  for (uint32_t i = 0; i < here.len; i++) e->placed[here.data[i]] = false;
+  return cost;
 }
 
 /* Rows without the gaps that spread them over banks: slower, but they fit. */

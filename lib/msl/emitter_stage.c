@@ -369,13 +369,14 @@ static void restore(emitter *e, const states *all) {
 }
 
 /* How many tiles are stored once more then. */
-static uint32_t leave_twins(emitter *e, tm_inst inst, const states *all) {
+static uint32_t leave_twins(emitter *e, tm_inst inst) {
   msl_staging *s = e->stagings[inst];
   uint32_t n = s->twins + (s->twin != 0);
   if (s->twin) e->stagings[s->twin]->twins--;
   s->twin = 0;
-  for (uint32_t i = 0; s->twins && i < all->list.len; i++) {
-    msl_staging *other = e->stagings[all->list.data[i].inst];
+  for (tm_inst i = s->first_alike; s->twins && i;
+       i = e->stagings[i]->next_alike) {
+    msl_staging *other = e->stagings[i];
     if (other->twin != inst) continue;
     other->twin = 0;
     s->twins--;
@@ -408,10 +409,10 @@ static bool can_change(emitter *e, tm_inst inst) {
 }
 
 /* Makes the change; what it adds. */
-static uint32_t apply(emitter *e, tm_inst inst, const states *all) {
+static uint32_t apply(emitter *e, tm_inst inst) {
   uint32_t extra = 1;
   if (e->stagings[inst]) {
-    extra += leave_twins(e, inst, all);
+    extra += leave_twins(e, inst);
     e->stagings[inst]->late = true;
     return extra;
   }
@@ -420,7 +421,7 @@ static uint32_t apply(emitter *e, tm_inst inst, const states *all) {
     tm_inst of;
     msl_staging *s = staged_operand(e, inst, k, &of);
     if (!s || !s->single) continue;
-    extra += leave_twins(e, of, all) + !s->late;
+    extra += leave_twins(e, of) + !s->late;
     s->late = true;
   }
   return extra;
@@ -428,7 +429,7 @@ static uint32_t apply(emitter *e, tm_inst inst, const states *all) {
 
 /* Of the changes that help, the one with the least excess; among those with
  * the same, the one that adds least. */
-bool msl_stage_shrink(emitter *e) {
+static bool shrink_once(emitter *e) {
   const states all = save(e);
   const cost before = cost_of(e);
   cost best = before;
@@ -436,7 +437,7 @@ bool msl_stage_shrink(emitter *e) {
   for (tm_inst i = 1; i < e->ir->insts.len; i++) {
     if (!can_change(e, i)) continue;
     uint8_t windows = e->windows[i];
-    uint32_t extra = apply(e, i, &all);
+    uint32_t extra = apply(e, i);
     cost after = cost_of(e);
     after.extra = extra;
     restore(e, &all);
@@ -449,9 +450,124 @@ bool msl_stage_shrink(emitter *e) {
     best = after;
     change = i;
   }
-  if (change) apply(e, change, &all);
+  if (change) apply(e, change);
   cost_of(e);
   return change != 0;
+}
+
+/* ---- the same, looking at neighbours only -------------------------------- */
+
+/* In a plain pool a change touches those regions alone that live at the same
+ * time as what it changes, or as those do, and so on: what it would save is
+ * asked once, and again only after a change nearby. So the cost of many
+ * changes is linear in their number. */
+typedef struct change {
+  tm_inst inst;
+  bool is_known;
+  uint32_t extra;
+  msl_pool_cost saves; /* what the change adds to the costs: negative */
+  msl_life span;       /* where it looked */
+} change;
+
+/* Stagings whose regions a change of inst may change. */
+static states involved(emitter *e, tm_inst inst) {
+  states list = {{0}};
+  for (int k = 0; k < 2; k++) {
+    tm_inst of = inst;
+    if (!e->stagings[inst]) staged_operand(e, inst, k, &of);
+    const msl_staging *s = of ? e->stagings[of] : NULL;
+    for (tm_inst i = s ? s->first_alike : 0; i;
+         i = e->stagings[i]->next_alike) {
+      const msl_staging *x = e->stagings[i];
+      state one = {i, x->twin, x->twins, x->late};
+      tm_push(e->arena, &list.list, one);
+    }
+    if (of == inst) break;
+  }
+  return list;
+}
+
+/* Fits their regions, and widens span to where they live. False when one is
+ * so small now that it wants bytes of its own. */
+static bool refit(emitter *e, const states *list, msl_life *span) {
+  for (uint32_t i = 0; i < list->list.len; i++) {
+    msl_region *region = msl_region_of(e, list->list.data[i].inst, 0);
+    fit_region(e, region->inst);
+    msl_pool_moved(e, region);
+    if (msl_region_is_small(region)) return false;
+    if (region->from < span->from) span->from = region->from;
+    if (region->to > span->to) span->to = region->to;
+  }
+  return true;
+}
+
+static bool evaluate(emitter *e, change *c) {
+  states list = involved(e, c->inst);
+  uint8_t windows = e->windows[c->inst];
+  c->span = (msl_life){UINT32_MAX, 0};
+  refit(e, &list, &c->span);
+  c->extra = apply(e, c->inst);
+  bool plain = refit(e, &list, &c->span);
+  msl_pool_close(e, &c->span);
+  msl_pool_cost after = msl_pool_cost_of(e, c->span);
+  restore(e, &list);
+  e->windows[c->inst] = windows;
+  refit(e, &list, &c->span);
+  msl_pool_cost before = msl_pool_cost_of(e, c->span);
+  c->saves.excess = after.excess - before.excess;
+  c->saves.bytes = after.bytes - before.bytes;
+  c->is_known = true;
+  return plain;
+}
+
+static bool helps(const change *c) {
+  return c->saves.excess < 0 || (c->saves.excess == 0 && c->saves.bytes < 0);
+}
+
+static void commit(emitter *e, const change *best, change *all, uint32_t n) {
+  msl_life span = best->span;
+  states list = involved(e, best->inst);
+  apply(e, best->inst);
+  refit(e, &list, &span);
+  for (uint32_t i = 0; i < n; i++)
+    if (all[i].span.from <= span.to && all[i].span.to >= span.from)
+      all[i].is_known = false;
+}
+
+/* Makes changes until all fits, or none helps; *any: one was made. False when
+ * the pool would not be plain: then nothing is promised about the next. */
+static bool shrink_plain(emitter *e, bool *any) {
+  TM_VEC(change) all = {0};
+  for (tm_inst i = 1; i < e->ir->insts.len; i++) {
+    const tm_inst_data *d = tm_get(e->ir, i);
+    change made = {.inst = i};
+    if (d->block && (e->stagings[i] || d->op == TM_DOT))
+      tm_push(e->arena, &all, made);
+  }
+  int64_t excess = (int64_t)cost_of(e).excess;
+  while (excess > 0) {
+    const change *best = NULL;
+    for (uint32_t i = 0; i < all.len; i++) {
+      change *c = &all.data[i];
+      if (!can_change(e, c->inst)) continue;
+      if (!c->is_known && !evaluate(e, c)) return false;
+      bool better = !best || c->saves.excess < best->saves.excess ||
+                    (c->saves.excess == best->saves.excess &&
+                     c->extra < best->extra);
+      if (helps(c) && better) best = c;
+    }
+    if (!best) break;
+    excess += best->saves.excess;
+    commit(e, best, all.data, all.len);
+    *any = true;
+  }
+  return true;
+}
+
+bool msl_stage_shrink(emitter *e) {
+  bool any = false;
+  if (msl_pool_is_plain(e) && shrink_plain(e, &any)) return any;
+  return shrink_once(e) || any;
 }
 
 /* ---- storing ------------------------------------------------------------ */

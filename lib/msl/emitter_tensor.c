@@ -105,7 +105,6 @@ static void plan_dot(emitter *e, tm_inst dot) {
                  m * pitch * 4, n, pitch, at, at);
   e->regions.data[t->region].packed_bytes = m * n * 4;
   e->tensors[dot] = t;
-  e->any_tensor = true;
 }
 
 void msl_tensor_plan(emitter *e) {
@@ -129,11 +128,11 @@ bool msl_tensor_drop(emitter *e) {
 /* The dot whose sum result number `index` of the loop is; NULL: none. */
 static msl_tensor *carried_by(const emitter *e, tm_inst loop,
                               uint32_t index) {
-  for (tm_inst i = 1; e->any_tensor && i < e->ir->insts.len; i++) {
-    msl_tensor *t = e->tensors[i];
-    if (t && t->loop == loop && t->carried == index) return t;
-  }
-  return NULL;
+  tm_block body = tm_get(e->ir, loop)->regions[0];
+  const tm_inst_data *yield = tm_get(e->ir, tm_blk(e->ir, body)->last);
+  tm_inst dot = tm_val(e->ir, yield->operands[index])->def;
+  msl_tensor *t = dot ? e->tensors[dot] : NULL;
+  return t && t->loop == loop && t->carried == index ? t : NULL;
 }
 
 static bool is_zero(const emitter *e, tm_value v) {

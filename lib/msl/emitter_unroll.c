@@ -41,6 +41,7 @@ typedef struct unroller {
   emitter *e;
   TM_VEC(tm_str) lines;
   TM_VEC(loop) loops;      /* inner ones after outer ones */
+  tm_map function_at;      /* hash of a name -> index into e->functions */
   TM_VEC(uint32_t) nest;   /* open blocks: a loop, or UINT32_MAX */
 } unroller;
 
@@ -102,13 +103,36 @@ static uint64_t trips_of(tm_str line, loop *l) {
   return (end - first + step - 1) / step;
 }
 
-/* Statements of the combine function that a line calls. */
-static uint64_t called(const unroller *u, tm_str line) {
+/* Names are unique: what has the hash of one and its text is it. */
+static void find_functions(unroller *u) {
+  u->function_at = tm_map_in(u->e->arena);
   for (uint32_t i = 0; i < u->e->functions.len; i++) {
-    const msl_function *f = &u->e->functions.data[i];
-    if (has_word(line, f->name, strlen(f->name))) return f->statements;
+    const char *name = u->e->functions.data[i].name;
+    uint64_t key = tm_hash_bytes(name, strlen(name), 0);
+    while (tm_map_get(&u->function_at, key, NULL)) key++;
+    tm_map_put(&u->function_at, key, i);
   }
-  return 0;
+}
+
+static const msl_function *function_named(const unroller *u, tm_str name) {
+  uint64_t key = tm_hash_bytes(name.ptr, name.len, 0), i = 0;
+  for (; tm_map_get(&u->function_at, key, &i); key++)
+    if (tm_str_eq(tm_cstr(u->e->functions.data[i].name), name))
+      return &u->e->functions.data[i];
+  return NULL;
+}
+
+/* Statements of the combine function that a line calls; of several, the one
+ * that was printed first. */
+static uint64_t called(const unroller *u, tm_str line) {
+  const msl_function *first = NULL;
+  for (size_t i = 0, n; u->e->functions.len && i < line.len; i += n ? n : 1) {
+    for (n = 0; i + n < line.len && tm_is_word_char(line.ptr[i + n]);) n++;
+    const msl_function *f =
+        n ? function_named(u, (tm_str){line.ptr + i, n}) : NULL;
+    if (f && (!first || f < first)) first = f;
+  }
+  return first ? first->statements : 0;
 }
 
 static void read_line(unroller *u, uint32_t at, uint32_t *pragma) {
@@ -279,6 +303,7 @@ static uint64_t kernel_weight(const unroller *u, uint32_t *largest) {
 
 void msl_limit_unrolling(emitter *e, tm_buf *body) {
   unroller u = {.e = e};
+  find_functions(&u);
   read_text(&u, tm_buf_text(body));
   weigh(&u);
   bool changed = false;

@@ -30,6 +30,7 @@
 
 enum {
   MAX_DECLARATIONS = 10000, /* METAL-FACTS 6.1, 11 */
+  MOST_LENGTH = (1 << 28) - 1, /* of a token: lint_token.len */
   LEAST_BOUND = 64, MOST_BOUND = 1024, BUFFER_SLOTS = 31
 };
 
@@ -171,12 +172,12 @@ static void tokenize(linter *l, const char *p) {
       p++;
       continue;
     }
-    lint_token t = {LINT_PUNCT, p, 1, line, 0, 0};
+    lint_token t = {.text = p, .len = 1, .kind = LINT_PUNCT, .line = line};
     if (*p == '/' && (p[1] == '/' || p[1] == '*')) {
       p = skip_comment(p, &line);
       if (t.text[1] != '/' || p[-1] != '\\') continue;
       t.kind = LINT_DIRECTIVE; /* it takes the next line with it */
-      t.len = (uint32_t)(p - t.text);
+      t.len = (uint32_t)(p - t.text) & MOST_LENGTH;
       tm_push(l->arena, &l->tokens, t);
       continue;
     }
@@ -198,12 +199,12 @@ static void tokenize(linter *l, const char *p) {
     } else {
       p += punct_length(p);
     }
-    t.len = (uint32_t)(p - t.text);
+    t.len = (uint32_t)(p - t.text) & MOST_LENGTH;
     if (t.kind == LINT_WORD) t.word = add_word(l, t.text, t.len);
     fresh = false;
     tm_push(l->arena, &l->tokens, t);
   }
-  lint_token end = {LINT_END, p, 0, line, 0, 0};
+  lint_token end = {.text = p, .kind = LINT_END, .line = line};
   tm_push(l->arena, &l->tokens, end);
   pair_brackets(l);
 }

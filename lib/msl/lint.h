@@ -15,10 +15,10 @@ typedef enum lint_kind {
   LINT_END, LINT_WORD, LINT_NUMBER, LINT_PUNCT, LINT_TEXT, LINT_DIRECTIVE
 } lint_kind;
 
-typedef struct lint_token {
-  lint_kind kind;
+typedef struct lint_token { /* there are many: 24 bytes each */
   const char *text;
-  uint32_t len, line;
+  uint32_t len : 28, kind : 4; /* kind: a lint_kind */
+  uint32_t line;
   uint32_t word;  /* of a LINT_WORD: index into linter.words; else 0 */
   uint32_t after; /* of an open bracket: the token after the one that closes
                      it; at most the end. Else 0 */
