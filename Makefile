@@ -176,6 +176,17 @@ $(FAULT_TESTS): LDFLAGS += $(FAULT_LINK) $(FAULT_OBJ)
 $(BUILD)/tests/test_endurance: $(ENDURANCE_OBJ)
 $(BUILD)/tests/test_endurance: LDFLAGS += $(ENDURANCE_OBJ)
 
+# The compiler once more, calling a hook in each basic block, for the test that
+# counts its work (tests/test_compile_time.c).
+COUNTED := $(patsubst %,$(BUILD)/counted/%.o,$(filter lib/%,$(TM_SRC)) tests/support/golden.c \
+             tests/support/corpus.c tests/support/examples.c tests/support/scaled_kernel.c)
+$(BUILD)/counted/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALLFLAGS) -Wno-pedantic $(if $(filter lib/%,$<),-fsanitize-coverage=trace-pc) -c -o $@ $<
+$(BUILD)/tests/test_compile_time: $(BUILD)/obj/tests/test_compile_time.c.o $(COUNTED)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
 # ---- doors ----------------------------------------------------------------
 
 tests-built: $(PRODUCTS) $(TESTS)
@@ -366,6 +377,6 @@ clean: ## remove everything that was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
--include $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
+-include $(COUNTED:.o=.d) $(TM_OBJ:.o=.d) $(SM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
   $(FAULT_OBJ:.o=.d) $(ENDURANCE_OBJ:.o=.d) $(TEST_SRC:%=$(BUILD)/obj/%.d) $(TEST_TOOL_SRC:%=$(BUILD)/obj/%.d) \
   $(BENCH_SRC:%=$(BUILD)/obj/%.d)
